@@ -1,0 +1,283 @@
+"""The consult from request to close: plain frozen values, no store, no framework."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+from foundation.ids import (
+    AppointmentId,
+    ConsultId,
+    FacilityId,
+    ParticipantId,
+    PatientId,
+    SlotId,
+    SpecialtyId,
+    StaffId,
+    TerminalId,
+)
+
+
+class Urgency(StrEnum):
+    """How soon expertise is needed."""
+
+    EMERGENCY = "emergency"
+    URGENT = "urgent"
+    ROUTINE = "routine"
+
+
+class ConsultState(StrEnum):
+    """Where a consult stands. Call end is not case end: `ended` awaits the opinion, `closed` has it."""
+
+    SCHEDULED = "scheduled"
+    RINGING = "ringing"
+    CLAIMED = "claimed"
+    ENDED = "ended"
+    CLOSED = "closed"
+    CANCELLED = "cancelled"
+
+
+class OfferState(StrEnum):
+    """What became of ringing one person."""
+
+    RINGING = "ringing"
+    ACCEPTED = "accepted"
+    DECLINED = "declined"
+    STOPPED = "stopped"
+    """Somebody else accepted, or the request was cancelled."""
+
+
+class Step(StrEnum):
+    """The rungs of the ladder, in order. A step adds people and stops nobody."""
+
+    ON_CALL = "on_call"
+    SPECIALTY = "specialty"
+    COORDINATOR = "coordinator"
+
+
+class DeclineReason(StrEnum):
+    """Why a specialist cannot take a case."""
+
+    IN_PROCEDURE = "in_procedure"
+    IN_CONSULT = "in_consult"
+    OUT_OF_SCOPE = "out_of_scope"
+    OTHER = "other"
+
+
+class IdentityState(StrEnum):
+    """How well the patient is known. Only an established identity opens a book."""
+
+    ESTABLISHED = "established"
+    TEMPORARY = "temporary"
+
+
+class ParticipantRole(StrEnum):
+    """What a person in the room is there as. An observer only receives."""
+
+    REQUESTER = "requester"
+    SPECIALIST = "specialist"
+    INVITED = "invited"
+    OBSERVER = "observer"
+
+
+class ConsentBy(StrEnum):
+    """Who consented, or why nobody could be asked."""
+
+    SELF = "self"
+    PROXY = "proxy"
+    GUARDIAN = "guardian"
+    NOT_POSSIBLE = "not_possible"
+
+
+class LogKind(StrEnum):
+    """Entries of a consult's own log; the wire name is the value."""
+
+    REQUESTED = "requested"
+    SCHEDULED = "scheduled"
+    STEP_STARTED = "step_started"
+    RUNG = "rung"
+    DECLINED = "declined"
+    CLAIMED = "claimed"
+    CANCELLED = "cancelled"
+    QUESTION_CHANGED = "question_changed"
+    IDENTITY_CHANGED = "identity_changed"
+    INVITED = "invited"
+    JOINED = "joined"
+    FIRST_FRAME = "first_frame"
+    LINE_CHANGED = "line_changed"
+    LEFT = "left"
+    CHAT = "chat"
+    OPINION_SAVED = "opinion_saved"
+    ENDED = "ended"
+    CLOSED = "closed"
+    MOVED = "moved"
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """The identity as confirmed at the request, kept with the consult. A temporary one has only age and sex.
+
+    `masked_number` shows the last four digits alone. `age_years` is the estimate of a temporary identity.
+    """
+
+    patient_id: PatientId | None
+    identity: IdentityState
+    name: str | None = None
+    birth_date: date | None = None
+    sex: str | None = None
+    """`male`, `female`, `other` or None (FHIR AdministrativeGender)."""
+    masked_number: str | None = None
+    age_years: int | None = None
+
+    def age(self, today: date) -> int | None:
+        """Age in whole years, exact or estimated."""
+        if self.birth_date is None:
+            return self.age_years
+        had_birthday = (today.month, today.day) >= (self.birth_date.month, self.birth_date.day)
+        return today.year - self.birth_date.year - (0 if had_birthday else 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """The question in SBAR form; every part may be empty in an emergency."""
+
+    situation: str = ""
+    background: str = ""
+    assessment: str = ""
+    recommendation: str = ""
+
+    @property
+    def line(self) -> str:
+        """One line for rings and lists."""
+        return " ".join(part for part in (self.situation, self.recommendation) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """The patient's consent to the consult and to record view, given by whom; a refusal is recorded too."""
+
+    consult: bool
+    record_view: bool
+    by: ConsentBy
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Consult:
+    """One consult as stored. `log_number` is the number of its last log entry."""
+
+    id: ConsultId
+    code: str
+    """What people say on the telephone, such as `HC-2611-0412`."""
+    state: ConsultState
+    urgency: Urgency
+    specialty_id: SpecialtyId
+    requester_id: StaffId
+    requester_facility_id: FacilityId
+    terminal_id: TerminalId | None
+    patient: Patient
+    question: Question
+    consent: Consent | None
+    created_at: datetime
+    step: Step | None
+    step_due_at: datetime | None
+    specialist_id: StaffId | None
+    specialist_facility_id: FacilityId | None
+    claimed_at: datetime | None
+    opens_at: datetime | None
+    """A booked room opens then; None for one that rings."""
+    ended_at: datetime | None
+    closed_at: datetime | None
+    log_number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One person rung for one consult."""
+
+    consult_id: ConsultId
+    staff_id: StaffId
+    facility_id: FacilityId
+    step: Step
+    state: OfferState
+    reason: DeclineReason | None
+    rung_at: datetime
+    answered_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Participant:
+    """A person who may be in the room."""
+
+    id: ParticipantId
+    consult_id: ConsultId
+    staff_id: StaffId
+    role: ParticipantRole
+    sees_book: bool
+    joined_at: datetime | None
+    left_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """One line of a consult's log. `data` holds ids, codes and numbers, never clinical text or names of patients."""
+
+    consult_id: ConsultId
+    number: int
+    at: datetime
+    kind: LogKind
+    actor: StaffId | None
+    data: dict[str, str | int | float | bool | None]
+
+
+@dataclass(frozen=True, slots=True)
+class ChatMessage:
+    """A line of the room's chat; `number` is that of its log entry."""
+
+    consult_id: ConsultId
+    number: int
+    sender_id: StaffId
+    text: str
+    at: datetime
+    client_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """The specialist's opinion. `closed_at` locks it."""
+
+    consult_id: ConsultId
+    author_id: StaffId
+    text: str
+    version: int
+    saved_at: datetime
+    closed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A specialist's published time."""
+
+    id: SlotId
+    specialist_id: StaffId
+    specialty_id: SpecialtyId
+    facility_id: FacilityId
+    starts_at: datetime
+    ends_at: datetime
+    appointment_id: AppointmentId | None
+
+
+@dataclass(frozen=True, slots=True)
+class Appointment:
+    """A booked slot; its consult is opened `room_opens_minutes` before."""
+
+    id: AppointmentId
+    slot_id: SlotId
+    consult_id: ConsultId
+    clinic_id: FacilityId
+    terminal_id: TerminalId | None
+    requester_id: StaffId
+    starts_at: datetime
+    ends_at: datetime
+    version: int

@@ -1,0 +1,208 @@
+"""The database, SQLite or PostgreSQL behind the same two doors: `transaction` writes, `reading` reads.
+
+SQLite runs in WAL mode with one writing connection: writers wait in this process's queue rather than in SQLite's
+busy loop, and `BEGIN IMMEDIATE` makes a read-then-write transaction safe. PostgreSQL runs READ COMMITTED, so every
+race is decided by a compare-and-set UPDATE or by a row lock. Both compare deadlines with the store's own time.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, DateTime, Dialect, MetaData, TypeDecorator, event, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from foundation.clock import Clock
+from foundation.errors import Unavailable
+from foundation.i18n import N_
+
+log = logging.getLogger(__name__)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+"""All tables of the program; each package's `tables.py` adds its own."""
+
+Json = JSON().with_variant(JSONB(), "postgresql")
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware UTC datetime: timestamptz in PostgreSQL, sortable text in SQLite."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a stored instant has to be aware")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(
+        self,
+        value: datetime | None,
+        dialect: Dialect,  # noqa: ARG002 - SQLAlchemy passes it by position
+    ) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Transaction:
+    """One open transaction. What is registered by `after_commit` runs once it is durable, and never otherwise."""
+
+    def __init__(self, connection: AsyncConnection, clock: Clock | None) -> None:
+        self.connection = connection
+        self._clock = clock
+        self._now: datetime | None = None
+        self._after: list[Callable[[], Awaitable[None]]] = []
+
+    async def now(self) -> datetime:
+        """The store's time; on PostgreSQL that of the database server, the same through the transaction."""
+        if self._now is None:
+            if self._clock is not None:
+                self._now = self._clock.now()
+            else:
+                self._now = (await self.connection.execute(text("SELECT now()"))).scalar_one().astimezone(UTC)
+        return self._now
+
+    async def execute(self, statement: Any, parameters: Any = None) -> Any:
+        """Run a statement; the same as on the connection."""
+        return await self.connection.execute(statement, parameters)
+
+    def after_commit(self, action: Callable[[], Awaitable[None]]) -> None:
+        """Run `action` after the commit. Its failure is logged: what matters is already in the database."""
+        self._after.append(action)
+
+    async def committed(self) -> None:
+        """Run what waited for the commit."""
+        for action in self._after:
+            try:
+                await action()
+            except Exception:  # a hint that gets lost is made good by the readers' own looking each second
+                log.exception("an action after the commit failed")
+
+
+class Database:
+    """The engines of one process. `server_time` makes deadlines follow the database server's clock."""
+
+    def __init__(
+        self,
+        url: str,
+        clock: Clock,
+        *,
+        password: str | None = None,
+        server_time: bool | None = None,
+        pool_size: int = 10,
+    ) -> None:
+        address = make_url(url)
+        if password is not None:
+            address = address.set(password=password)
+        self.is_sqlite = address.get_backend_name() == "sqlite"
+        if server_time is None:
+            server_time = not self.is_sqlite
+        self._clock = None if server_time else clock
+        if self.is_sqlite:
+            self._writer = create_async_engine(address, pool_size=1, max_overflow=0, pool_timeout=30)
+            self._reader = create_async_engine(address, pool_size=4, max_overflow=0, pool_timeout=30)
+            _prepare_sqlite(self._writer, "BEGIN IMMEDIATE")
+            _prepare_sqlite(self._reader, "BEGIN")
+        else:
+            self._writer = self._reader = create_async_engine(
+                address, pool_size=pool_size, max_overflow=pool_size, pool_timeout=10, pool_pre_ping=True
+            )
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """A writing transaction: committed when the block ends, rolled back when it raises.
+
+        Raises `Unavailable("database.unavailable")` when the database cannot be reached or cannot write.
+        """
+        try:
+            async with self._writer.connect() as connection, connection.begin():
+                transaction = Transaction(connection, self._clock)
+                yield transaction
+            # The connection is back in the pool before hints go out.
+        except DBAPIError as error:
+            if error.connection_invalidated or _is_outage(error):
+                raise Unavailable("database.unavailable", UNAVAILABLE) from error
+            raise
+        except (OSError, TimeoutError) as error:
+            raise Unavailable("database.unavailable", UNAVAILABLE) from error
+        await transaction.committed()
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Transaction]:
+        """A reading transaction; it never blocks a writer."""
+        try:
+            async with self._reader.connect() as connection:
+                yield Transaction(connection, self._clock)
+        except DBAPIError as error:
+            if error.connection_invalidated or _is_outage(error):
+                raise Unavailable("database.unavailable", UNAVAILABLE) from error
+            raise
+        except (OSError, TimeoutError) as error:
+            raise Unavailable("database.unavailable", UNAVAILABLE) from error
+
+    async def ready(self) -> bool:
+        """Whether a query is answered now."""
+        try:
+            async with self.reading() as read:
+                await read.execute(text("SELECT 1"))
+        except (Unavailable, SQLAlchemyError):
+            return False
+        return True
+
+    @property
+    def engine(self) -> AsyncEngine:
+        """The writing engine, for migrations."""
+        return self._writer
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._writer.dispose()
+        await self._reader.dispose()
+
+
+def _prepare_sqlite(engine: AsyncEngine, begin: str) -> None:
+    @event.listens_for(engine.sync_engine, "connect")
+    def on_connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # SQLAlchemy begins transactions itself, below
+        cursor = connection.cursor()
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",  # a committed consult outlives a power cut on a clinic's machine
+            "foreign_keys=ON",
+            "busy_timeout=10000",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def on_begin(connection: Any) -> None:
+        connection.exec_driver_sql(begin)
+
+
+def _is_outage(error: DBAPIError) -> bool:
+    reason = str(error.orig).lower()
+    return any(
+        word in reason for word in ("disk is full", "disk full", "unable to open", "locked", "connection", "i/o error")
+    )
+
+
+UNAVAILABLE = N_("The database cannot be reached or written now. Nothing was changed; try again in a moment.")

@@ -1,0 +1,80 @@
+"""Encryption at rest of what names a person, and the blind index by which it is still found.
+
+A sealed value is AES-256-GCM (NIST SP 800-38D) by the `cryptography` library: one byte with the key's number, a random
+96-bit nonce, the ciphertext with its tag. The associated data binds a value to its place, so that a row's value
+cannot be moved to another row. The blind index is HMAC-SHA-256 under a key of its own. Keys live in a file outside
+the database: lines of `number:base64 of 32 bytes`, the last line being the one that seals; number 0 is the index key.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import os
+import secrets
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from foundation.errors import Unavailable
+from foundation.i18n import N_
+
+_NONCE = 12
+
+
+class Sealer:
+    """Seals, opens and indexes values under the installation's keys."""
+
+    def __init__(self, keys: dict[int, bytes]) -> None:
+        if 0 not in keys or len(keys) < 2 or any(len(key) != 32 for key in keys.values()):
+            raise ValueError("a key file needs the index key 0 and at least one sealing key, 32 bytes each")
+        self._index_key = keys[0]
+        self._ciphers = {number: AESGCM(key) for number, key in keys.items() if number}
+        self._current = max(self._ciphers)
+
+    @classmethod
+    def from_file(cls, path: Path, *, create: bool = False) -> Sealer:
+        """Read the keys; with `create`, make the file (mode 0600) when there is none."""
+        if create and not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            lines = [f"{number}:{base64.b64encode(secrets.token_bytes(32)).decode()}\n" for number in (0, 1)]
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w") as file:
+                file.writelines(lines)
+        keys = {}
+        for line in path.read_text().split():
+            number, _, encoded = line.partition(":")
+            keys[int(number)] = base64.b64decode(encoded, validate=True)
+        return cls(keys)
+
+    def seal(self, plain: bytes, place: str) -> bytes:
+        """Encrypt; `place` (such as `patients.identity:pat_…`) has to be the same when it is opened."""
+        nonce = secrets.token_bytes(_NONCE)
+        sealed = self._ciphers[self._current].encrypt(nonce, plain, place.encode())
+        return bytes((self._current,)) + nonce + sealed
+
+    def open(self, sealed: bytes, place: str) -> bytes:
+        """Decrypt. Raises `Unavailable("sealing.unreadable")` when the key is missing or the value was changed."""
+        cipher = self._ciphers.get(sealed[0]) if sealed else None
+        if cipher is None:
+            raise Unavailable("sealing.unreadable", UNREADABLE)
+        try:
+            return cipher.decrypt(sealed[1 : 1 + _NONCE], sealed[1 + _NONCE :], place.encode())
+        except InvalidTag as error:
+            raise Unavailable("sealing.unreadable", UNREADABLE) from error
+
+    def seal_text(self, plain: str, place: str) -> bytes:
+        """`seal` for text (UTF-8)."""
+        return self.seal(plain.encode(), place)
+
+    def open_text(self, sealed: bytes, place: str) -> str:
+        """`open` for text (UTF-8)."""
+        return self.open(sealed, place).decode()
+
+    def index(self, kind: str, value: str) -> bytes:
+        """The 16-byte blind index of an identifier: equal values of one kind meet, nothing else is learnt."""
+        return hmac.digest(self._index_key, f"{kind}\x00{value}".encode(), "sha256")[:16]
+
+
+UNREADABLE = N_("A stored value cannot be opened with the keys at hand. Tell the administrator.")

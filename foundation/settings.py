@@ -1,0 +1,96 @@
+"""Every setting of the program, read once at start from the environment (`HOICHAN_…`) and from secret files.
+
+Secrets come as paths of files (`…_FILE`), as container engines mount them, never as values in the environment.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Settings of one process. Durations are in the unit that the name ends in."""
+
+    model_config = SettingsConfigDict(env_prefix="HOICHAN_", extra="ignore")
+
+    # Where it listens
+    host: str = Field("127.0.0.1", description="address of the web server")
+    port: int = Field(8080, ge=0, le=65535, description="port of the web server")
+    origins: str = Field(
+        "", description="comma-separated exact origins that browsers use, such as https://hoichan.example.vn"
+    )
+    proxied: bool = Field(False, description="a TLS proxy in front sets X-Forwarded-For and -Proto")
+
+    # Where it keeps things
+    var: Path = Field(Path("var"), description="folder of the embedded database, keys and sockets")
+    database_url: str = Field("", description="postgresql+asyncpg://… ; empty: SQLite below the var folder")
+    database_password_file: Path | None = Field(None, description="file with the database password")
+    redis_url: str = Field("", description="redis://… ; empty: the in-process bus, for one node only")
+    keys_file: Path | None = Field(None, description="key file of sealed values; empty: made below the var folder")
+
+    # Media
+    media: Literal["child", "workers", "none"] = Field(
+        "child", description="child: one worker is started here; workers: those that register in Redis"
+    )
+    media_bind: str = Field("127.0.0.1", description="address on which a worker's UDP socket listens")
+    media_announce: str = Field("", description="address that browsers are given; empty: the bound one")
+    media_port: int = Field(0, ge=0, le=65535, description="UDP port of the worker; 0: any free one")
+    media_control: str = Field("", description="host:port of a worker's control socket; empty: a Unix socket")
+    media_control_announce: str = Field("", description="host:port at which web nodes reach the control socket")
+    media_token_file: Path | None = Field(None, description="shared secret of web nodes and workers")
+
+    # Sessions
+    session_hours: int = Field(12, ge=1, le=72, description="a session ends after this, however busy")
+    idle_lock_minutes: int = Field(15, ge=1, description="a session without a request for this long is locked")
+    sign_in_attempts: int = Field(5, ge=1, description="wrong passwords per account in 15 minutes")
+    sign_in_attempts_per_address: int = Field(60, ge=1, description="the same per network address")
+
+    # Consults
+    zone: str = Field("Asia/Ho_Chi_Minh", description="time zone in which times are shown")
+    ring_step_seconds: float = Field(30, gt=0, description="how long a step of the ladder rings before the next")
+    urgent_step_seconds: float = Field(120, gt=0, description="the same for urgent requests")
+    routine_step_seconds: float = Field(300, gt=0, description="the same for routine requests")
+    room_opens_minutes: int = Field(15, ge=0, description="a booked room opens this long before its time")
+    grant_hours: int = Field(24, ge=1, description="the longest that a consult opens a book")
+    coordinator_telephone: str = Field("", description="shown when nobody answers")
+
+    log_json: bool = Field(False, description="logs as JSON lines")
+    log_level: str = Field("INFO")
+
+    @field_validator("log_level")
+    @classmethod
+    def _upper(cls, value: str) -> str:
+        return value.upper()
+
+    @property
+    def allowed_origins(self) -> frozenset[str]:
+        """Exact origins for the socket and for forms; by default the server's own addresses."""
+        if self.origins:
+            return frozenset(origin.strip().rstrip("/") for origin in self.origins.split(",") if origin.strip())
+        hosts = {self.host, "localhost"} if self.on_loopback else {self.host}
+        return frozenset(f"http://{host}:{self.port}" for host in hosts)
+
+    @property
+    def on_loopback(self) -> bool:
+        """Whether the web server is reachable from this machine alone."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    @property
+    def secure_cookies(self) -> bool:
+        """Whether every origin is https, so that cookies may be marked Secure."""
+        return all(origin.startswith("https://") for origin in self.allowed_origins)
+
+    @property
+    def database(self) -> str:
+        """The SQLAlchemy address of the database, without the password of the file."""
+        return self.database_url or f"sqlite+aiosqlite:///{(self.var / 'hoichan.db').resolve()}"

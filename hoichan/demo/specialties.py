@@ -1,0 +1,26 @@
+"""The eight specialties that the demo can ask."""
+
+from hoichan.demo.content import DemoSpecialty
+
+STROKE = "than-kinh-dot-quy"
+CARDIOLOGY = "tim-mach"
+OBSTETRICS = "san-phu-khoa"
+PAEDIATRICS = "nhi"
+BURNS = "bong-tao-hinh"
+ENDOCRINOLOGY = "noi-tiet"
+TOXICOLOGY = "chong-doc"
+SURGERY = "ngoai-tong-hop"
+
+
+def specialties() -> tuple[DemoSpecialty, ...]:
+    """In the order in which a clinic most often needs them at once."""
+    return (
+        DemoSpecialty(STROKE, "Thần kinh, đột quỵ", "Neurology, stroke"),
+        DemoSpecialty(CARDIOLOGY, "Tim mạch", "Cardiology"),
+        DemoSpecialty(OBSTETRICS, "Sản phụ khoa", "Obstetrics and gynaecology"),
+        DemoSpecialty(PAEDIATRICS, "Nhi", "Paediatrics"),
+        DemoSpecialty(BURNS, "Bỏng, tạo hình", "Burns and plastic surgery"),
+        DemoSpecialty(ENDOCRINOLOGY, "Nội tiết", "Endocrinology"),
+        DemoSpecialty(TOXICOLOGY, "Chống độc", "Toxicology"),
+        DemoSpecialty(SURGERY, "Ngoại tổng hợp", "General surgery"),
+    )
