@@ -1,0 +1,197 @@
+"""Real services for tests: SQLite files, a PostgreSQL and a Redis server that this run starts and stops."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from redis.asyncio import Redis
+
+from foundation.bus import Bus, MemoryBus, RedisBus
+from foundation.clock import FakeClock
+from foundation.database import Database, metadata
+from foundation.sealing import Sealer
+
+for _tables in ("foundation.audit", "identity.tables", "consult_rooms.tables", "records_panel.tables"):
+    if importlib.util.find_spec(_tables):
+        importlib.import_module(_tables)
+
+
+def free_port() -> int:
+    """A TCP port that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _program(name: str) -> str:
+    """A server program by name, on the PATH or in Debian's folders. Missing ones fail the run: nothing is skipped."""
+    folders = [os.environ.get("PATH", ""), *map(str, sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True))]
+    if found := shutil.which(name, path=os.pathsep.join(folders)):
+        return found
+    raise RuntimeError(f"the tests need {name}; `make test-services` installs it")
+
+
+class PostgresServer:
+    """A PostgreSQL cluster of this run, with fsync off, reachable on loopback by the user `hoichan`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        self._folder = folder
+        self._as_user: list[str] = []
+        if os.geteuid() == 0:  # PostgreSQL refuses to run as root
+            self._as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+            shutil.chown(folder, "postgres", "postgres")
+            for parent in folder.parents:
+                if parent.stat().st_uid == 0 and not parent.stat().st_mode & 0o001:
+                    parent.chmod(parent.stat().st_mode | 0o011)
+        self._run(
+            "initdb",
+            "-D",
+            str(folder / "data"),
+            "-U",
+            "hoichan",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--no-sync",
+            "--locale=C",
+        )
+        settings = ("listen_addresses=127.0.0.1", "unix_socket_directories=''", "fsync=off", "max_connections=200")
+        options = f"-p {self.port} " + " ".join(f"-c {setting}" for setting in settings)
+        self._run("pg_ctl", "-D", str(folder / "data"), "-l", str(folder / "log"), "-w", "-o", options, "start")
+
+    def _run(self, program: str, *arguments: str) -> None:
+        subprocess.run(
+            [*self._as_user, _program(program), *arguments], check=True, capture_output=True, cwd=self._folder
+        )
+
+    def url(self, database: str) -> str:
+        """SQLAlchemy's address of one of its databases."""
+        return f"postgresql+asyncpg://hoichan@127.0.0.1:{self.port}/{database}"
+
+    def sql(self, statement: str) -> None:
+        """Run one statement in the maintenance database."""
+        self._run("psql", "-h", "127.0.0.1", "-p", str(self.port), "-U", "hoichan", "-d", "postgres", "-qc", statement)
+
+    def stop(self) -> None:
+        self._run("pg_ctl", "-D", str(self._folder / "data"), "-m", "immediate", "stop")
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    server = PostgresServer(tmp_path_factory.mktemp("postgres"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    port = free_port()
+    program = [_program("redis-server"), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+    server = subprocess.Popen(program, cwd=tmp_path_factory.mktemp("redis"), stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 10
+    while True:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                break
+        if time.monotonic() > deadline:
+            raise RuntimeError("redis-server did not start")
+        time.sleep(0.02)
+    yield f"redis://127.0.0.1:{port}/0"
+    server.terminate()
+    server.wait(10)
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres: PostgresServer) -> str:
+    """A database with all tables, from which each test's own is copied."""
+    import asyncio
+
+    async def create() -> None:
+        database = Database(postgres.url("template_hoichan"), FakeClock())
+        async with database.engine.begin() as connection:
+            await connection.run_sync(metadata.create_all)
+        await database.close()
+
+    postgres.sql("CREATE DATABASE template_hoichan")
+    asyncio.run(create())
+    return "template_hoichan"
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of an empty database with all tables; the test runs once on SQLite and once on PostgreSQL."""
+    if request.param == "sqlite":
+        return f"sqlite+aiosqlite:///{tmp_path / 'hoichan.db'}"
+    server: PostgresServer = request.getfixturevalue("postgres")
+    template: str = request.getfixturevalue("postgres_template")
+    name = f"test_{uuid4().hex}"
+    server.sql(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
+    return server.url(name)
+
+
+async def _opened(url: str, clock: FakeClock) -> Database:
+    # The store's time is the fake clock's here, on PostgreSQL too; tests of the server's own time say so.
+    database = Database(url, clock, server_time=False)
+    if database.is_sqlite:
+        async with database.engine.begin() as connection:
+            await connection.run_sync(metadata.create_all)
+    return database
+
+
+@pytest.fixture
+async def database(database_url: str, clock: FakeClock) -> AsyncIterator[Database]:
+    """Both stores, one after the other."""
+    opened = await _opened(database_url, clock)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def sqlite_database(tmp_path: Path, clock: FakeClock) -> AsyncIterator[Database]:
+    """SQLite alone, for tests in which the store does not matter."""
+    opened = await _opened(f"sqlite+aiosqlite:///{tmp_path / 'hoichan.db'}", clock)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def bus(clock: FakeClock) -> AsyncIterator[Bus]:
+    """The in-process bus."""
+    opened = MemoryBus(clock)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture(params=["memory", "redis"])
+async def any_bus(request: pytest.FixtureRequest, clock: FakeClock) -> AsyncIterator[Bus]:
+    """Both buses, one after the other; on Redis each test has keys of its own."""
+    opened: Bus
+    if request.param == "memory":
+        opened = MemoryBus(clock)
+    else:
+        redis = Redis.from_url(request.getfixturevalue("redis_url"))
+        opened = RedisBus(redis, prefix=f"test:{uuid4().hex}:")
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def sealer() -> Sealer:
+    return Sealer({0: bytes(32), 1: bytes(range(32))})

@@ -1,0 +1,119 @@
+"""Both stores through the same door."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Column, String, Table, func, select
+from sqlalchemy.exc import IntegrityError
+
+from foundation.audit import Audit, AuditEntry, audit_entries
+from foundation.clock import FakeClock
+from foundation.database import Database, Instant, metadata
+from foundation.errors import Unavailable
+from tests.conftest import PostgresServer
+
+moments = Table("test_moments", metadata, Column("name", String(64), primary_key=True), Column("at", Instant))
+
+
+async def test_instants_come_back_aware_and_compare_in_sql(database: Database, clock: FakeClock) -> None:
+    at = datetime(2026, 11, 23, 14, 2, 10, 123456, tzinfo=UTC)
+    async with database.transaction() as transaction:
+        await transaction.execute(moments.insert().values(name="a", at=at))
+    async with database.reading() as read:
+        assert (await read.execute(select(moments.c.at))).scalar_one() == at
+        later = select(func.count()).where(moments.c.at > at - timedelta(microseconds=1)).select_from(moments)
+        assert (await read.execute(later)).scalar_one() == 1
+        assert await read.now() == clock.now()
+
+
+async def test_naive_instants_are_refused(sqlite_database: Database) -> None:
+    with pytest.raises(Exception, match="aware"):
+        async with sqlite_database.transaction() as transaction:
+            await transaction.execute(moments.insert().values(name="a", at=datetime(2026, 1, 1)))  # noqa: DTZ001 - the point
+
+
+async def test_a_failed_block_changes_nothing_and_runs_no_hint(database: Database) -> None:
+    hints: list[str] = []
+
+    async def hint() -> None:
+        hints.append("sent")
+
+    with pytest.raises(ZeroDivisionError):
+        async with database.transaction() as transaction:
+            transaction.after_commit(hint)
+            await transaction.execute(moments.insert().values(name="a"))
+            raise ZeroDivisionError
+    async with database.reading() as read:
+        assert (await read.execute(select(func.count()).select_from(moments))).scalar_one() == 0
+    assert hints == []
+
+
+async def test_a_failed_hint_does_not_undo_the_commit(database: Database) -> None:
+    async def hint() -> None:
+        raise OSError
+
+    async with database.transaction() as transaction:
+        transaction.after_commit(hint)
+        await transaction.execute(moments.insert().values(name="a"))
+    async with database.reading() as read:
+        assert (await read.execute(select(func.count()).select_from(moments))).scalar_one() == 1
+
+
+async def test_fifty_writers_at_once_all_get_their_turn(database: Database) -> None:
+    async def write(number: int) -> None:
+        async with database.transaction() as transaction:
+            await transaction.execute(select(func.count()).select_from(moments))
+            await transaction.execute(moments.insert().values(name=f"w{number}"))
+
+    await asyncio.gather(*map(write, range(50)))
+    async with database.reading() as read:
+        assert (await read.execute(select(func.count()).select_from(moments))).scalar_one() == 50
+
+
+async def test_a_broken_constraint_is_not_an_outage(database: Database) -> None:
+    for attempt in range(2):
+        if attempt == 0:
+            async with database.transaction() as transaction:
+                await transaction.execute(moments.insert().values(name="a"))
+        else:
+            with pytest.raises(IntegrityError):
+                async with database.transaction() as transaction:
+                    await transaction.execute(moments.insert().values(name="a"))
+
+
+async def test_an_absent_database_is_unavailable(tmp_path: Path, clock: FakeClock) -> None:
+    for url in (f"sqlite+aiosqlite:///{tmp_path}/no/such/folder/x.db", "postgresql+asyncpg://x@127.0.0.1:1/x"):
+        absent = Database(url, clock)
+        assert not await absent.ready()
+        with pytest.raises(Unavailable, match=r"database\.unavailable"):
+            async with absent.transaction():
+                pass
+        await absent.close()
+
+
+async def test_postgresql_tells_its_own_time(
+    postgres: PostgresServer, postgres_template: str, clock: FakeClock
+) -> None:
+    database = Database(postgres.url(postgres_template), clock)
+    async with database.reading() as read:
+        assert abs((await read.now() - datetime.now(UTC)).total_seconds()) < 5
+        assert await read.now() != clock.now()
+    await database.close()
+
+
+async def test_audit_rows_are_durable_when_commit_returns(database: Database, clock: FakeClock) -> None:
+    audit = Audit(database)
+    await audit.commit(AuditEntry(actor="sta_1", action="book.read", patient_id="pat_1", outcome="denied"))
+    async with database.reading() as read:
+        row = (await read.execute(select(audit_entries))).one()
+    assert (row.actor, row.action, row.patient_id, row.outcome, row.at) == (
+        "sta_1",
+        "book.read",
+        "pat_1",
+        "denied",
+        clock.now(),
+    )
