@@ -31,6 +31,7 @@ class Settings(BaseSettings):
     database_url: str = Field("", description="postgresql+asyncpg://… ; empty: SQLite below the var folder")
     database_password_file: Path | None = Field(None, description="file with the database password")
     redis_url: str = Field("", description="redis://… ; empty: the in-process bus, for one node only")
+    redis_password_file: Path | None = Field(None, description="file with the Redis password")
     keys_file: Path | None = Field(None, description="key file of sealed values; empty: made below the var folder")
 
     # Media

@@ -1,0 +1,75 @@
+# Everything that one does with Hoichan. `make help` lists it; nothing else is needed to work on the project.
+PYTHON ?= python3
+BIN := .venv/bin
+CLIENT := $(shell find web/client web/static/styles -type f 2>/dev/null)
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+.PHONY: help run setup test check chaos test-services migration lock clean
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
+
+run: setup ## start Hoichan with demo data on http://127.0.0.1:8080 (HOICHAN_HOST, HOICHAN_PORT)
+	@exec $(BIN)/hoichan run --demo
+
+setup: .venv/.runtime web/static/built/manifest.json ## install what running needs, and nothing more
+
+.venv/.setup: requirements-setup.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Hoichan needs Python 3.11 or newer (PYTHON=...)"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "Python has no ensurepip here: install your system's python3-venv"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-setup.txt
+	@touch $@
+
+.venv/.runtime: .venv/.setup requirements.txt pyproject.toml
+	$(BIN)/uv pip install --quiet --require-hashes -r requirements.txt
+	$(BIN)/uv pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/.node: .venv/.setup requirements-node.txt
+	@node -e 'process.exit(process.versions.node.split(".")[0] >= 20 ? 0 : 1)' 2>/dev/null && npm --version >/dev/null 2>&1 \
+		|| $(BIN)/uv pip install --quiet --require-hashes -r requirements-node.txt
+	@touch $@
+
+node_modules/.installed: .venv/.node package.json package-lock.json
+	npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+web/static/built/manifest.json: node_modules/.installed build.mjs $(CLIENT)
+	node build.mjs
+	@touch $@
+
+.venv/.dev: .venv/.runtime requirements-dev.txt
+	$(BIN)/uv pip install --quiet --require-hashes -r requirements-dev.txt
+	@touch $@
+
+test-services: ## install Chromium, PostgreSQL and Redis from Debian packages when they are missing
+	@sh tests/install-services.sh
+
+test: setup .venv/.dev test-services ## run every test (under 15 minutes)
+	npm test --silent
+	$(BIN)/python -m pytest
+
+check: setup .venv/.dev ## ruff, mypy, import-linter, tsc, and documents that are generated
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	npm run --silent typecheck
+	$(BIN)/python -m signaling.protocol_document --check
+
+chaos: setup .venv/.dev test-services ## long soak and fault runs
+	$(BIN)/python -m pytest -m chaos --timeout 3600
+
+migration: .venv/.dev ## write a migration from what the tables have become (NAME="add a column")
+	$(BIN)/hoichan migrate --new "$(NAME)"
+
+lock: .venv/.setup ## pin all Python packages anew, with hashes
+	$(BIN)/uv pip compile -q requirements-setup.in --universal --generate-hashes --no-annotate --no-header --no-emit-index-url -o requirements-setup.txt
+	$(BIN)/uv pip compile -q pyproject.toml --universal --generate-hashes --no-annotate --no-header --no-emit-index-url -o requirements.txt
+	$(BIN)/uv pip compile -q pyproject.toml --extra dev --universal --generate-hashes --no-annotate --no-header --no-emit-index-url -o requirements-dev.txt
+	$(BIN)/uv pip compile -q pyproject.toml --extra node --universal --generate-hashes --no-annotate --no-header --no-emit-index-url -o requirements-node.txt
+
+clean: ## remove what setup made; data below var/ stays
+	rm -rf .venv node_modules web/static/built

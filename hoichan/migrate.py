@@ -1,0 +1,58 @@
+"""Brings a database to the newest form of its tables (Alembic)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, text
+
+from foundation.database import Database
+from hoichan.schema import metadata
+
+MIGRATIONS = Path(__file__).parents[1] / "migrations"
+_LOCK = 0x686F6963  # "hoic": one node migrates, the others wait for it
+
+
+def _configuration(connection: Connection) -> Config:
+    configuration = Config()
+    configuration.set_main_option("script_location", str(MIGRATIONS))
+    configuration.attributes["connection"] = connection
+    return configuration
+
+
+def _upgrade(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SET LOCAL lock_timeout = '30s'"))
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    command.upgrade(_configuration(connection), "head")
+
+
+async def upgrade(database: Database) -> None:
+    """Run every migration that the database lacks, in one transaction; several nodes may call it at once."""
+    async with database.engine.begin() as connection:
+        await connection.run_sync(_upgrade)
+
+
+async def differences(database: Database) -> list[object]:
+    """What the tables of the program have that the database's own lack, or the reverse; empty when they agree."""
+
+    def compare(connection: Connection) -> list[object]:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        return list(compare_metadata(context, metadata))
+
+    async with database.engine.connect() as connection:
+        return await connection.run_sync(compare)
+
+
+async def write_migration(database: Database, message: str) -> None:
+    """Write a new migration file from the difference between the database and the tables of the program."""
+
+    def write(connection: Connection) -> None:
+        command.revision(_configuration(connection), message, autogenerate=True)
+
+    async with database.engine.begin() as connection:
+        await connection.run_sync(write)

@@ -1,0 +1,13 @@
+"""Every table of the program, gathered for migrations and for tests."""
+
+from __future__ import annotations
+
+import consult_rooms.tables
+import foundation.audit
+import identity.tables
+import records_panel.tables
+from foundation.database import metadata
+
+__all__ = ["metadata"]
+
+TABLE_MODULES = (foundation.audit, identity.tables, consult_rooms.tables, records_panel.tables)
