@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
-from foundation.ids import DepartmentId, FacilityId, SessionId, SpecialtyId, StaffId, TerminalId
+from foundation.ids import DepartmentId, FacilityId, SessionId, SpecialtyId, StaffId, TerminalId, TokenId
 
 
 class Role(StrEnum):
@@ -105,6 +105,8 @@ class Staff:
     active: bool = True
     must_change_password: bool = False
     language: str = "vi"
+    installation_wide: bool = False
+    """Whether an administrator's or data protection officer's word goes beyond the own facility."""
 
     def licence_valid(self, today: date) -> bool:
         """Whether there is a licence to practise and it has not run out; its last day still counts."""
@@ -120,6 +122,8 @@ class Terminal:
     code: str
     name: str
     active: bool = True
+    enrolled_at: datetime | None = None
+    """When its computer got the credential that it holds now; None: it holds none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,3 +138,29 @@ class Session:
     created_at: datetime
     expires_at: datetime
     locked: bool
+
+
+class Scope(StrEnum):
+    """What an API token may do, for its facility."""
+
+    REQUESTS_READ = "requests:read"
+    REQUESTS_WRITE = "requests:write"
+    CONSULTS_READ = "consults:read"
+    SLOTS_READ = "slots:read"
+    SLOTS_WRITE = "slots:write"
+    PATIENTS_FIND = "patients:find"
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """The credential of another system, such as a hospital's; its secret is known to that system alone."""
+
+    id: TokenId
+    facility_id: FacilityId
+    name: str
+    scopes: frozenset[Scope]
+    created_by: StaffId
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None = None
+    revoked_at: datetime | None = None

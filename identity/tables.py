@@ -41,7 +41,7 @@ links = Table(
     "links",
     metadata,
     Column("spoke_id", ForeignKey("facilities.id"), nullable=False),
-    Column("hub_id", ForeignKey("facilities.id"), nullable=False),
+    Column("hub_id", ForeignKey("facilities.id"), nullable=False, index=True),
     PrimaryKeyConstraint("spoke_id", "hub_id"),
 )
 
@@ -79,6 +79,7 @@ staff = Table(
     Column("must_change_password", Boolean, nullable=False, default=False),
     Column("language", String(2), nullable=False, default="vi"),
     Column("active", Boolean, nullable=False, default=True),
+    Column("installation_wide", Boolean, nullable=False, default=False),
     Column("demo", Boolean, nullable=False, default=False),
     Column("created_at", Instant, nullable=False),
 )
@@ -115,7 +116,7 @@ terminals = Table(
     Column("facility_id", ForeignKey("facilities.id"), nullable=False, index=True),
     Column("code", String(32), nullable=False),
     Column("name", Text, nullable=False),
-    Column("enrolment_hash", LargeBinary(32)),
+    Column("enrolment_hash", LargeBinary(32), unique=True),
     Column("enrolment_expires_at", Instant),
     Column("credential_hash", LargeBinary(32), unique=True),
     Column("enrolled_at", Instant),

@@ -1,0 +1,143 @@
+"""From table rows to the values of `identity.model`. Mappings are keyed by column, so that joins mix no names up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, select
+
+from foundation.ids import DepartmentId, FacilityId, SessionId, SpecialtyId, StaffId, TerminalId, TokenId
+from identity.model import (
+    Department,
+    Facility,
+    FacilityKind,
+    ManagingLevel,
+    Role,
+    Scope,
+    Session,
+    Specialty,
+    Staff,
+    TechnicalLevel,
+    Terminal,
+    Token,
+)
+from identity.tables import (
+    api_tokens,
+    departments,
+    facilities,
+    sessions,
+    specialties,
+    staff,
+    staff_specialties,
+    terminals,
+)
+
+Row = Mapping[Any, Any]
+
+specialty_list: ColumnElement[str | None] = (
+    select(func.aggregate_strings(staff_specialties.c.specialty_id, ","))
+    .where(staff_specialties.c.staff_id == staff.c.id)
+    .scalar_subquery()
+    .label("specialty_list")
+)
+"""To be selected with `staff`: the ids of a person's specialties in one text, so that one query is enough."""
+
+
+def facility_of(row: Row) -> Facility:
+    """A row that holds the columns of `facilities`."""
+    c = facilities.c
+    return Facility(
+        id=FacilityId(row[c.id]),
+        code=row[c.code],
+        name=row[c.name],
+        kind=FacilityKind(row[c.kind]),
+        technical_level=TechnicalLevel(row[c.technical_level]),
+        managing_level=ManagingLevel(row[c.managing_level]),
+        province_code=row[c.province_code],
+        commune_code=row[c.commune_code],
+        address=row[c.address],
+        telephone=row[c.telephone],
+        emergency_telephone=row[c.emergency_telephone],
+        is_hub=row[c.is_hub],
+        active=row[c.active],
+    )
+
+
+def staff_of(row: Row) -> Staff:
+    """A row that holds the columns of `staff` and `specialty_list`."""
+    c = staff.c
+    department = row[c.department_id]
+    held = row[specialty_list]
+    return Staff(
+        id=StaffId(row[c.id]),
+        user_name=row[c.user_name],
+        full_name=row[c.full_name],
+        facility_id=FacilityId(row[c.facility_id]),
+        roles=frozenset(Role(role) for role in row[c.roles]),
+        department_id=None if department is None else DepartmentId(department),
+        specialties=frozenset(SpecialtyId(part) for part in held.split(",")) if held else frozenset(),
+        licence_number=row[c.licence_number],
+        licence_scope=row[c.licence_scope],
+        licence_expires=row[c.licence_expires],
+        active=row[c.active],
+        must_change_password=row[c.must_change_password],
+        language=row[c.language],
+        installation_wide=row[c.installation_wide],
+    )
+
+
+def terminal_of(row: Row) -> Terminal:
+    """A row that holds the columns of `terminals`."""
+    c = terminals.c
+    return Terminal(
+        id=TerminalId(row[c.id]),
+        facility_id=FacilityId(row[c.facility_id]),
+        code=row[c.code],
+        name=row[c.name],
+        active=row[c.active],
+        enrolled_at=row[c.enrolled_at],
+    )
+
+
+def department_of(row: Row) -> Department:
+    """A row that holds the columns of `departments`."""
+    c = departments.c
+    return Department(id=DepartmentId(row[c.id]), facility_id=FacilityId(row[c.facility_id]), name=row[c.name])
+
+
+def specialty_of(row: Row) -> Specialty:
+    """A row that holds the columns of `specialties`."""
+    c = specialties.c
+    return Specialty(id=SpecialtyId(row[c.id]), code=row[c.code], name_vi=row[c.name_vi], name_en=row[c.name_en])
+
+
+def token_of(row: Row) -> Token:
+    """A row that holds the columns of `api_tokens`."""
+    c = api_tokens.c
+    return Token(
+        id=TokenId(row[c.id]),
+        facility_id=FacilityId(row[c.facility_id]),
+        name=row[c.name],
+        scopes=frozenset(Scope(scope) for scope in row[c.scopes]),
+        created_by=StaffId(row[c.created_by]),
+        created_at=row[c.created_at],
+        expires_at=row[c.expires_at],
+        last_used_at=row[c.last_used_at],
+        revoked_at=row[c.revoked_at],
+    )
+
+
+def session_of(row: Row, *, locked: bool) -> Session:
+    """A row that joins `sessions` with its staff, their facility and, where there is one, the terminal."""
+    c = sessions.c
+    return Session(
+        id=SessionId(row[c.id]),
+        staff=staff_of(row),
+        facility=facility_of(row),
+        terminal=None if row[c.terminal_id] is None else terminal_of(row),
+        csrf_token=row[c.csrf_token],
+        created_at=row[c.created_at],
+        expires_at=row[c.expires_at],
+        locked=locked,
+    )

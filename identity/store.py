@@ -1,0 +1,178 @@
+"""The directory of facilities, specialties and staff: what every other package looks people up in.
+
+Looking up by id raises `NotFound`; looking up by a code or a user name, which a person typed, gives None.
+Every method reads in a transaction of its own, or in the one given as `tx`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, select
+
+from foundation.database import Database, Transaction
+from foundation.errors import NotFound
+from foundation.i18n import N_
+from foundation.ids import FacilityId, SpecialtyId, StaffId, TerminalId
+from foundation.text import fold
+from identity.model import Department, Facility, Role, Specialty, Staff, Terminal
+from identity.rows import (
+    Row,
+    department_of,
+    facility_of,
+    specialty_list,
+    specialty_of,
+    staff_of,
+    terminal_of,
+)
+from identity.tables import departments, facilities, links, specialties, staff, staff_specialties, terminals
+
+
+class Directory:
+    """Reads who and where. Lists are in the order in which a person looks through them."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @asynccontextmanager
+    async def _reading(self, tx: Transaction | None) -> AsyncIterator[Transaction]:
+        if tx is not None:
+            yield tx
+        else:
+            async with self._database.reading() as own:
+                yield own
+
+    async def _rows(self, statement: Select[Any], tx: Transaction | None) -> list[Row]:
+        async with self._reading(tx) as read:
+            return list((await read.execute(statement)).mappings())
+
+    async def _facilities(self, condition: ColumnElement[bool], tx: Transaction | None) -> list[Facility]:
+        return [facility_of(row) for row in await self._rows(select(facilities).where(condition), tx)]
+
+    async def facility(self, facility_id: FacilityId, *, tx: Transaction | None = None) -> Facility:
+        """The facility of that id. Raises `NotFound("facility.unknown")`."""
+        found = await self._facilities(facilities.c.id == facility_id, tx)
+        if not found:
+            raise NotFound("facility.unknown", FACILITY_UNKNOWN)
+        return found[0]
+
+    async def facility_by_code(self, code: str, *, tx: Transaction | None = None) -> Facility | None:
+        """The facility of that mã CSKCB."""
+        found = await self._facilities(facilities.c.code == code, tx)
+        return found[0] if found else None
+
+    async def facilities(self, *, inactive: bool = False, tx: Transaction | None = None) -> list[Facility]:
+        """All facilities by name; those put out of use only with `inactive`."""
+        condition = facilities.c.id.is_not(None) if inactive else facilities.c.active
+        return sorted(await self._facilities(condition, tx), key=lambda facility: (fold(facility.name), facility.code))
+
+    async def facilities_many(
+        self, facility_ids: Iterable[FacilityId], *, tx: Transaction | None = None
+    ) -> dict[FacilityId, Facility]:
+        """Those of the given ids that exist."""
+        wanted = set(facility_ids)
+        found = await self._facilities(facilities.c.id.in_(wanted), tx) if wanted else []
+        return {facility.id: facility for facility in found}
+
+    async def hubs_of(self, spoke_id: FacilityId, *, tx: Transaction | None = None) -> list[Facility]:
+        """The active hospitals that consult for this clinic, by name."""
+        linked = select(links.c.hub_id).where(links.c.spoke_id == spoke_id)
+        found = await self._facilities(facilities.c.id.in_(linked) & facilities.c.active, tx)
+        return sorted(found, key=lambda facility: fold(facility.name))
+
+    async def spokes_of(self, hub_id: FacilityId, *, tx: Transaction | None = None) -> list[Facility]:
+        """The active clinics for which this hospital consults, by name."""
+        linked = select(links.c.spoke_id).where(links.c.hub_id == hub_id)
+        found = await self._facilities(facilities.c.id.in_(linked) & facilities.c.active, tx)
+        return sorted(found, key=lambda facility: fold(facility.name))
+
+    async def specialty(self, specialty_id: SpecialtyId, *, tx: Transaction | None = None) -> Specialty:
+        """The specialty of that id. Raises `NotFound("specialty.unknown")`."""
+        rows = await self._rows(select(specialties).where(specialties.c.id == specialty_id), tx)
+        if not rows:
+            raise NotFound("specialty.unknown", SPECIALTY_UNKNOWN)
+        return specialty_of(rows[0])
+
+    async def specialty_by_code(self, code: str, *, tx: Transaction | None = None) -> Specialty | None:
+        """The specialty of that code."""
+        rows = await self._rows(select(specialties).where(specialties.c.code == code), tx)
+        return specialty_of(rows[0]) if rows else None
+
+    async def specialties(self, *, tx: Transaction | None = None) -> list[Specialty]:
+        """All specialties by their Vietnamese name."""
+        found = [specialty_of(row) for row in await self._rows(select(specialties), tx)]
+        return sorted(found, key=lambda specialty: fold(specialty.name_vi))
+
+    async def _staff(self, condition: ColumnElement[bool], tx: Transaction | None) -> list[Staff]:
+        rows = await self._rows(select(staff, specialty_list).where(condition), tx)
+        return sorted((staff_of(row) for row in rows), key=lambda person: (fold(person.full_name), person.user_name))
+
+    async def staff(self, staff_id: StaffId, *, tx: Transaction | None = None) -> Staff:
+        """The person of that id, active or not. Raises `NotFound("staff.unknown")`."""
+        found = await self._staff(staff.c.id == staff_id, tx)
+        if not found:
+            raise NotFound("staff.unknown", STAFF_UNKNOWN)
+        return found[0]
+
+    async def staff_many(self, staff_ids: Iterable[StaffId], *, tx: Transaction | None = None) -> dict[StaffId, Staff]:
+        """Those of the given ids that exist, active or not."""
+        wanted = set(staff_ids)
+        found = await self._staff(staff.c.id.in_(wanted), tx) if wanted else []
+        return {person.id: person for person in found}
+
+    async def staff_by_user_name(self, user_name: str, *, tx: Transaction | None = None) -> Staff | None:
+        """The person who signs in by that name, in any case of letters."""
+        found = await self._staff(staff.c.user_name == user_name.strip().lower(), tx)
+        return found[0] if found else None
+
+    async def staff_at(
+        self, facility_id: FacilityId, *, inactive: bool = False, tx: Transaction | None = None
+    ) -> list[Staff]:
+        """The people of a facility by name; those deactivated only with `inactive`."""
+        here = staff.c.facility_id == facility_id
+        return await self._staff(here if inactive else here & staff.c.active, tx)
+
+    async def staff_of_specialty(
+        self, specialty_id: SpecialtyId, facility_ids: Iterable[FacilityId], *, tx: Transaction | None = None
+    ) -> list[Staff]:
+        """The active specialists of that field at these facilities, by name."""
+        holders = select(staff_specialties.c.staff_id).where(staff_specialties.c.specialty_id == specialty_id)
+        found = await self._staff(
+            staff.c.id.in_(holders) & staff.c.facility_id.in_(set(facility_ids)) & staff.c.active, tx
+        )
+        return [person for person in found if Role.SPECIALIST in person.roles]
+
+    async def coordinators_for(
+        self, facility_ids: Iterable[FacilityId], *, tx: Transaction | None = None
+    ) -> list[Staff]:
+        """The active coordinators at these facilities, by name."""
+        found = await self._staff(staff.c.facility_id.in_(set(facility_ids)) & staff.c.active, tx)
+        return [person for person in found if Role.COORDINATOR in person.roles]
+
+    async def terminal(self, terminal_id: TerminalId, *, tx: Transaction | None = None) -> Terminal:
+        """The terminal of that id. Raises `NotFound("terminal.unknown")`."""
+        rows = await self._rows(select(terminals).where(terminals.c.id == terminal_id), tx)
+        if not rows:
+            raise NotFound("terminal.unknown", TERMINAL_UNKNOWN)
+        return terminal_of(rows[0])
+
+    async def terminals_of(
+        self, facility_id: FacilityId, *, inactive: bool = False, tx: Transaction | None = None
+    ) -> list[Terminal]:
+        """A clinic's terminals by code; those put out of use only with `inactive`."""
+        here = terminals.c.facility_id == facility_id
+        rows = await self._rows(select(terminals).where(here if inactive else here & terminals.c.active), tx)
+        return sorted((terminal_of(row) for row in rows), key=lambda terminal: terminal.code)
+
+    async def departments_of(self, facility_id: FacilityId, *, tx: Transaction | None = None) -> list[Department]:
+        """A facility's departments by name."""
+        rows = await self._rows(select(departments).where(departments.c.facility_id == facility_id), tx)
+        return sorted((department_of(row) for row in rows), key=lambda department: fold(department.name))
+
+
+FACILITY_UNKNOWN = N_("There is no such facility.")
+SPECIALTY_UNKNOWN = N_("There is no such specialty.")
+STAFF_UNKNOWN = N_("There is no such member of staff.")
+TERMINAL_UNKNOWN = N_("There is no such terminal.")
