@@ -33,7 +33,12 @@ _HOSPITAL_ROOMS = (
 
 
 def _station(
-    code: str, name: str, commune: str, street: str, telephone: str, terminals: tuple[tuple[str, str, str], ...]
+    code: str,
+    name: str,
+    commune: str,
+    street: str,
+    telephone: str,
+    terminals: tuple[tuple[str, str, str], ...],
 ) -> DemoFacility:
     place = COMMUNES[commune]
     return DemoFacility(
@@ -54,7 +59,12 @@ def _station(
 
 
 def _centre(
-    code: str, name: str, commune: str, street: str, telephone: str, terminals: tuple[tuple[str, str, str], ...]
+    code: str,
+    name: str,
+    commune: str,
+    street: str,
+    telephone: str,
+    terminals: tuple[tuple[str, str, str], ...],
 ) -> DemoFacility:
     place = COMMUNES[commune]
     return DemoFacility(

@@ -50,7 +50,7 @@ PROVINCES: Mapping[str, str] = MappingProxyType(
 
 @dataclass(frozen=True)
 class DemoCommune:
-    """A commune or ward. `birth_codes` are the three-digit CCCD codes of people born there: the old provinces persist."""
+    """A commune or ward. `birth_codes` are the CCCD codes of people born there: the old provinces persist."""
 
     code: str
     name: str

@@ -41,9 +41,7 @@ def shifts() -> tuple[DemoShift, ...]:
     for turn, (specialty, at_hai_van, at_truong_son, at_province, province) in enumerate(_TURNS):
         for weekday in range(7):
             # Neighbouring specialties start with the other hospital, so that neither carries a whole day alone.
-            holder, hospital = (
-                (at_hai_van, HAI_VAN) if (weekday + turn) % 2 == 0 else (at_truong_son, TRUONG_SON)
-            )
+            holder, hospital = (at_hai_van, HAI_VAN) if (weekday + turn) % 2 == 0 else (at_truong_son, TRUONG_SON)
             rota.append(DemoShift(holder, specialty, hospital, weekday, "07:00", "17:00"))
             rota.append(DemoShift(holder, specialty, hospital, weekday, "17:00", "07:00"))
             if weekday < 5:
@@ -81,11 +79,51 @@ def slots(today: date) -> tuple[DemoSlot, ...]:
 def appointments(today: date) -> tuple[DemoAppointment, ...]:
     """Times already booked on the next working days; they overlap none of the free ones."""
     wanted = (
-        ("bs.son", ENDOCRINOLOGY, 1, "14:15", 30, "bn-006", HON_MAY, "bs.bao", "Bàn chân đái tháo đường, tái khám"),
-        ("bs.thinh", SURGERY, 1, "16:30", 20, "bn-008", HON_MAY, "bs.bao", "Sau mổ ruột thừa, kiểm tra vết mổ"),
+        (
+            "bs.son",
+            ENDOCRINOLOGY,
+            1,
+            "14:15",
+            30,
+            "bn-006",
+            HON_MAY,
+            "bs.bao",
+            "Bàn chân đái tháo đường, tái khám",
+        ),
+        (
+            "bs.thinh",
+            SURGERY,
+            1,
+            "16:30",
+            20,
+            "bn-008",
+            HON_MAY,
+            "bs.bao",
+            "Sau mổ ruột thừa, kiểm tra vết mổ",
+        ),
         ("bs.thuha", STROKE, 1, "13:30", 30, "bn-009", TRA_KHUC, "bs.chuong", "Sau nhồi máu não ngày 21"),
-        ("bs.nguyet", OBSTETRICS, 1, "15:00", 30, "bn-002", TRA_KHUC, "bs.kimoanh", "Thai 34 tuần, theo dõi huyết áp"),
-        ("bs.minhtuan", CARDIOLOGY, 2, "15:00", 30, "bn-003", VAM_RACH, "bs.nghia", "Sau đặt stent, chỉnh thuốc"),
+        (
+            "bs.nguyet",
+            OBSTETRICS,
+            1,
+            "15:00",
+            30,
+            "bn-002",
+            TRA_KHUC,
+            "bs.kimoanh",
+            "Thai 34 tuần, theo dõi huyết áp",
+        ),
+        (
+            "bs.minhtuan",
+            CARDIOLOGY,
+            2,
+            "15:00",
+            30,
+            "bn-003",
+            VAM_RACH,
+            "bs.nghia",
+            "Sau đặt stent, chỉnh thuốc",
+        ),
     )
     return tuple(
         DemoAppointment(

@@ -109,7 +109,7 @@ _ISSUERS = {
 
 
 def _licence(serial: int, facility: str, today: date) -> tuple[str, date]:
-    """A licence number as the issuer writes it, and an expiry between one and five years ahead (terms are five years)."""
+    """A licence number as the issuer writes it, and an expiry one to four years ahead."""
     return f"{4100 + serial * 37:06d}/{_ISSUERS[facility]}-GPHN", date(today.year + 1 + serial % 4, 1 + serial % 12, 15)
 
 
@@ -118,10 +118,10 @@ def staff(today: date) -> tuple[DemoStaff, ...]:
     people: list[DemoStaff] = []
     for serial, (user_name, full_name, facility, room) in enumerate(_RURAL):
         number, expires = _licence(serial, facility, today)
-        scope = "Khám bệnh, chữa bệnh đa khoa" if user_name.startswith("bs.") else "Khám bệnh, chữa bệnh của y sĩ đa khoa"
-        people.append(
-            DemoStaff(user_name, full_name, ("rural_doctor",), facility, room, (), number, scope, expires)
+        scope = (
+            "Khám bệnh, chữa bệnh đa khoa" if user_name.startswith("bs.") else "Khám bệnh, chữa bệnh của y sĩ đa khoa"
         )
+        people.append(DemoStaff(user_name, full_name, ("rural_doctor",), facility, room, (), number, scope, expires))
     for serial, (user_name, full_name, facility, specialty) in enumerate(_SPECIALISTS, start=len(_RURAL)):
         number, expires = _licence(serial, facility, today)
         room, scope = _DEPARTMENTS[specialty]
