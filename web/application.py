@@ -1,0 +1,34 @@
+"""The web application: services, middlewares and routes put together."""
+
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo
+
+from aiohttp import web
+
+from web import health
+from web.assets import Assets, static_file
+from web.middlewares import MIDDLEWARES
+from web.rendering import RENDERER, Renderer
+from web.security import add_headers
+from web.services import SERVICES, Services
+from web.views import ROUTES
+
+BODY_LIMIT = 1024 * 1024
+"""Bytes of a request's body; a handler that needs more says so (`web.admission.body_limit`)."""
+
+
+def build(services: Services) -> web.Application:
+    """The application, ready to be run. Raises RuntimeError when the browser client has not been built."""
+    application = web.Application(middlewares=MIDDLEWARES, client_max_size=BODY_LIMIT)
+    application[SERVICES] = services
+    application[RENDERER] = Renderer(
+        services.languages, Assets.built(), ZoneInfo(services.settings.zone), is_demo=services.is_demo
+    )
+    application.on_response_prepare.append(add_headers)
+    application.router.add_get("/static/{name:.+}", static_file)
+    application.router.add_get("/healthz", health.process)
+    application.router.add_get("/readyz", health.parts)
+    for routes in ROUTES:
+        application.router.add_routes(routes)
+    return application

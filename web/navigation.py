@@ -1,0 +1,38 @@
+"""The main navigation: which pages a person's roles lead to. It shows ways only; each page's own policy decides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from foundation.i18n import N_
+from identity.model import Role, Session
+
+_CLINICAL = frozenset({Role.RURAL_DOCTOR, Role.SPECIALIST, Role.COORDINATOR})
+_PAGES: tuple[tuple[str, str, frozenset[Role]], ...] = (
+    ("/", N_("Home"), frozenset(Role)),
+    ("/coordinator", N_("Queue"), frozenset({Role.COORDINATOR})),
+    ("/slots", N_("Slots"), frozenset({Role.COORDINATOR})),
+    ("/agenda", N_("Agenda"), _CLINICAL),
+    ("/consults", N_("Past consults"), _CLINICAL),
+    ("/administration", N_("Administration"), frozenset({Role.ADMINISTRATOR})),
+    ("/administration/audit", N_("Audit trail"), frozenset({Role.DATA_PROTECTION_OFFICER})),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NavigationItem:
+    """One link. `label` is a message id; `current` marks the page that one is on, or below."""
+
+    path: str
+    label: str
+    current: bool
+
+
+def navigation(session: Session | None, path: str) -> list[NavigationItem]:
+    """The links for this person, the current one marked; none before sign-in or while locked."""
+    if session is None or session.locked or session.staff.must_change_password:
+        return []
+    allowed = [(target, label) for target, label, roles in _PAGES if session.staff.roles & roles]
+    inside = [target for target, _ in allowed if path == target or (target != "/" and path.startswith(target + "/"))]
+    current = max(inside, key=len, default=None)
+    return [NavigationItem(target, label, target == current) for target, label in allowed]

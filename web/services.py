@@ -1,0 +1,78 @@
+"""What the views are given: the program's services, built by the program's wiring and handed over whole."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from foundation.audit import Audit
+from foundation.bus import Bus
+from foundation.clock import Clock
+from foundation.database import Database
+from foundation.i18n import Languages
+from foundation.settings import Settings
+
+if TYPE_CHECKING:
+    from consult_rooms.opinions import Opinions
+    from consult_rooms.queries import Queries
+    from consult_rooms.requests import Requests
+    from consult_rooms.rooms import Rooms
+    from consult_rooms.scheduling import Scheduling
+    from identity.accounts import Accounts
+    from identity.administration import Administration
+    from identity.tokens import ApiTokens
+    from records_panel.panel import Panel
+
+    from consult_rooms.presence import Presence
+    from consult_rooms.rota import Rota
+    from identity.sessions import Sessions
+    from identity.store import Directory
+    from records_panel.patients import Patients
+
+
+@dataclass(frozen=True, slots=True)
+class DemoSignIn:
+    """A sign-in of the demo installation, shown on the sign-in page so that anyone can try both sides."""
+
+    user_name: str
+    password: str
+    role: str
+    facility: str
+    full_name: str = ""
+
+
+@dataclass(frozen=True)
+class Services:
+    """Everything that a page or the REST interface asks. Views get it by `request.app[SERVICES]`."""
+
+    settings: Settings
+    clock: Clock
+    languages: Languages
+    database: Database
+    bus: Bus
+    audit: Audit
+    directory: Directory
+    accounts: Accounts
+    sessions: Sessions
+    administration: Administration
+    tokens: ApiTokens
+    requests: Requests
+    rooms: Rooms
+    opinions: Opinions
+    scheduling: Scheduling
+    queries: Queries
+    presence: Presence
+    patients: Patients
+    panel: Panel
+    rota: Rota
+    ready: Callable[[], Awaitable[dict[str, bool]]]
+    """Parts that this process needs, by name: database, bus, media; true when the part answers."""
+    is_demo: bool = False
+    """Whether this installation holds demo data, which every page then says."""
+    demo_sign_ins: tuple[DemoSignIn, ...] = ()
+
+
+SERVICES: web.AppKey[Services] = web.AppKey("services", Services)

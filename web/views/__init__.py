@@ -1,0 +1,15 @@
+"""The pages, a module a noun. Each has its own `routes`; ROUTES is what the application serves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from aiohttp import web
+
+from web.views import language, session, sign_in
+
+ROUTES: tuple[Iterable[web.AbstractRouteDef], ...] = (
+    sign_in.routes,
+    session.routes,
+    language.routes,
+)

@@ -1,0 +1,73 @@
+"""GET and POST /sign-in: user name and password; in a demo installation the sign-ins to try stand below the form."""
+
+from __future__ import annotations
+
+from aiohttp import web
+from yarl import URL
+
+from foundation.errors import HoichanError, SignInNeeded, TooMany
+from web.admission import Admission, admits
+from web.forms import Form
+from web.rendering import render
+from web.security import TERMINAL_COOKIE, address_of, local_path, set_session_cookie
+from web.services import SERVICES
+
+routes = web.RouteTableDef()
+
+
+@routes.get("/sign-in")
+@admits(Admission.PUBLIC)
+async def show(request: web.Request) -> web.StreamResponse:
+    """The form; who is signed in already goes on."""
+    target = local_path(request.query.get("next"))
+    if request["session"] is not None:
+        raise web.HTTPSeeOther(target)
+    return await _page(request, Form.of(next=target), ended="ended" in request.query)
+
+
+@routes.post("/sign-in")
+@admits(Admission.PUBLIC)
+async def sign_in(request: web.Request) -> web.StreamResponse:
+    """Start a session and go on to the page that was asked for. Never says which of name or password was wrong."""
+    form = await Form.read(request)
+    services = request.app[SERVICES]
+    user_name, password = form.line("user_name", required=True, most=64), form.secret("password")
+    if not form.valid:
+        return await _page(request, form, status=422)
+    try:
+        session, secret = await services.accounts.sign_in(
+            user_name,
+            password,
+            address=address_of(request),
+            device_credential=request.cookies.get(TERMINAL_COOKIE),
+        )
+    except (SignInNeeded, TooMany) as error:
+        return await _page(request, form, status=error.status, failure=error)
+    if (old := request["session"]) is not None:
+        await services.sessions.end(old.id, "signed_in_again")
+    response = web.HTTPSeeOther("/password" if session.staff.must_change_password else local_path(form.value("next")))
+    set_session_cookie(request, response, secret)
+    raise response
+
+
+async def _page(
+    request: web.Request, form: Form, *, status: int = 200, failure: HoichanError | None = None, ended: bool = False
+) -> web.Response:
+    services = request.app[SERVICES]
+    credential = request.cookies.get(TERMINAL_COOKIE)
+    place = await services.terminals.find(credential) if credential else None
+    response = render(
+        request,
+        "sign_in.html",
+        status=status,
+        form=form,
+        failure=request["language"].error(failure) if failure else None,
+        ended=ended,
+        place=place,
+        demo_sign_ins=services.demo_sign_ins if services.settings.on_loopback else (),
+        telephone=services.settings.coordinator_telephone,
+        here=URL("/sign-in").with_query(next=local_path(form.value("next"))),
+    )
+    if isinstance(failure, TooMany):
+        response.headers["Retry-After"] = str(failure.retry_after_s)
+    return response
