@@ -18,7 +18,7 @@ from hoichan.demo.facilities import (
     YA_LOP,
 )
 from hoichan.demo.numbers import BhytFormat
-from hoichan.demo.profiles import CHRONIC, Setting, antenatal, hiv
+from hoichan.demo.profiles import ANY_AGE, LATER_LIFE, Profile, Setting, antenatal, gout, hiv
 from hoichan.demo.register import Person, Registration, born, years
 
 FIRST = 19
@@ -42,12 +42,12 @@ _FAMILIES = (
 _MEN = (
     *("Văn Hậu", "Minh Quân", "Công Danh", "Quốc Việt", "Văn Thạnh", "Hữu Nghĩa", "Thanh Tùng", "Đình Phúc"),
     *("Ngọc Sơn", "Văn Út", "Đức Huy", "Trung Kiên", "Hoàng Long", "Văn Chiến", "Tấn Tài", "Gia Bảo", "Nhật Minh"),
-    *("Xuân Trường", "Bá Lộc", "Văn Đông", "Chí Công", "Phước Lợi", "Anh Khoa", "Văn Năm"),
+    *("Xuân Trường", "Bá Lộc", "Văn Đông", "Chí Thành", "Phước Lợi", "Anh Khoa", "Văn Năm"),
 )
 _WOMEN = (
     *("Thị Mỹ Linh", "Thị Hường", "Ngọc Ánh", "Thị Kim Chi", "Thúy Hằng", "Thị Mận", "Bích Ngọc", "Thị Đào"),
     *("Thu Trang", "Thị Út", "Diễm My", "Thị Lài", "Khánh Vy", "Thị Sương", "Mỹ Duyên", "Thị Tám", "Bảo Ngọc"),
-    *("Thị Xuân", "Hồng Nhung", "Thị Cẩm Tú", "Phương Thảo", "Thị Hiền", "Tường Vi", "Thị Chín"),
+    *("Thị Xuyến", "Hồng Nhung", "Thị Cẩm Tú", "Phương Thảo", "Thị Hiền", "Tường Vi", "Thị Chín"),
 )
 # commune of an ethnic minority: names of men and of women as Xơ Đăng and Gia Rai people bear them
 _HIGHLANDS = {
@@ -113,7 +113,9 @@ def _citizen(number: int, today: date) -> DemoCitizen:
     elif number % 5 == 1:
         _nearly_empty(book, setting)
     else:
-        _adult(book, setting, restricted=number == 44, profiles=1 + number % 3)
+        # The ills of later life are listed twice: they are the commoner ones there.
+        pool = ANY_AGE if today.year - birth.year < 45 else (*ANY_AGE, *LATER_LIFE, *LATER_LIFE)
+        _adult(book, setting, pool, restricted=number == 44, profiles=1 + number % 3)
     return entry.close()
 
 
@@ -155,7 +157,7 @@ def _nearly_empty(book: Book, at: Setting) -> None:
         book.vaccine("Vắc xin COVID-19 (Pfizer)", years(4.5), at.clinic)
 
 
-def _adult(book: Book, at: Setting, *, restricted: bool, profiles: int) -> None:
+def _adult(book: Book, at: Setting, pool: tuple[Profile, ...], *, restricted: bool, profiles: int) -> None:
     """Some long illnesses; the more there are, the more the rest of the book is filled."""
     draw = at.rng.random()
     if draw < 0.35:
@@ -163,7 +165,7 @@ def _adult(book: Book, at: Setting, *, restricted: bool, profiles: int) -> None:
         book.allergy(text, reaction, years(at.rng.randint(1, 9)), at.hospital, severe=severe, category=category)
     elif draw < 0.75:
         book.no_allergy(at.base, at.clinic)
-    for write in at.rng.sample(CHRONIC, profiles):
+    for write in _pick(at.rng, pool, profiles, at.sex):
         write(book, at)
     if restricted:
         hiv(book, at)
@@ -171,3 +173,13 @@ def _adult(book: Book, at: Setting, *, restricted: bool, profiles: int) -> None:
         book.blood_group(at.rng.choice(("O", "A", "B", "AB")), "+", years(2), at.hospital)
         book.vaccine("Vắc xin COVID-19 (Pfizer)", years(4.5), at.clinic)
         book.vitals(at.base, at.clinic, VitalSigns(height=165.0 if at.sex == "male" else 154.0))
+
+
+def _pick(rng: Random, pool: tuple[Profile, ...], count: int, sex: Sex) -> list[Profile]:
+    """`count` different profiles; those listed twice in the pool come twice as easily; gout is left to men."""
+    picked: list[Profile] = []
+    while len(picked) < count:
+        profile = rng.choice(pool)
+        if profile not in picked and (profile is not gout or sex == "male"):
+            picked.append(profile)
+    return picked

@@ -29,11 +29,14 @@ class Setting:
 
 
 def hypertension(book: Book, at: Setting) -> None:
-    """High blood pressure with lipids, followed monthly at the clinic."""
+    """High blood pressure with lipids, followed at the clinic. Its drugs go together with those of heart failure."""
     book.problem("Tăng huyết áp", "I10", years(at.rng.randint(2, 12)), at.clinic)
     book.problem("Rối loạn lipid máu", "E78.5", years(2), at.hospital)
     book.drug(
-        at.rng.choice(("Amlodipin 5 mg", "Losartan 50 mg", "Perindopril 5 mg")), "Uống 1 viên, sáng", at.base, at.clinic
+        at.rng.choice(("Amlodipin 5 mg", "Indapamid 1,5 mg (phóng thích kéo dài)")),
+        "Uống 1 viên, sáng",
+        at.base,
+        at.clinic,
     )
     book.drug("Atorvastatin 10 mg", "Uống 1 viên, tối", at.base, at.hospital)
     for step in range(3):
@@ -73,11 +76,13 @@ def diabetes(book: Book, at: Setting) -> None:
 
 
 def lung_disease(book: Book, at: Setting) -> None:
-    """Chronic obstructive lung disease of an old smoker."""
+    """Chronic obstructive lung disease, from tobacco or from a wood fire."""
     book.problem("Bệnh phổi tắc nghẽn mạn tính", "J44.9", years(6), at.hospital)
     book.drug("Tiotropium 2,5 µg/nhát", "Hít 2 nhát, sáng", at.base, at.hospital)
     book.drug("Salbutamol bình xịt 100 µg/nhát", "Xịt 2 nhát khi khó thở", at.base, at.hospital)
-    book.smoking("Đã bỏ, khoảng 35 gói-năm", at.base, at.clinic)
+    book.smoking(
+        "Đã bỏ, khoảng 35 gói-năm" if at.sex == "male" else "Không hút; nấu bếp củi trên 30 năm", at.base, at.clinic
+    )
     book.visit("Đợt cấp bệnh phổi tắc nghẽn mạn tính", at.base + 120, at.hospital, nights=6)
     book.visit("Tái khám, lĩnh thuốc hít", at.base, at.hospital)
     book.results(at.base + 120, at.hospital, leukocytes=at.spread(13.2, 2.0), crp=at.spread(48, 20, 0), haemoglobin=152)
@@ -203,16 +208,11 @@ def antenatal(book: Book, at: Setting) -> None:
     book.vaccine("Vắc xin uốn ván hấp phụ (VAT)", 40, at.clinic)
 
 
-CHRONIC: tuple[Callable[[Book, Setting], None], ...] = (
-    hypertension,
-    diabetes,
-    lung_disease,
-    hepatitis,
-    gout,
-    knee_pain,
-    thyroid,
-    thalassaemia,
-    heart_failure,
-    tuberculosis,
-)
-"""The profiles that fit any adult; `hiv` and `antenatal` are given to chosen people."""
+Profile = Callable[[Book, Setting], None]
+"""Writes one illness into a book."""
+
+ANY_AGE: tuple[Profile, ...] = (hepatitis, thyroid, thalassaemia, tuberculosis)
+"""Fits any adult. `hiv` and `antenatal` are given to chosen people instead."""
+
+LATER_LIFE: tuple[Profile, ...] = (hypertension, diabetes, lung_disease, gout, knee_pain, heart_failure)
+"""Fits people from about 45 years on."""

@@ -67,7 +67,7 @@ def citizen(today: date) -> DemoCitizen:
         "Tĩnh mạch khoeo ép xẹp hoàn toàn, động mạch chày sau còn dòng chảy.",
         1,
         SUOI_DA,
-        "23:20",
+        "21:40",
     )
     book.imaging("chest_xray", "Tim phổi trong giới hạn bình thường.", 372, YA_LOP)
     book.vaccine("Vắc xin uốn ván hấp phụ (VAT)", 372, SUOI_DA, 3)
