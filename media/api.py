@@ -1,0 +1,116 @@
+"""The narrow waist of the media plane: what signalling may ask of it, in plain types.
+
+Media knows no patient and no staff: a room and a participant are opaque strings here. Each participant
+holds up to two peer connections: one that publishes (the browser offers) and one that subscribes
+(the worker offers, and offers again as tracks come and go), so offers never collide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+
+class Direction(StrEnum):
+    """Which of a participant's two peer connections is meant."""
+
+    PUBLISH = "publish"
+    SUBSCRIBE = "subscribe"
+
+
+class ConnectionState(StrEnum):
+    """State of one peer connection as the worker sees it (after ICE consent and DTLS)."""
+
+    CONNECTED = "connected"
+    DISCONNECTED = "disconnected"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One published media stream. `mid` is its m-section in the *subscriber's* offer, when it has one."""
+
+    track_id: str
+    participant_id: str
+    kind: str
+    """`audio` or `video`."""
+    source: str
+    """What it shows: `camera`, `microphone`, `screen`, or a device's name."""
+    mid: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SubscribeOffer:
+    """The worker's offer for a participant's subscribe connection. The answer must carry the same revision."""
+
+    sdp: str
+    revision: int
+    tracks: tuple[Track, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SubscribeOffered:
+    """Tracks changed: this participant's subscribe connection has to be negotiated again."""
+
+    room_id: str
+    participant_id: str
+    offer: SubscribeOffer
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionChanged:
+    """A peer connection came up, went silent (no packet or consent for 5 s) or was closed."""
+
+    room_id: str
+    participant_id: str
+    direction: Direction
+    state: ConnectionState
+
+
+@dataclass(frozen=True, slots=True)
+class RoomLost:
+    """The worker that carried the room is gone. Every participant has to publish and subscribe again."""
+
+    room_id: str
+
+
+MediaEvent = SubscribeOffered | ConnectionChanged | RoomLost
+
+
+class MediaNodes(Protocol):
+    """Every room of the installation, wherever its worker runs.
+
+    Errors are `foundation.errors`: `media.unavailable` when no live worker admits the room,
+    `media.sdp_invalid` for an offer or answer that cannot be used, `media.revision_stale` for an answer to
+    an offer that has been replaced, `media.connection_unknown` for an answer with nothing to answer.
+    """
+
+    async def publish(self, room_id: str, participant_id: str, offer_sdp: str, sources: Mapping[str, str]) -> str:
+        """Answer a publish offer; `sources` names each mid's source. Replaces an earlier publish connection."""
+        ...
+
+    async def subscribe(self, room_id: str, participant_id: str) -> SubscribeOffer:
+        """Open (or open anew) the subscribe connection and offer every track of the others in the room."""
+        ...
+
+    async def answer(self, room_id: str, participant_id: str, answer_sdp: str, revision: int) -> None:
+        """Take the participant's answer to the offer of that revision."""
+        ...
+
+    async def remove(self, room_id: str, participant_id: str) -> None:
+        """Close both connections of a participant; unknown ones are ignored."""
+        ...
+
+    async def close_room(self, room_id: str) -> None:
+        """End a room and all its connections; an unknown room is ignored."""
+        ...
+
+    def events(self) -> AsyncIterator[MediaEvent]:
+        """Events of all rooms that this node has used, in the order in which each worker sent them."""
+        ...
+
+    async def ready(self) -> bool:
+        """Whether a live worker admits rooms now (one round trip, at most 1 s)."""
+        ...

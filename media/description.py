@@ -1,0 +1,115 @@
+"""Writing the worker's session descriptions: answers to publishers, offers to viewers (RFC 8829, RFC 8840)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from media import codecs
+from media.sdp import Codec
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where the worker is reached, and the certificate that it shows there."""
+
+    hosts: tuple[str, ...]
+    port: int
+    fingerprint: str
+    """SHA-256, as `AB:CD:…`."""
+
+
+@dataclass(slots=True)
+class Section:
+    """One m-section to write. Without codecs it is written as rejected, with the other side's own words."""
+
+    kind: str
+    mid: str
+    direction: str = "inactive"
+    codecs: Sequence[Codec] = ()
+    protocol: str = "UDP/TLS/RTP/SAVPF"
+    formats: tuple[str, ...] = ("0",)
+    extensions: dict[str, int] = field(default_factory=dict)
+    ssrc: int | None = None
+    name: str = ""
+    """The CNAME and stream of what is sent: streams of one name play in lip sync."""
+    track_id: str = ""
+
+
+def write(
+    session_id: int,
+    version: int,
+    sections: Sequence[Section],
+    endpoint: Endpoint,
+    *,
+    ufrag: str,
+    password: str,
+    setup: str,
+) -> str:
+    """The whole description. `version` grows with each description of a session (RFC 8866 §5.2)."""
+    bundled = " ".join(section.mid for section in sections if section.codecs)
+    lines = [
+        "v=0",
+        f"o=- {session_id} {version} IN IP4 0.0.0.0",
+        "s=-",
+        "t=0 0",
+        "a=ice-lite",
+        f"a=group:BUNDLE {bundled}",
+        "a=msid-semantic: WMS *",
+    ]
+    shared = [
+        f"a=ice-ufrag:{ufrag}",
+        f"a=ice-pwd:{password}",
+        f"a=fingerprint:sha-256 {endpoint.fingerprint}",
+        f"a=setup:{setup}",
+        *(
+            f"a=candidate:{number} 1 udp {2130706431 - 256 * (number - 1)} {host} {endpoint.port} typ host"
+            for number, host in enumerate(endpoint.hosts, 1)
+        ),
+        "a=end-of-candidates",
+        "a=rtcp-mux",
+    ]
+    for section in sections:
+        lines += _rejected(section) if not section.codecs else [*_media(section, endpoint), *shared]
+        if section.codecs:
+            lines += _formats(section)
+    return "\r\n".join(lines) + "\r\n"
+
+
+def _rejected(section: Section) -> list[str]:
+    return [
+        f"m={section.kind} 0 {section.protocol} {' '.join(section.formats)}",
+        "c=IN IP4 0.0.0.0",
+        f"a=mid:{section.mid}",
+        "a=inactive",
+    ]
+
+
+def _media(section: Section, endpoint: Endpoint) -> list[str]:
+    numbers = " ".join(str(codec.payload_type) for codec in section.codecs)
+    host = endpoint.hosts[0]
+    return [
+        f"m={section.kind} {endpoint.port} {section.protocol} {numbers}",
+        f"c=IN {'IP6' if ':' in host else 'IP4'} {host}",
+        f"a=mid:{section.mid}",
+        f"a={section.direction}",
+    ]
+
+
+def _formats(section: Section) -> list[str]:
+    lines = []
+    for codec in section.codecs:
+        channels = f"/{codec.channels}" if codec.channels > 1 else ""
+        name = codec.name.lower() if codec.name in ("OPUS", "RTX") else codec.name
+        lines.append(f"a=rtpmap:{codec.payload_type} {name}/{codec.clock_rate}{channels}")
+        if codec.parameters:
+            lines.append(f"a=fmtp:{codec.payload_type} {codec.parameters}")
+        lines += [f"a=rtcp-fb:{codec.payload_type} {message}" for message in codecs.feedback(codec)]
+    lines += [f"a=extmap:{number} {uri}" for uri, number in section.extensions.items()]
+    if section.ssrc is not None:
+        lines += [
+            f"a=msid:{section.name} {section.track_id}",
+            f"a=ssrc:{section.ssrc} cname:{section.name}",
+            f"a=ssrc:{section.ssrc} msid:{section.name} {section.track_id}",
+        ]
+    return lines

@@ -1,0 +1,152 @@
+"""A participant's publish connection: the browser offers, the worker answers and knows what comes by which SSRC."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+
+from media import codecs, sdp
+from media.api import ConnectionState, Direction, Track
+from media.connection import Connection, random_text
+from media.description import Section, write
+from media.errors import sdp_invalid
+from media.plane import Plane
+from media.sdp import MediaSection, SessionDescription
+from media.tracks import UpTrack
+
+MAX_TRACKS = 8
+"""Streams that one participant publishes at most."""
+_SOURCES = {"audio": "microphone", "video": "camera"}
+
+Changed = Callable[["Publisher", ConnectionState], None]
+
+
+class Publisher:
+    """The streams of one participant."""
+
+    def __init__(self, participant_id: str, plane: Plane, changed: Changed) -> None:
+        self._participant_id = participant_id
+        self._plane = plane
+        self._changed = changed
+        self._stream_id = random_text(16)
+        self._session_id = secrets.randbits(62)
+        self._version = 0
+        self._peer_session_id = ""
+        self._peer_ufrag = ""
+        self._connection: Connection | None = None
+        self._ups: dict[str, UpTrack] = {}
+
+    @property
+    def ups(self) -> list[UpTrack]:
+        """What is published now, in the order of the m-sections."""
+        return list(self._ups.values())
+
+    def continues(self, offer: SessionDescription) -> bool:
+        """Whether an offer renegotiates this connection; if not, it stands for a new one."""
+        return (
+            self._connection is not None
+            and self._peer_session_id == offer.session_id
+            and sdp.same_peer(self._connection.peer_fingerprints, offer.transport.fingerprints)
+        )
+
+    def answer(self, offer: SessionDescription, sources: Mapping[str, str]) -> str:
+        """Take an offer, first or later, and answer it."""
+        transport = offer.transport
+        if transport.setup not in ("actpass", "active"):
+            raise sdp_invalid("the offer leaves no passive role to the worker")
+        if sum(section.sends and section.kind != "application" for section in offer.sections) > MAX_TRACKS:
+            raise sdp_invalid("too many streams")
+        if self._connection is None:
+            self._connection = self._plane.open(self, Direction.PUBLISH)
+            self._connection.peer_fingerprints = dict(transport.fingerprints)
+        elif transport.ufrag != self._peer_ufrag:
+            self._plane.restart_ice(self._connection)
+        self._peer_session_id, self._peer_ufrag = offer.session_id, transport.ufrag
+        connection = self._connection
+        before, self._ups = self._ups, {}
+        sections = [self._take(section, sources, before, connection) for section in offer.sections]
+        self._route(offer, connection)
+        self._plane.trust(connection)
+        self._version += 1
+        return write(
+            self._session_id,
+            self._version,
+            sections,
+            self._plane.endpoint,
+            ufrag=connection.ufrag,
+            password=connection.password,
+            setup="passive",
+        )
+
+    def close(self) -> None:
+        """End the connection and all its streams."""
+        if self._connection is not None:
+            self._plane.close(self._connection)
+        self._ups = {}
+
+    def connection_changed(self, connection: Connection, state: ConnectionState) -> None:
+        """Called by the transport."""
+        if connection is self._connection:
+            self._changed(self, state)
+
+    def introduce(self, ssrc: int, payload_type: int, mid: str | None) -> None:
+        """Bind an SSRC that no description named: by its mid, else by its payload type if that is one stream's own."""
+        connection = self._connection
+        if connection is None:
+            return
+        fitting = [
+            up
+            for up in self._ups.values()
+            if payload_type in (up.codec.payload_type, up.repair_type) and mid in (None, up.sender_mid)
+        ]
+        if len(fitting) != 1:
+            return
+        up = fitting[0]
+        if payload_type == up.repair_type:
+            connection.repairs[ssrc] = up
+        elif up.ssrc is None:
+            up.ssrc = ssrc
+            connection.ups[ssrc] = up
+
+    def _take(
+        self, section: MediaSection, sources: Mapping[str, str], before: Mapping[str, UpTrack], connection: Connection
+    ) -> Section:
+        """Answer one m-section, and keep or begin its stream."""
+        written = Section(section.kind, section.mid, protocol=section.protocol, formats=section.formats)
+        codec = codecs.choose(section) if section.kind != "application" and section.port else None
+        if codec is None:
+            return written
+        repair = codecs.repair_of(section, codec)
+        written.codecs = [codec] if repair is None else [codec, repair]
+        if sdp.MID_URI in section.extensions:
+            written.extensions[sdp.MID_URI] = connection.mid_number = section.extensions[sdp.MID_URI]
+        if section.sends:
+            written.direction = "recvonly"
+            source = sources.get(section.mid, _SOURCES[section.kind])[:64]
+            ssrcs = section.media_ssrcs
+            up = before.get(section.mid)
+            same = (
+                up is not None
+                and up.codec == codec
+                and up.track.source == source
+                and (up.ssrc is None or not ssrcs or up.ssrc == ssrcs[0])
+            )
+            if up is None or not same:
+                track = Track(random_text(16), self._participant_id, section.kind, source)
+                grouped = source == _SOURCES[section.kind]
+                stream = self._stream_id if grouped else f"{self._stream_id}-{section.mid}"
+                up = UpTrack(track, stream, connection, section.mid, codec, repair)
+            if ssrcs:
+                up.ssrc = ssrcs[0]
+            self._ups[section.mid] = up
+        return written
+
+    def _route(self, offer: SessionDescription, connection: Connection) -> None:
+        """Note which SSRC carries what. SSRCs learnt from packets stay with the streams that stay."""
+        repairs = {ssrc: up for ssrc, up in connection.repairs.items() if self._ups.get(up.sender_mid) is up}
+        for section in offer.sections:
+            if (up := self._ups.get(section.mid)) is not None:
+                repairs.update((ssrc, up) for ssrc, media in section.repairs.items() if media == up.ssrc)
+        connection.repairs = repairs
+        connection.ups = {up.ssrc: up for up in self._ups.values() if up.ssrc is not None}
+        connection.strangers.clear()

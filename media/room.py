@@ -1,0 +1,216 @@
+"""Rooms of one worker: who publishes, who receives, and who has to be offered anew."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from foundation.errors import HoichanError
+from media import sdp
+from media.api import (
+    ConnectionChanged,
+    ConnectionState,
+    Direction,
+    MediaEvent,
+    SubscribeOffer,
+    SubscribeOffered,
+)
+from media.errors import connection_unknown, room_full
+from media.plane import Plane
+from media.publisher import Publisher
+from media.subscriber import Subscriber
+from media.tracks import UpTrack
+
+Emit = Callable[[MediaEvent], None]
+
+
+class Participant:
+    """One participant's connections. `revision` outlives a subscribe connection, so that stale answers are seen."""
+
+    __slots__ = ("participant_id", "publisher", "revision", "subscriber")
+
+    def __init__(self, participant_id: str) -> None:
+        self.participant_id = participant_id
+        self.publisher: Publisher | None = None
+        self.subscriber: Subscriber | None = None
+        self.revision = 0
+
+
+class Room:
+    """The participants of one room."""
+
+    def __init__(self, room_id: str, plane: Plane, emit: Emit) -> None:
+        self.room_id = room_id
+        self.participants: dict[str, Participant] = {}
+        self._plane = plane
+        self._emit = emit
+
+    def publish(self, participant: Participant, offer: sdp.SessionDescription, sources: Mapping[str, str]) -> str:
+        """Answer a publish offer; an offer of another session replaces the connection that there was."""
+        publisher = participant.publisher
+        if publisher is None or not publisher.continues(offer):
+            fresh = Publisher(participant.participant_id, self._plane, self._publisher_changed)
+            try:
+                answer = fresh.answer(offer, sources)
+            except HoichanError:
+                fresh.close()
+                raise
+            if publisher is not None:
+                publisher.close()
+            participant.publisher = fresh
+        else:
+            answer = publisher.answer(offer, sources)
+        self._refresh()
+        return answer
+
+    def subscribe(self, participant: Participant) -> SubscribeOffer:
+        """Open the subscribe connection, anew if there is one, and offer everything."""
+        fresh = Subscriber(self._plane, participant.revision, self._subscriber_changed)
+        if participant.subscriber is not None:
+            participant.subscriber.close()
+        participant.subscriber = fresh
+        fresh.refresh(self._wanted(participant))
+        offer = fresh.offer()
+        participant.revision = offer.revision
+        return offer
+
+    def remove(self, participant: Participant) -> None:
+        """Close both connections of a participant."""
+        self.participants.pop(participant.participant_id, None)
+        if participant.subscriber is not None:
+            participant.subscriber.close()
+        if participant.publisher is not None:
+            participant.publisher.close()
+        self._refresh()
+
+    def states(self) -> list[MediaEvent]:
+        """The offers that stand now, for a node that may have missed them."""
+        return [
+            SubscribeOffered(self.room_id, participant.participant_id, self._offer(participant, subscriber))
+            for participant in self.participants.values()
+            if (subscriber := participant.subscriber) is not None
+        ]
+
+    def _offer(self, participant: Participant, subscriber: Subscriber) -> SubscribeOffer:
+        offer = subscriber.offer()
+        participant.revision = offer.revision
+        return offer
+
+    def _wanted(self, viewer: Participant) -> list[UpTrack]:
+        return [
+            up
+            for participant in self.participants.values()
+            if participant is not viewer and participant.publisher is not None
+            for up in participant.publisher.ups
+        ]
+
+    def _refresh(self) -> None:
+        for participant in self.participants.values():
+            subscriber = participant.subscriber
+            if subscriber is not None and subscriber.refresh(self._wanted(participant)):
+                offer = self._offer(participant, subscriber)
+                self._emit(SubscribeOffered(self.room_id, participant.participant_id, offer))
+
+    def _publisher_changed(self, publisher: Publisher, state: ConnectionState) -> None:
+        for participant in list(self.participants.values()):
+            if participant.publisher is publisher:
+                self._emit(ConnectionChanged(self.room_id, participant.participant_id, Direction.PUBLISH, state))
+                if state is ConnectionState.CLOSED:
+                    publisher.close()
+                    participant.publisher = None
+                    self._refresh()
+
+    def _subscriber_changed(self, subscriber: Subscriber, state: ConnectionState) -> None:
+        for participant in list(self.participants.values()):
+            if participant.subscriber is subscriber:
+                self._emit(ConnectionChanged(self.room_id, participant.participant_id, Direction.SUBSCRIBE, state))
+                if state is ConnectionState.CLOSED:
+                    subscriber.close()
+                    participant.subscriber = None
+
+
+class Rooms:
+    """All rooms of a worker. A room begins with its first participant and ends with its last."""
+
+    def __init__(self, plane: Plane, emit: Emit, ended: Callable[[str], None], *, capacity: int) -> None:
+        self._plane = plane
+        self._emit = emit
+        self._ended = ended
+        self._capacity = capacity
+        self._rooms: dict[str, Room] = {}
+
+    def __contains__(self, room_id: str) -> bool:
+        return room_id in self._rooms
+
+    def __len__(self) -> int:
+        return len(self._rooms)
+
+    def publish(self, room_id: str, participant_id: str, offer_sdp: str, sources: Mapping[str, str]) -> str:
+        """See `media.api.MediaNodes`."""
+        offer = sdp.parse(offer_sdp)
+        room, participant = self._enter(room_id, participant_id)
+        try:
+            return room.publish(participant, offer, sources)
+        finally:
+            self._sweep(room)
+
+    def subscribe(self, room_id: str, participant_id: str) -> SubscribeOffer:
+        """See `media.api.MediaNodes`."""
+        room, participant = self._enter(room_id, participant_id)
+        try:
+            return room.subscribe(participant)
+        finally:
+            self._sweep(room)
+
+    def answer(self, room_id: str, participant_id: str, answer_sdp: str, revision: int) -> None:
+        """See `media.api.MediaNodes`."""
+        room = self._rooms.get(room_id)
+        participant = room.participants.get(participant_id) if room is not None else None
+        if participant is None or participant.subscriber is None:
+            raise connection_unknown()
+        participant.subscriber.answer(answer_sdp, revision)
+
+    def remove(self, room_id: str, participant_id: str) -> None:
+        """See `media.api.MediaNodes`."""
+        room = self._rooms.get(room_id)
+        participant = room.participants.get(participant_id) if room is not None else None
+        if room is not None and participant is not None:
+            room.remove(participant)
+            self._sweep(room)
+
+    def close_room(self, room_id: str) -> None:
+        """See `media.api.MediaNodes`."""
+        room = self._rooms.get(room_id)
+        if room is not None:
+            participants, room.participants = list(room.participants.values()), {}
+            for participant in participants:
+                room.remove(participant)
+            self._sweep(room)
+
+    def states(self, room_id: str) -> list[MediaEvent]:
+        """What a node that comes back to the room has to know."""
+        room = self._rooms.get(room_id)
+        return [] if room is None else room.states()
+
+    def sweep(self) -> None:
+        """Forget participants whose connections are both gone, and rooms without participants."""
+        for room in list(self._rooms.values()):
+            self._sweep(room)
+
+    def _enter(self, room_id: str, participant_id: str) -> tuple[Room, Participant]:
+        room = self._rooms.get(room_id)
+        if room is None:
+            room = self._rooms[room_id] = Room(room_id, self._plane, self._emit)
+        participant = room.participants.get(participant_id)
+        if participant is None:
+            if len(room.participants) >= self._capacity:
+                raise room_full()
+            participant = room.participants[participant_id] = Participant(participant_id)
+        return room, participant
+
+    def _sweep(self, room: Room) -> None:
+        for participant in list(room.participants.values()):
+            if participant.publisher is None and participant.subscriber is None:
+                del room.participants[participant.participant_id]
+        if not room.participants and self._rooms.get(room.room_id) is room:
+            del self._rooms[room.room_id]
+            self._ended(room.room_id)

@@ -1,0 +1,125 @@
+"""One media worker: a process with one UDP socket and a control channel."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import signal
+import sys
+import time
+from contextlib import suppress
+from secrets import token_hex
+
+from foundation.bus import Bus
+from foundation.clock import Clock, SystemClock
+from foundation.errors import Unavailable
+from foundation.tasks import Tasks
+from media import wire
+from media.control import ControlServer
+from media.directory import HEARTBEAT_S, WORKER_TTL_S, WORKERS
+from media.room import Rooms
+from media.settings import WorkerSettings
+from media.transport import Transport
+
+log = logging.getLogger(__name__)
+
+_MEASURE_S = 1.0
+
+
+class Worker:
+    """A worker inside a running event loop. `bus`, when given, is where it registers itself for a cluster."""
+
+    def __init__(self, settings: WorkerSettings, clock: Clock, tasks: Tasks, bus: Bus | None = None) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._tasks = tasks
+        self._bus = bus
+        self._instance = token_hex(8)
+        self._load = 0.0
+        self._rate = 0.0
+        self._draining = False
+        self.transport = Transport(settings, clock)
+        self.control = ControlServer(settings, self._instance, self.facts)
+        self._rooms = Rooms(self.transport, self.control.emit, self.control.ended, capacity=settings.room_capacity)
+
+    @property
+    def placement(self) -> str:
+        """Name of this run of the worker, which rooms are claimed for."""
+        return f"{self._settings.worker_id}/{self._instance}"
+
+    def facts(self) -> wire.Message:
+        """What nodes place rooms by. `load` is a share of one core, `rate` packets sent to viewers a second."""
+        return {
+            "admits": not self._draining and self._load < self._settings.max_load,
+            "load": round(self._load, 3),
+            "rate": round(self._rate),
+            "rooms": len(self._rooms),
+            "connections": self.transport.connections,
+        }
+
+    async def start(self) -> None:
+        """Begin to serve."""
+        self._tasks.start("media transport", self.transport.run())
+        await self.control.start(self._rooms)
+        self._tasks.start("media measuring", self._measure())
+        if self._bus is not None:
+            self._tasks.start("media registration", self._register(self._bus))
+        log.info(
+            "media worker %s serves UDP port %d, control at %s",
+            self._settings.worker_id, self.transport.endpoint.port, self.control.address,
+        )  # fmt: skip
+
+    async def close(self) -> None:
+        """Leave the directory and stop listening. The caller closes the tasks, which ends the transport."""
+        self._draining = True
+        if self._bus is not None:
+            with suppress(Unavailable):
+                await self._bus.drop(WORKERS, self.placement)
+        await self.control.close()
+
+    async def _measure(self) -> None:
+        while True:
+            began, busy, sent = self._clock.monotonic(), time.process_time(), self.transport.forwarded
+            await asyncio.sleep(_MEASURE_S)
+            elapsed = max(self._clock.monotonic() - began, 1e-3)
+            # Smoothed over some seconds: a burst of joins is no load that lasts.
+            self._load += ((time.process_time() - busy) / elapsed - self._load) / 4
+            self._rate += ((self.transport.forwarded - sent) / elapsed - self._rate) / 4
+            self._rooms.sweep()
+
+    async def _register(self, bus: Bus) -> None:
+        while True:
+            with suppress(Unavailable):  # the directory comes back; nodes go on with what they know
+                value = json.dumps({"control": self.control.address, **self.facts()})
+                await bus.beat(WORKERS, self.placement, WORKER_TTL_S, value)
+            await asyncio.sleep(HEARTBEAT_S)
+
+
+async def run_worker(settings: WorkerSettings, *, clock: Clock | None = None, bus: Bus | None = None) -> None:
+    """The whole life of a worker process: serve until SIGTERM or SIGINT, or until the parent is gone."""
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    if settings.stop_with_parent:
+        await loop.connect_read_pipe(lambda: _Parent(stopped), sys.stdin)
+    tasks = Tasks()
+    worker = Worker(settings, clock or SystemClock(), tasks, bus)
+    try:
+        await worker.start()
+        await stopped.wait()
+    finally:
+        await worker.close()
+        await tasks.close()
+
+
+class _Parent(asyncio.Protocol):
+    """Standard input as a sign of life of the parent: it ends when the parent does, however it ends."""
+
+    def __init__(self, stopped: asyncio.Event) -> None:
+        self._stopped = stopped
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        """The parent is gone."""
+        self._stopped.set()
