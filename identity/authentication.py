@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sqlalchemy import select, update
 
 from foundation.audit import Audit, AuditEntry
@@ -14,6 +16,14 @@ from identity.passwords import Passwords
 from identity.rows import specialty_list, staff_of
 from identity.tables import facilities, staff
 from identity.throttle import Throttle
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """Somebody whose password was right. `password_number` counts that person's passwords: which one it was."""
+
+    staff: Staff
+    password_number: int
+
 
 TOLD_BELOW = 3
 """From how many attempts left a person is told their number."""
@@ -30,7 +40,7 @@ class Authentication:
 
     async def check(
         self, user_name: str, password: str, *, act: str, address: str, terminal_id: TerminalId | None = None
-    ) -> Staff:
+    ) -> Verified:
         """The active person of that name and password. `act` is what a failure is audited as, such as `session.start`.
 
         Raises `SignInNeeded("sign_in.wrong")` or, with few attempts left, `("sign_in.last_attempts")`, the same for an
@@ -66,7 +76,7 @@ class Authentication:
         person = staff_of(row)
         if self._passwords.outdated(stored):
             await self._renew(person.id, stored, password)
-        return person
+        return Verified(person, row[staff.c.password_number])
 
     async def _renew(self, staff_id: StaffId, stored: str, password: str) -> None:
         """Hash again with today's parameters, unless the password was changed meanwhile."""

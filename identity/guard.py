@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+from sqlalchemy.exc import IntegrityError
+
 from foundation.audit import Audit, AuditEntry
-from foundation.errors import Forbidden
+from foundation.errors import Forbidden, Invalid
 from identity.model import Staff
 from identity.policy import DENIED, Action, Target, may
 
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """Whoever runs commands on the server itself: seeds, imports, makes the first administrator. Never a web request."""
+    """Whoever runs commands on the server itself: seeds, makes the first administrator. Never a web request."""
 
     id: str = "operator"
 
@@ -40,3 +44,12 @@ class Guard:
 def allowed(actor: Actor, action: Action, target: Target) -> bool:
     """What `policy.may` says; an operator may do everything that administration offers."""
     return isinstance(actor, Operator) or may(actor, action, target)
+
+
+@contextmanager
+def unique(code: str, message: str, field: str) -> Iterator[None]:
+    """Turn a broken unique key inside the block into an `Invalid` of that field."""
+    try:
+        yield
+    except IntegrityError as error:
+        raise Invalid(code, message, field=field) from error

@@ -81,7 +81,7 @@ def normal(password: str) -> str:
     return unicodedata.normalize("NFC", password)
 
 
-def check_new(password: str, user_name: str, *, field: str = "new_password") -> None:
+def check_new(password: str, user_name: str, *, field: str = "new") -> None:
     """Raise `Invalid` (`password.short`, `.long`, `.user_name`, `.common`) when a new password will not do."""
     password = normal(password)
     plain = fold(password).replace(" ", "")

@@ -20,9 +20,9 @@ from foundation.database import Database, Transaction
 from foundation.errors import Conflict, SignInNeeded, Unavailable
 from foundation.i18n import N_
 from foundation.ids import SessionId, StaffId, TerminalId, new_id
-from identity.authentication import Authentication
+from identity.authentication import Authentication, Verified
 from identity.credentials import digest, new_secret
-from identity.model import Session, Staff, Terminal
+from identity.model import Session, Terminal
 from identity.rows import Row, session_of, specialty_list
 from identity.tables import facilities, sessions, staff, terminals
 
@@ -54,9 +54,21 @@ class Sessions:
         self._idle = timedelta(minutes=idle_minutes)
 
     async def start(
-        self, tx: Transaction, person: Staff, terminal: Terminal | None, address: str
+        self, tx: Transaction, verified: Verified, terminal: Terminal | None, address: str
     ) -> tuple[SessionId, str]:
-        """Start a session in the caller's transaction; the secret goes into the cookie and nowhere else."""
+        """Start a session in the caller's transaction; the secret goes into the cookie and nowhere else.
+
+        Raises `SignInNeeded("session.ended")` when the account was deactivated or got another password meanwhile.
+        """
+        person = verified.staff
+        # The lock makes a reset or deactivation wait until this session is there to be ended.
+        current = await tx.execute(
+            select(staff.c.id)
+            .where(staff.c.id == person.id, staff.c.password_number == verified.password_number, staff.c.active)
+            .with_for_update()
+        )
+        if current.first() is None:
+            raise SignInNeeded("session.ended", ENDED)
         session_id, secret, now = SessionId(new_id("ses")), new_secret(), await tx.now()
         await tx.execute(
             sessions.insert().values(
@@ -194,9 +206,10 @@ class Sessions:
         """
         if session.terminal is None:
             raise Conflict("session.no_terminal", NO_TERMINAL)
-        person = await self._authentication.check(
+        verified = await self._authentication.check(
             user_name, password, act="session.switch", address=address, terminal_id=session.terminal.id
         )
+        person = verified.staff
         if person.facility_id != session.terminal.facility_id:
             raise Conflict("session.other_facility", OTHER_FACILITY)
         async with self._database.transaction() as tx:
@@ -206,7 +219,7 @@ class Sessions:
             )
             if not ended or living.first() is None:
                 raise SignInNeeded("session.ended", ENDED)
-            session_id, secret = await self.start(tx, person, session.terminal, address)
+            session_id, secret = await self.start(tx, verified, session.terminal, address)
         found = await self.get(session_id)
         if found is None:
             raise SignInNeeded("session.ended", ENDED)

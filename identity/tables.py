@@ -76,6 +76,7 @@ staff = Table(
     Column("licence_scope", Text),
     Column("licence_expires", Date),
     Column("password_hash", Text, nullable=False),
+    Column("password_number", Integer, nullable=False, default=1),
     Column("must_change_password", Boolean, nullable=False, default=False),
     Column("language", String(2), nullable=False, default="vi"),
     Column("active", Boolean, nullable=False, default=True),
