@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from foundation.bus import Bus
+if TYPE_CHECKING:
+    from foundation.bus import Bus  # a worker that is nobody's but one node's starts without loading Redis
 
 WORKERS = "media.workers"
 HEARTBEAT_S = 2.0

@@ -19,6 +19,8 @@ class WorkerSettings:
     control_host: str = "127.0.0.1"
     control_port: int = 0
     """0 takes any free port, which is of use only with a directory."""
+    control_announce: str = ""
+    """`HOST:PORT` at which web nodes of other machines reach the control channel; empty: the address it listens on."""
     bind_host: str = "127.0.0.1"
     """Address of the one UDP socket; `0.0.0.0` or `::` for every interface."""
     announce_host: str = "127.0.0.1"

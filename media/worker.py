@@ -10,8 +10,8 @@ import sys
 import time
 from contextlib import suppress
 from secrets import token_hex
+from typing import TYPE_CHECKING
 
-from foundation.bus import Bus
 from foundation.clock import Clock, SystemClock
 from foundation.errors import Unavailable
 from foundation.tasks import Tasks
@@ -21,6 +21,9 @@ from media.directory import HEARTBEAT_S, WORKER_TTL_S, WORKERS
 from media.room import Rooms
 from media.settings import WorkerSettings
 from media.transport import Transport
+
+if TYPE_CHECKING:
+    from foundation.bus import Bus  # a worker that is nobody's but one node's starts without loading Redis
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +94,9 @@ class Worker:
     async def _register(self, bus: Bus) -> None:
         while True:
             with suppress(Unavailable):  # the directory comes back; nodes go on with what they know
-                value = json.dumps({"control": self.control.address, **self.facts()})
+                announced = self._settings.control_announce
+                control = f"tcp:{announced}" if announced else self.control.address
+                value = json.dumps({"control": control, **self.facts()})
                 await bus.beat(WORKERS, self.placement, WORKER_TTL_S, value)
             await asyncio.sleep(HEARTBEAT_S)
 
