@@ -1,0 +1,1 @@
+"""The E Health Book: finding the patient, the embedded store, and the panel beside the video."""

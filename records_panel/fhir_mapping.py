@@ -1,0 +1,96 @@
+"""A FHIR R4 bundle as the panel's view. Pure and tolerant: whatever is missing or odd leaves a silence, never an error.
+
+Works from types and codes, with or without an IPS Composition (IPS 2.0.0), so that a sparse export reads as well as
+a document. Restricted resources are dropped first and only counted.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from records_panel import entries
+from records_panel.document import Document
+from records_panel.drugs import drugs
+from records_panel.fhir_reading import Json, as_dict, dicts, line, person_name, when
+from records_panel.identifiers import masked
+from records_panel.model import Banner, BookView
+from records_panel.observations import Measured, measured
+from records_panel.red_line import red_line
+from records_panel.results import blood_group, results
+from records_panel.vital_signs import vital_signs, weight
+
+# Both namespaces in use in Viet Nam are read (DOMAIN: MoH draft, and the community's VN Core 0.6.0).
+_CCCD_SYSTEMS = ("http://fhir.hl7.org.vn/core/sid/cccd", "http://fhir.ehealth.gov.vn/core/sid/national_id")
+
+
+def book_view(bundle: Json, now: datetime, *, source: str, zone: ZoneInfo) -> BookView:
+    """The view of a bundle fetched at `now` (aware). `source` is a message id: the name of the book."""
+    document = Document(bundle)
+    today = now.astimezone(zone).date()
+    values = measured(document)
+    active, past = entries.problems(document)
+    used, stopped, thinning = drugs(document, today)
+    implants = entries.devices(document)
+    abnormal, everything = results(document, values)
+    return BookView(
+        banner=_banner(document, values, now, today, source),
+        red_line=red_line(document, thinning, implants.items, today),
+        problems=active,
+        past_problems=past,
+        drugs=used,
+        stopped_drugs=stopped,
+        vitals=vital_signs(document, values),
+        abnormal=abnormal,
+        results=everything,
+        reports=entries.reports(document),
+        visits=entries.visits(document),
+        procedures=entries.procedures(document),
+        vaccines=entries.vaccines(document),
+        devices=implants,
+        family=entries.family(document),
+        social=entries.social(document),
+        documents=entries.documents(document),
+        plans=entries.plans(document),
+        withheld=document.withheld.total(),
+    )
+
+
+def _banner(document: Document, values: list[Measured], now: datetime, today: date, source: str) -> Banner:
+    patient = next(iter(document.all("Patient")), {})
+    until, insured = _insurance(document, today)
+    kilograms, weighed = weight(values)
+    return Banner(
+        name=person_name(patient),
+        birth_date=when(patient.get("birthDate")),
+        sex=line(patient.get("gender"), 10) or None,
+        masked_number=_masked_number(patient),
+        insurance_until=until,
+        insured=insured,
+        blood_group=blood_group(values),
+        weight=kilograms,
+        weight_when=weighed,
+        source=source,
+        as_of=now,
+        is_test=document.is_test,
+    )
+
+
+def _masked_number(patient: Json) -> str | None:
+    identifiers = dicts(patient.get("identifier"))
+    for system in _CCCD_SYSTEMS:
+        for identifier in identifiers:
+            if identifier.get("system") == system and (value := line(identifier.get("value"), 40)):
+                return masked(value)
+    return None
+
+
+def _insurance(document: Document, today: date) -> tuple[date | None, bool | None]:
+    """When the latest insurance ends, and whether it holds today."""
+    ends: list[date] = []
+    for coverage in document.all("Coverage"):
+        end = when(as_dict(coverage.get("period")).get("end"))
+        if end is not None and coverage.get("status") in ("active", None):
+            ends.append(end.day)
+    latest = max(ends, default=None)
+    return latest, None if latest is None else latest >= today

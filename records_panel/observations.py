@@ -1,0 +1,185 @@
+"""Observations as series: the same thing measured again and again, read once, compared only within one unit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from records_panel.document import Document, categories
+from records_panel.fhir_reading import (
+    Json,
+    as_dict,
+    as_list,
+    codes,
+    concept_text,
+    dicts,
+    first_code,
+    first_when,
+    line,
+    number,
+    order,
+    quantity,
+)
+from records_panel.model import Mark, Origin, Quantity, Range
+
+_MARKS = {
+    "H": Mark.HIGH,
+    "HU": Mark.HIGH,
+    ">": Mark.HIGH,
+    "HH": Mark.VERY_HIGH,
+    "L": Mark.LOW,
+    "LU": Mark.LOW,
+    "<": Mark.LOW,
+    "LL": Mark.VERY_LOW,
+    "A": Mark.ABNORMAL,
+    "AA": Mark.ABNORMAL,
+    "POS": Mark.ABNORMAL,
+}
+_ENTITY_QUALIFIERS = ("appliesTo", "age")
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One value of one thing at one time. `key` is the same for the same thing (LOINC code, else its name)."""
+
+    key: str
+    codes: frozenset[str]
+    name: str
+    quantity: Quantity | None
+    text: str
+    reference: Range | None
+    mark: Mark | None
+    origin: Origin
+    categories: frozenset[str]
+    preliminary: bool
+    code: str
+
+    @property
+    def order(self) -> float:
+        """Seconds, for sorting by time."""
+        return order(self.origin.when)
+
+    @property
+    def unit_key(self) -> str:
+        """What tells this value's unit; values with different ones are never compared."""
+        return self.quantity.key if self.quantity else ""
+
+
+def measured(document: Document) -> list[Measured]:
+    """Every value of the bundle's Observations, components on their own, oldest first."""
+    found: list[Measured] = []
+    for resource in document.all("Observation"):
+        moment = first_when(resource, "effectiveDateTime", "effectiveInstant", "effectivePeriod", "issued")
+        origin = document.references.origin(resource, moment)
+        sort = categories(resource)
+        preliminary = resource.get("status") in ("registered", "preliminary")
+        parts = (resource, *dicts(resource.get("component")))
+        read = (_value(part, origin, sort, preliminary=preliminary) for part in parts)
+        found += [value for value in read if value is not None]
+    found.sort(key=lambda value: value.order)
+    return found
+
+
+def by_key(values: Iterable[Measured]) -> dict[str, list[Measured]]:
+    """Series by thing, each oldest first."""
+    series: dict[str, list[Measured]] = {}
+    for value in values:
+        series.setdefault(value.key, []).append(value)
+    return series
+
+
+def comparable(series: list[Measured]) -> list[float]:
+    """The numbers of a series that have the unit of its latest value, oldest first."""
+    latest = series[-1]
+    return [
+        value.quantity.value
+        for value in series
+        if value.quantity is not None and value.unit_key == latest.unit_key and not value.quantity.comparator
+    ]
+
+
+def _value(part: Json, origin: Origin, sort: frozenset[str], *, preliminary: bool) -> Measured | None:
+    concept = part.get("code")
+    name = concept_text(concept)
+    amount = quantity(part.get("valueQuantity"))
+    if amount is None and (whole := number(part.get("valueInteger"))) is not None:
+        amount = Quantity(whole)
+    text = "" if amount is not None else _words(part)
+    if not name or (amount is None and not text):
+        return None  # a heading of a panel, or a value that is absent
+    reference = _reference(part, amount)
+    return Measured(
+        key=_key(concept, name),
+        codes=codes(concept),
+        name=name,
+        quantity=amount,
+        text=text,
+        reference=reference,
+        mark=_mark(part, amount, reference),
+        origin=origin,
+        categories=sort,
+        preliminary=preliminary,
+        code=first_code(concept),
+    )
+
+
+def _key(concept: object, name: str) -> str:
+    codings = dicts(as_dict(concept).get("coding"))
+    loinc = (str(coding.get("code")) for coding in codings if coding.get("system") == "http://loinc.org")
+    return next(loinc, "") or first_code(concept) or name.casefold()
+
+
+def _words(part: Json) -> str:
+    if text := concept_text(part.get("valueCodeableConcept")) or line(part.get("valueString")):
+        return text
+    boolean = part.get("valueBoolean")
+    if isinstance(boolean, bool):
+        return "+" if boolean else "−"
+    between = as_dict(part.get("valueRange"))
+    low, high = quantity(between.get("low")), quantity(between.get("high"))
+    if low and high:
+        return f"{low.value:g}–{high.value:g} {high.unit}".strip()
+    ratio = as_dict(part.get("valueRatio"))
+    above, below = quantity(ratio.get("numerator")), quantity(ratio.get("denominator"))
+    if above and below:
+        return f"{above.value:g}:{below.value:g}"
+    return ""
+
+
+def _reference(part: Json, amount: Quantity | None) -> Range | None:
+    """The range that goes with the value. Of several, only one that holds for everybody; a foreign unit is words."""
+    ranges = dicts(part.get("referenceRange"))
+    general = [found for found in ranges if not any(found.get(field) for field in _ENTITY_QUALIFIERS)]
+    normal = [found for found in general if codes(found.get("type")) <= {"normal"}]
+    for found in normal or (ranges if len(ranges) == 1 else []):
+        low, high = quantity(found.get("low")), quantity(found.get("high"))
+        text = line(found.get("text"), 60)
+        if low is None and high is None:
+            if text:
+                return Range(text=text)
+            continue
+        if amount is not None and any(_differs(bound, amount) for bound in (low, high)):
+            told = "–".join(f"{bound.value:g} {bound.unit}".strip() for bound in (low, high) if bound)
+            return Range(text=text or told)
+        return Range(low.value if low else None, high.value if high else None, text)
+    return None
+
+
+def _differs(bound: Quantity | None, amount: Quantity) -> bool:
+    return bound is not None and bool(bound.key) and bound.key != amount.key and bound.unit != amount.unit
+
+
+def _mark(part: Json, amount: Quantity | None, reference: Range | None) -> Mark | None:
+    """The laboratory's own mark; without one, the value against its own range."""
+    said = [code for concept in as_list(part.get("interpretation")) for code in codes(concept)]
+    for code in said:
+        if code in _MARKS:
+            return _MARKS[code]
+    if said or amount is None or reference is None:
+        return None
+    # `<0.5` is certainly low only when its limit is at most the bound, and so on; the plain rule holds for both.
+    if reference.low is not None and amount.value < reference.low and amount.comparator not in (">", ">="):
+        return Mark.LOW
+    if reference.high is not None and amount.value > reference.high and amount.comparator not in ("<", "<="):
+        return Mark.HIGH
+    return None

@@ -1,0 +1,72 @@
+"""Tables of patients and their books. Whatever names a person or tells of health is sealed; the rest is opaque.
+
+The key of the blind indexes lies outside the database (see `foundation.sealing`): a stolen copy of these tables
+gives commune, sex and how much was written when, and no name, number or finding.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+)
+
+from foundation.database import Instant, metadata
+
+patients = Table(
+    "patients",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("identity", LargeBinary, nullable=False),  # sealed JSON of records_panel.model.Identity
+    Column("cccd_index", LargeBinary, unique=True),
+    Column("bhyt_index", LargeBinary, unique=True),
+    Column("sex", String(8), nullable=False),
+    Column("commune_code", String(5), nullable=False),
+    Column("book_version", Integer, nullable=False, default=0),  # of the newest entry in resource_log
+    Column("created_at", Instant, nullable=False),
+    Column("created_by", String(64), nullable=False),
+    Column("demo", Boolean, nullable=False, default=False),
+)
+
+patient_words = Table(
+    "patient_words",
+    metadata,
+    # HMAC of one folded word of the name or commune together with the birth year, so that a frequent family name
+    # cannot be told by counting over all years.
+    Column("word_index", LargeBinary, nullable=False),
+    Column("patient_id", ForeignKey("patients.id"), nullable=False),
+    PrimaryKeyConstraint("word_index", "patient_id"),
+    Index("ix_patient_words_patient_id", "patient_id"),
+)
+
+resource_log = Table(
+    "resource_log",
+    metadata,
+    # The truth of a book: rows are added and never changed. A later version of a resource supersedes the earlier.
+    Column("patient_id", ForeignKey("patients.id"), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("resource_type", String(64), nullable=False),
+    Column("resource_id", String(64), nullable=False),
+    Column("content", LargeBinary, nullable=False),  # sealed, compressed FHIR R4 JSON
+    Column("facility_code", String(16), nullable=False),
+    Column("author", String(64), nullable=False),
+    Column("at", Instant, nullable=False),
+    PrimaryKeyConstraint("patient_id", "version"),
+)
+
+summaries = Table(
+    "summaries",
+    metadata,
+    # Made from resource_log and always makeable again: one row answers the first ten seconds of a consult.
+    Column("patient_id", ForeignKey("patients.id"), primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("content", LargeBinary, nullable=False),  # sealed, compressed document Bundle
+    Column("at", Instant, nullable=False),
+)
