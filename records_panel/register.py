@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -75,14 +75,25 @@ class Register:
         return [(PatientId(row.id), self._open(PatientId(row.id), row.identity)) for row in rows]
 
     async def add(
-        self, tx: Transaction, citizens: Iterable[Found], *, author: str, at: datetime, demo: bool = False
+        self,
+        tx: Transaction,
+        citizens: Iterable[Found],
+        *,
+        author: str,
+        at: datetime,
+        demo: bool = False,
+        book_versions: Mapping[PatientId, int] | None = None,
     ) -> None:
-        """Add citizens. Raises `Conflict("patient.number_taken")` when a number belongs to somebody already."""
+        """Add citizens; `book_versions` are those of books that are imported with them.
+
+        Raises `Conflict("patient.number_taken")` when a number belongs to somebody already.
+        """
         rows: list[dict[str, Any]] = []
         found_by: list[dict[str, Any]] = []
         for patient_id, identity in citizens:
             rows.append(
-                {"id": patient_id, "created_at": at, "created_by": author, "demo": demo, "book_version": 0}
+                {"id": patient_id, "created_at": at, "created_by": author, "demo": demo}
+                | {"book_version": (book_versions or {}).get(patient_id, 0)}
                 | self._columns(patient_id, identity)
             )
             found_by += self._words(patient_id, identity)

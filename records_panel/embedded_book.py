@@ -1,0 +1,232 @@
+"""The embedded health book: an append-only log of FHIR resources is the truth, one sealed summary a patient is read.
+
+Contents are compressed, then sealed (a sealed value does not compress). The summary is rebuilt from the log inside
+the transaction that appends, so that a reader never sees one without the other.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import insert, select, update
+
+from foundation.database import Database, Transaction
+from foundation.errors import Invalid, NotFound
+from foundation.i18n import N_
+from foundation.ids import PatientId, new_id
+from foundation.sealing import Sealer
+from foundation.text import clean_text
+from records_panel import summary
+from records_panel.citizens import Identity
+from records_panel.evidence import checked
+from records_panel.fhir_reading import SOURCE_PREFIX, Json, as_dict
+from records_panel.register import UNKNOWN, Register
+from records_panel.tables import patients, resource_log, summaries
+
+MOST_BYTES = 256 * 1024
+"""Of one resource as JSON; pictures and documents go to the file store and are referred to."""
+_TYPE = re.compile(r"[A-Z][A-Za-z]{2,63}")
+_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")  # FHIR R4 `id`
+_OF_PATIENT = ("subject", "patient", "beneficiary")
+
+
+@dataclass(frozen=True, slots=True)
+class NewBook:
+    """A citizen and the resources of their book, for `import_many`; a facility code stands in each `meta.source`."""
+
+    identity: Identity
+    resources: Sequence[Json]
+
+
+class EmbeddedBook:
+    """The book kept in this installation's own database. Keeps `records_panel.sources.HealthBook`."""
+
+    name = N_("E Health Book of this system")
+
+    def __init__(self, database: Database, sealer: Sealer) -> None:
+        self._database = database
+        self._sealer = sealer
+        self._register = Register(sealer)
+
+    async def fetch(self, patient_id: PatientId, *, whole: bool = False) -> Json:
+        """The summary by one read, or the whole book. Raises `NotFound("patient.unknown")`."""
+        async with self._database.reading() as tx:
+            if not whole:
+                query = select(summaries.c.content).where(summaries.c.patient_id == patient_id)
+                row = (await tx.execute(query)).first()
+                if row is not None:
+                    return self._open(row.content, _summary_place(patient_id))
+            identity, demo = await self._identity(tx, patient_id)
+            resources = await self._resources(tx, patient_id)
+            patient = summary.patient_resource(patient_id, identity, demo=demo)
+            make = summary.collection if whole else summary.document
+            return make(patient, summary.with_insurance(resources, identity), await tx.now())
+
+    async def append(
+        self, tx: Transaction, patient_id: PatientId, resources: Iterable[Json], *, author: str, facility_code: str
+    ) -> int:
+        """Add resources to a book and rebuild its summary; returns the book's new version.
+
+        A resource with the type and id of an earlier one supersedes it. Raises `NotFound("patient.unknown")`, or
+        `Invalid("book.resource")` for what is no FHIR resource. The caller audits.
+        """
+        prepared = [written(resource, patient_id, facility_code) for resource in resources]
+        raised = (
+            update(patients)
+            .where(patients.c.id == patient_id)
+            .values(book_version=patients.c.book_version + len(prepared))
+            .returning(patients.c.book_version)
+        )
+        # The raised number is the lock: two writers of one book follow each other, and versions have no gap.
+        version = (await tx.execute(raised)).scalar_one_or_none()
+        if version is None:
+            raise NotFound("patient.unknown", UNKNOWN)
+        now = await tx.now()
+        first = int(version) - len(prepared) + 1
+        rows = self._rows(patient_id, prepared, first, author, now)
+        if rows:
+            await tx.execute(insert(resource_log), rows)
+        identity, demo = await self._identity(tx, patient_id)
+        made = self._summary_row(
+            patient_id, identity, await self._resources(tx, patient_id), int(version), now, demo=demo
+        )
+        changed = await tx.execute(update(summaries).where(summaries.c.patient_id == patient_id).values(made))
+        if changed.rowcount == 0:
+            await tx.execute(insert(summaries), [made])
+        return int(version)
+
+    async def import_many(
+        self, tx: Transaction, books: Iterable[NewBook], *, author: str, demo: bool = False
+    ) -> list[PatientId]:
+        """Add many citizens with their books at once; the ids come in the order of the books.
+
+        Raises `Invalid` for an identity or a resource out of form, `Conflict("patient.number_taken")`.
+        """
+        now = await tx.now()
+        found: list[tuple[PatientId, Identity]] = []
+        log_rows: list[dict[str, Any]] = []
+        summary_rows: list[dict[str, Any]] = []
+        versions: dict[PatientId, int] = {}
+        for book in books:
+            patient_id = PatientId(new_id("pat"))
+            identity = checked(book.identity)
+            prepared = [written(resource, patient_id, "") for resource in book.resources]
+            found.append((patient_id, identity))
+            versions[patient_id] = len(prepared)
+            log_rows += self._rows(patient_id, prepared, 1, author, now)
+            summary_rows.append(
+                self._summary_row(patient_id, identity, _current(prepared), len(prepared), now, demo=demo)
+            )
+        await self._register.add(tx, found, author=author, at=now, demo=demo, book_versions=versions)
+        for table, rows in ((resource_log, log_rows), (summaries, summary_rows)):
+            if rows:
+                await tx.execute(insert(table), rows)
+        return [patient_id for patient_id, _ in found]
+
+    async def _identity(self, tx: Transaction, patient_id: PatientId) -> tuple[Identity, bool]:
+        demo = (await tx.execute(select(patients.c.demo).where(patients.c.id == patient_id))).scalar_one_or_none()
+        return await self._register.read(tx, patient_id), bool(demo)
+
+    async def _resources(self, tx: Transaction, patient_id: PatientId) -> list[Json]:
+        query = (
+            select(resource_log.c.version, resource_log.c.content)
+            .where(resource_log.c.patient_id == patient_id)
+            .order_by(resource_log.c.version)
+        )
+        rows = await tx.execute(query)
+        return _current(self._open(row.content, _log_place(patient_id, row.version)) for row in rows)
+
+    def _rows(
+        self, patient_id: PatientId, resources: list[Json], first: int, author: str, at: datetime
+    ) -> list[dict[str, Any]]:
+        return [
+            {
+                "patient_id": patient_id,
+                "version": version,
+                "resource_type": resource["resourceType"],
+                "resource_id": resource["id"],
+                "content": self._seal(resource, _log_place(patient_id, version)),
+                "facility_code": str(resource["meta"].get("source", "")).removeprefix(SOURCE_PREFIX)[:16],
+                "author": author,
+                "at": at,
+            }
+            for version, resource in enumerate(resources, first)
+        ]
+
+    def _summary_row(
+        self,
+        patient_id: PatientId,
+        identity: Identity,
+        resources: list[Json],
+        version: int,
+        at: datetime,
+        *,
+        demo: bool,
+    ) -> dict[str, Any]:
+        patient = summary.patient_resource(patient_id, identity, demo=demo)
+        made = summary.document(patient, summary.with_insurance(resources, identity), at)
+        content = self._seal(made, _summary_place(patient_id))
+        return {"patient_id": patient_id, "version": version, "content": content, "at": at}
+
+    def _seal(self, content: Json, place: str) -> bytes:
+        plain = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+        return self._sealer.seal(zlib.compress(plain.encode(), 6), place)
+
+    def _open(self, sealed: bytes, place: str) -> Json:
+        return as_dict(json.loads(zlib.decompress(self._sealer.open(sealed, place))))
+
+
+def written(resource: Json, patient_id: PatientId, facility_code: str) -> Json:
+    """A resource as it is stored: text in NFC, an id, this patient as its subject, its source facility.
+
+    Strict: raises `Invalid("book.resource")` for what is no FHIR resource, is too large or belongs elsewhere.
+    """
+    kind = resource.get("resourceType")
+    if not isinstance(kind, str) or not _TYPE.fullmatch(kind) or kind in ("Patient", "Bundle", "Composition"):
+        raise Invalid("book.resource", NOT_A_RESOURCE)
+    stored: Json = _normal(resource)
+    if not isinstance(stored.get("id"), str) or not _ID.fullmatch(stored["id"]):
+        stored["id"] = new_id("res").replace("_", "-")
+    meta = dict(as_dict(stored.get("meta")))
+    if facility_code:
+        meta.setdefault("source", SOURCE_PREFIX + facility_code)
+    stored["meta"] = meta
+    for field in _OF_PATIENT:
+        if field in stored:
+            stored[field] = {"reference": f"Patient/{patient_id}"}
+    if len(json.dumps(stored, ensure_ascii=False).encode()) > MOST_BYTES:
+        raise Invalid("book.resource", NOT_A_RESOURCE)
+    return stored
+
+
+def _normal(value: Any) -> Any:
+    if isinstance(value, str):
+        return clean_text(value)
+    if isinstance(value, dict):
+        return {key: _normal(item) for key, item in value.items()}
+    return [_normal(item) for item in value] if isinstance(value, list) else value
+
+
+def _current(resources: Iterable[Json]) -> list[Json]:
+    """The latest version of each resource, in the order in which it was first written."""
+    latest: dict[tuple[str, str], Json] = {}
+    for resource in resources:
+        latest[resource["resourceType"], resource["id"]] = resource
+    return list(latest.values())
+
+
+def _log_place(patient_id: PatientId, version: int) -> str:
+    return f"resource_log:{patient_id}:{version}"
+
+
+def _summary_place(patient_id: PatientId) -> str:
+    return f"summaries:{patient_id}"
+
+
+NOT_A_RESOURCE = N_("This is not an entry that a health book can hold.")

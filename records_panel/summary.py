@@ -1,0 +1,141 @@
+"""The one-read summary of a book: a document Bundle shaped as the International Patient Summary (IPS 2.0.0). Pure.
+
+It holds what the first ten seconds need, bounded, so that a long life still fits one small row: everything that is
+active or dangerous, and the last few values of each measured thing. The whole book stays in `resource_log`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from records_panel.citizens import Identity
+from records_panel.fhir_reading import Json, as_dict, codes, dicts, first_code, first_when, order
+
+LOINC = "http://loinc.org"
+CCCD_SYSTEM = "http://fhir.hl7.org.vn/core/sid/cccd"
+BHYT_SYSTEM = "http://fhir.hl7.org.vn/core/sid/bhyt"
+_VALUES_OF_A_THING = 8
+_MOST_OF_A_TYPE = 40
+_SECTIONS = (
+    ("11450-4", "Problem list", ("Condition",), True),
+    ("48765-2", "Allergies and intolerances", ("AllergyIntolerance",), True),
+    ("10160-0", "Medication summary", ("MedicationStatement", "MedicationRequest"), True),
+    ("30954-2", "Results", ("Observation",), False),
+    ("46264-8", "Medical devices", ("DeviceUseStatement",), False),
+    ("104605-1", "Alerts", ("Flag",), False),
+    ("42348-3", "Advance directives", ("Consent",), False),
+    ("55109-3", "Insurance", ("Coverage",), False),
+)
+# Shown on tabs only, which read the whole book.
+_NOT_IN_SUMMARY = frozenset(
+    {"DiagnosticReport", "ImagingStudy", "Encounter", "Immunization", "Procedure", "DocumentReference", "CarePlan"}
+    | {"FamilyMemberHistory"}
+)
+
+
+def patient_resource(patient_id: str, identity: Identity, *, demo: bool) -> Json:
+    """The FHIR Patient of an identity; the name is text alone, since a Vietnamese name is shown as written."""
+    identifiers = []
+    if identity.cccd:
+        identifiers.append({"use": "official", "system": CCCD_SYSTEM, "value": identity.cccd})
+    if identity.bhyt:
+        identifiers.append({"use": "secondary", "system": BHYT_SYSTEM, "value": identity.bhyt})
+    resource: Json = {
+        "resourceType": "Patient",
+        "id": patient_id,
+        "active": True,
+        "identifier": identifiers,
+        "name": [{"use": "official", "text": identity.name}],
+        "gender": identity.sex,
+        "birthDate": identity.birth_date.isoformat(),
+    }
+    if demo:
+        tag = {"system": "http://terminology.hl7.org/CodeSystem/v3-ActReason", "code": "HTEST"}
+        resource["meta"] = {"tag": [tag]}
+    if identity.address:
+        resource["address"] = [{"use": "home", "text": identity.address, "country": "VN"}]
+    return resource
+
+
+def with_insurance(resources: list[Json], identity: Identity) -> list[Json]:
+    """Adds the insurance of the register where the book has none of its own."""
+    if identity.bhyt_valid_until is None or any(one.get("resourceType") == "Coverage" for one in resources):
+        return resources
+    coverage: Json = {
+        "resourceType": "Coverage",
+        "id": "register",
+        "status": "active",
+        "period": {"end": identity.bhyt_valid_until.isoformat()},
+    }
+    return [*resources, coverage]
+
+
+def document(patient: Json, resources: Iterable[Json], made_at: datetime) -> Json:
+    """The IPS-shaped document of a book."""
+    kept = _bounded(resource for resource in resources if resource.get("resourceType") not in _NOT_IN_SUMMARY)
+    sections = []
+    for loinc, title, kinds, required in _SECTIONS:
+        entries = [
+            {"reference": f"{resource['resourceType']}/{resource['id']}"}
+            for resource in kept
+            if resource["resourceType"] in kinds
+        ]
+        section: Json = {"title": title, "code": {"coding": [{"system": LOINC, "code": loinc}]}}
+        if entries:
+            sections.append(section | {"entry": entries})
+        elif required:
+            reason = {"system": "http://terminology.hl7.org/CodeSystem/list-empty-reason", "code": "unavailable"}
+            sections.append(section | {"emptyReason": {"coding": [reason]}})
+    composition: Json = {
+        "resourceType": "Composition",
+        "id": "summary",
+        "status": "final",
+        "type": {"coding": [{"system": LOINC, "code": "60591-5"}]},
+        "subject": {"reference": f"Patient/{patient['id']}"},
+        "date": made_at.isoformat(),
+        "title": "Patient summary",
+        "section": sections,
+    }
+    return _bundle("document", made_at, [composition, patient, *kept])
+
+
+def collection(patient: Json, resources: Iterable[Json], made_at: datetime) -> Json:
+    """The whole book, unbounded."""
+    return _bundle("collection", made_at, [patient, *resources])
+
+
+def _bundle(kind: str, made_at: datetime, resources: list[Json]) -> Json:
+    return {
+        "resourceType": "Bundle",
+        "type": kind,
+        "timestamp": made_at.isoformat(),
+        "entry": [{"resource": resource} for resource in resources],
+    }
+
+
+def _bounded(resources: Iterable[Json]) -> list[Json]:
+    groups: dict[str, list[Json]] = {}
+    for resource in resources:
+        groups.setdefault(_group(resource), []).append(resource)
+    kept: list[Json] = []
+    for name, group in groups.items():
+        group.sort(key=lambda one: order(first_when(one, "effectiveDateTime", "effectivePeriod", "issued")))
+        if name.startswith("Observation"):
+            kept += group[-_VALUES_OF_A_THING:]
+        elif name.startswith("over"):
+            kept += group[-_MOST_OF_A_TYPE:]
+        else:
+            kept += group  # what is active or dangerous is never cut
+    return kept
+
+
+def _group(resource: Json) -> str:
+    kind = resource["resourceType"]
+    if kind == "Observation":
+        concept = as_dict(resource.get("code"))
+        units = {str(as_dict(resource.get("valueQuantity")).get("code"))}
+        units |= {str(as_dict(part.get("valueQuantity")).get("code")) for part in dicts(resource.get("component"))}
+        return f"Observation/{first_code(concept) or concept.get('text')}/{sorted(units)}"
+    over = resource.get("status") in ("stopped", "completed") or "resolved" in codes(resource.get("clinicalStatus"))
+    return f"over/{kind}" if over else str(kind)
