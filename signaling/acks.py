@@ -1,0 +1,175 @@
+"""What the acknowledgement of each event holds, beside `ok`. Its docstrings are printed in `docs/protocol.md`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, ClassVar
+
+from pydantic.dataclasses import dataclass
+
+from consult_rooms.model import ParticipantRole
+from signaling.shapes import (
+    CONSULT,
+    EXAMPLE_SDP,
+    PARTICIPANT,
+    STAFF,
+    STRICT,
+    ChatPart,
+    ConsultRef,
+    EntryNumber,
+    EntryPart,
+    ParticipantPart,
+    ParticipantRef,
+    Sdp,
+    TrackPart,
+    WaitingPart,
+)
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Done:
+    """Nothing further."""
+
+    example: ClassVar[dict[str, Any]] = {}
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Accepted:
+    """The case is yours: enter its room."""
+
+    consult_id: ConsultRef
+    """The consult."""
+    room_url: str
+    """The address of the room's page, for a browser."""
+    example: ClassVar[dict[str, Any]] = {"consult_id": CONSULT, "room_url": f"/consults/{CONSULT}/room"}
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Requested:
+    """It rings."""
+
+    consult_id: ConsultRef
+    """The consult."""
+    code: str
+    """What people say on the telephone."""
+    example: ClassVar[dict[str, Any]] = {"consult_id": CONSULT, "code": "HC-2611-0412"}
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Watched:
+    """What happened since, and how it stands. Later entries come as `log`."""
+
+    entries: list[EntryPart]
+    """Entries after the number given, in order."""
+    view: WaitingPart
+    """How the request stands now."""
+    example: ClassVar[dict[str, Any]] = {
+        "entries": [],
+        "view": {
+            "state": "ringing",
+            "step": "on_call",
+            "step_due_at": "2026-11-23T07:02:40Z",
+            "specialist_name": None,
+            "emergency_telephone": "0255 000 0115",
+            "offers": [
+                {
+                    "staff_name": "BS. Hà",
+                    "facility_name": "Bệnh viện đa khoa tỉnh",
+                    "step": "on_call",
+                    "state": "ringing",
+                    "reason": None,
+                    "online": True,
+                }
+            ],
+            "server_time": "2026-11-23T07:02:11Z",
+        },
+    }
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Joined:
+    """You are in the room; publish and subscribe next."""
+
+    participant_id: ParticipantRef
+    """Yourself. The same again after each reconnect."""
+    role: ParticipantRole
+    """What you are here as."""
+    state: str
+    """State of the consult: `claimed`, or `scheduled` for a booked one whose specialist is not there yet."""
+    started_at: datetime | None
+    """When the case was taken; null before."""
+    participants: list[ParticipantPart]
+    """Everyone who may be in the room, yourself included."""
+    entries: list[EntryPart]
+    """Log entries after the number given, in order."""
+    chat: list[ChatPart]
+    """Chat lines after the number given, in order."""
+    example: ClassVar[dict[str, Any]] = {
+        "participant_id": PARTICIPANT,
+        "role": "requester",
+        "state": "claimed",
+        "started_at": "2026-11-23T07:02:34Z",
+        "participants": [
+            {
+                "participant_id": PARTICIPANT,
+                "staff_id": STAFF,
+                "staff_name": "BS. Nguyễn Thị Lụa",
+                "facility_name": "Trạm y tế đặc khu",
+                "role": "requester",
+                "present": True,
+                "connected": True,
+                "audio": True,
+                "video": True,
+            }
+        ],
+        "entries": [],
+        "chat": [],
+    }
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Published:
+    """The answer to the offer."""
+
+    sdp: Sdp
+    """The server's answer (type `answer`): ICE-lite, its candidates inside."""
+    example: ClassVar[dict[str, Any]] = {"sdp": EXAMPLE_SDP}
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Subscribed:
+    """The server's offer, to be answered by `answer` with the same revision."""
+
+    sdp: Sdp
+    """The server's offer (type `offer`): ICE-lite, its candidates inside."""
+    revision: int
+    """Grows with each offer of this connection."""
+    tracks: list[TrackPart]
+    """Whose stream each m-section carries."""
+    example: ClassVar[dict[str, Any]] = {
+        "sdp": EXAMPLE_SDP,
+        "revision": 1,
+        "tracks": [
+            {
+                "mid": "0",
+                "track_id": "trk_1",
+                "participant_id": PARTICIPANT,
+                "kind": "video",
+                "source": "camera",
+            }
+        ],
+    }
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Kept:
+    """The line is kept. Sending it again gives the same number."""
+
+    number: EntryNumber
+    """The number of its log entry."""
+    at: datetime
+    """When it was kept."""
+    example: ClassVar[dict[str, Any]] = {"number": 12, "at": "2026-11-23T07:05:10Z"}
+
+
+Ack = Done | Accepted | Requested | Watched | Joined | Published | Subscribed | Kept

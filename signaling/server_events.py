@@ -1,0 +1,295 @@
+"""What the server sends. The docstrings here are printed in `docs/protocol.md`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, ClassVar, Literal
+
+from pydantic.dataclasses import dataclass
+
+from consult_rooms.model import ParticipantRole, Urgency
+from signaling.shapes import (
+    CONSULT,
+    EXAMPLE_SDP,
+    PARTICIPANT,
+    STAFF,
+    STRICT,
+    ConsultRef,
+    EntryNumber,
+    EntryPart,
+    ParticipantPart,
+    Sdp,
+    Sex,
+    StaffRef,
+    TrackPart,
+)
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Ring:
+    """A case rings for you. Sent when it starts, again after each connect while it rings, and when its content changes:
+    the same `consult_id` replaces what was shown. Names nobody who is ill."""
+
+    consult_id: ConsultRef
+    """The consult; accept or decline by it."""
+    code: str
+    """What people say on the telephone."""
+    urgency: Urgency
+    """`emergency`, `urgent` or `routine`."""
+    specialty: str
+    """The specialty's name in the person's language."""
+    facility: str
+    """Where the patient is."""
+    province: str
+    """Its province."""
+    requester_name: str
+    """Who asks."""
+    age: int | None
+    """The patient's age in years, perhaps estimated."""
+    sex: Sex | None
+    """The patient's sex."""
+    question: str
+    """The question in one line."""
+    rung_at: datetime
+    """Since when it rings for you."""
+    step_due_at: datetime | None
+    """When more people are rung."""
+    server_time: datetime
+    """The server's time; count from the difference, not from the own clock."""
+    also_ringing: list[str]
+    """Names of the others for whom it rings."""
+    emergency_telephone: str | None
+    """The telephone of the asking facility's hospital line, for an emergency."""
+    name: ClassVar[str] = "ring"
+    example: ClassVar[dict[str, Any]] = {
+        "consult_id": CONSULT,
+        "code": "HC-2611-0412",
+        "urgency": "emergency",
+        "specialty": "Thần kinh",
+        "facility": "Trạm y tế đặc khu",
+        "province": "Quảng Ngãi",
+        "requester_name": "BS. Nguyễn Thị Lụa",
+        "age": 60,
+        "sex": "male",
+        "question": "Liệt nửa người phải, nói khó từ 40 phút trước",
+        "rung_at": "2026-11-23T07:02:10Z",
+        "step_due_at": "2026-11-23T07:02:40Z",
+        "server_time": "2026-11-23T07:02:10Z",
+        "also_ringing": ["BS. Khải"],
+        "emergency_telephone": "0255 000 0115",
+    }
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class RingStopped:
+    """It rings for you no longer."""
+
+    consult_id: ConsultRef
+    """The consult."""
+    reason: Literal["claimed", "declined", "cancelled"]
+    """Somebody took it (perhaps you, on another page), you declined it, or it was withdrawn."""
+    by_name: str | None
+    """Who did."""
+    at: datetime
+    """When."""
+    name: ClassVar[str] = "ring_stopped"
+    example: ClassVar[dict[str, Any]] = {
+        "consult_id": CONSULT,
+        "reason": "claimed",
+        "by_name": "BS. Hà",
+        "at": "2026-11-23T07:02:34Z",
+    }
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Log:
+    """New entries of a consult that you watch or whose room you are in. In order, each once, without gaps."""
+
+    consult_id: ConsultRef
+    """The consult."""
+    entries: list[EntryPart]
+    """The entries."""
+    name: ClassVar[str] = "log"
+    example: ClassVar[dict[str, Any]] = {
+        "consult_id": CONSULT,
+        "entries": [
+            {
+                "number": 7,
+                "at": "2026-11-23T07:02:34Z",
+                "kind": "claimed",
+                "actor_name": "BS. Hà",
+                "text": "BS. Hà đã nhận ca",
+                "data": {},
+            }
+        ],
+    }
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Chat:
+    """A line of the chat of a room that you are in, your own included."""
+
+    consult_id: ConsultRef
+    """The room."""
+    number: EntryNumber
+    """The number of its log entry."""
+    at: datetime
+    """When it was kept."""
+    sender_id: StaffRef
+    """Who wrote it."""
+    sender_name: str
+    """The name to show."""
+    text: str
+    """The line."""
+    client_id: str
+    """The key of the sender's client: drop what you already show."""
+    name: ClassVar[str] = "chat"
+    example: ClassVar[dict[str, Any]] = {
+        "consult_id": CONSULT,
+        "number": 12,
+        "at": "2026-11-23T07:05:10Z",
+        "sender_id": STAFF,
+        "sender_name": "BS. Hà",
+        "text": "Đã chụp CT lúc 13:50",
+        "client_id": "msg-7d20f1",
+    }
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Room:
+    """Who is in the room now. Replaces the list that you have."""
+
+    consult_id: ConsultRef
+    """The room."""
+    participants: list[ParticipantPart]
+    """Everyone who may be in it, yourself included."""
+    name: ClassVar[str] = "room"
+    example: ClassVar[dict[str, Any]] = {
+        "consult_id": CONSULT,
+        "participants": [
+            {
+                "participant_id": PARTICIPANT,
+                "staff_id": STAFF,
+                "staff_name": "BS. Hà",
+                "facility_name": "Bệnh viện đa khoa tỉnh",
+                "role": "specialist",
+                "present": True,
+                "connected": True,
+                "audio": True,
+                "video": False,
+            }
+        ],
+    }
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class SubscribeOffer:
+    """Streams came or went: answer this offer on the subscribe connection that you have, by `answer`."""
+
+    consult_id: ConsultRef
+    """The room."""
+    sdp: Sdp
+    """The server's offer (type `offer`)."""
+    revision: int
+    """To be repeated in the answer."""
+    tracks: list[TrackPart]
+    """Whose stream each m-section carries. One that is absent has ended."""
+    name: ClassVar[str] = "subscribe_offer"
+    example: ClassVar[dict[str, Any]] = {
+        "consult_id": CONSULT,
+        "sdp": EXAMPLE_SDP,
+        "revision": 2,
+        "tracks": [
+            {"mid": "0", "track_id": "trk_1", "participant_id": PARTICIPANT, "kind": "audio", "source": "microphone"}
+        ],
+    }
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class MediaLost:
+    """The server that carried the room's media is gone. Drop both peer connections, then publish and subscribe anew."""
+
+    consult_id: ConsultRef
+    """The room."""
+    name: ClassVar[str] = "media_lost"
+    example: ClassVar[dict[str, Any]] = {"consult_id": CONSULT}
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class TakenOver:
+    """You opened the room elsewhere. This connection is out of it; do not join again by yourself."""
+
+    consult_id: ConsultRef
+    """The room."""
+    name: ClassVar[str] = "taken_over"
+    example: ClassVar[dict[str, Any]] = {"consult_id": CONSULT}
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class SessionEnded:
+    """You are signed out. The server closes the connection next; sign in before connecting again."""
+
+    reason: str
+    """Why, such as `signed_out`, `switched`, `password_reset`, `deactivated` or `ended`."""
+    name: ClassVar[str] = "session_ended"
+    example: ClassVar[dict[str, Any]] = {"reason": "signed_out"}
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Consult:
+    """A consult that concerns you changed: a hint to look again."""
+
+    consult_id: ConsultRef
+    """The consult."""
+    state: str
+    """Its state now: `scheduled`, `ringing`, `claimed`, `ended`, `closed` or `cancelled`."""
+    name: ClassVar[str] = "consult"
+    example: ClassVar[dict[str, Any]] = {"consult_id": CONSULT, "state": "claimed"}
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Invited:
+    """Somebody asks you into a room that is open now. Join it, or do nothing."""
+
+    consult_id: ConsultRef
+    """The consult."""
+    code: str
+    """What people say on the telephone."""
+    by_name: str
+    """Who asks."""
+    role: ParticipantRole
+    """As what: `invited` or `observer`."""
+    room_url: str
+    """The address of the room's page, for a browser."""
+    name: ClassVar[str] = "invited"
+    example: ClassVar[dict[str, Any]] = {
+        "consult_id": CONSULT,
+        "code": "HC-2611-0412",
+        "by_name": "BS. Hà",
+        "role": "observer",
+        "room_url": f"/consults/{CONSULT}/room",
+    }
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Agenda:
+    """Your booked times changed: a hint to look again."""
+
+    name: ClassVar[str] = "agenda"
+    example: ClassVar[dict[str, Any]] = {}
+
+
+ServerEvent = (
+    Ring
+    | RingStopped
+    | Log
+    | Chat
+    | Room
+    | SubscribeOffer
+    | MediaLost
+    | TakenOver
+    | SessionEnded
+    | Consult
+    | Invited
+    | Agenda
+)
