@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time
 from enum import StrEnum
 
 from foundation.ids import (
@@ -65,6 +65,31 @@ class DeclineReason(StrEnum):
     OTHER = "other"
 
 
+class CancelReason(StrEnum):
+    """Why a request or an appointment is given up."""
+
+    NO_LONGER_NEEDED = "no_longer_needed"
+    TRANSFERRED = "transferred"
+    MISTAKE = "mistake"
+    OTHER = "other"
+
+
+class IdentityChange(StrEnum):
+    """What was done to the identity after the request."""
+
+    CONFIRMED = "confirmed"
+    MERGED = "merged"
+    REVERTED = "reverted"
+
+
+class LineState(StrEnum):
+    """A participant's line, as said in words in the room."""
+
+    GOOD = "good"
+    WEAK = "weak"
+    LOST = "lost"
+
+
 class IdentityState(StrEnum):
     """How well the patient is known. Only an established identity opens a book."""
 
@@ -102,6 +127,7 @@ class LogKind(StrEnum):
     CANCELLED = "cancelled"
     QUESTION_CHANGED = "question_changed"
     IDENTITY_CHANGED = "identity_changed"
+    CONSENT_RECORDED = "consent_recorded"
     INVITED = "invited"
     JOINED = "joined"
     FIRST_FRAME = "first_frame"
@@ -190,6 +216,11 @@ class Consult:
     ended_at: datetime | None
     closed_at: datetime | None
     log_number: int
+    starts_at: datetime | None = None
+    """The booked time; None for one that rings."""
+    ends_at: datetime | None = None
+    cancelled_at: datetime | None = None
+    cancel_reason: CancelReason | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +248,11 @@ class Participant:
     sees_book: bool
     joined_at: datetime | None
     left_at: datetime | None
+
+    @property
+    def present(self) -> bool:
+        """Whether this person is in the room now."""
+        return self.joined_at is not None and self.left_at is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +306,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Appointment:
-    """A booked slot; its consult is opened `room_opens_minutes` before."""
+    """A booked slot; its room is opened `room_opens_minutes` before. `version` grows with each move."""
 
     id: AppointmentId
     slot_id: SlotId
@@ -281,3 +317,16 @@ class Appointment:
     starts_at: datetime
     ends_at: datetime
     version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """A weekly turn on call, in local time. `weekday` 0 is Monday; `ends` not after `starts` is the next day."""
+
+    id: str
+    staff_id: StaffId
+    specialty_id: SpecialtyId
+    facility_id: FacilityId
+    weekday: int
+    starts: time
+    ends: time

@@ -1,0 +1,339 @@
+"""A request from the clinic to the claim: asked, rung, declined, widened, changed, cancelled, taken.
+
+Each method is one transaction: policy, transition, compare-and-set, log, commit. What other people learn of it,
+they learn from the log. The file is one service that pages and sockets share; the claim itself is `claims`.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
+
+from consult_rooms import bounds, identities
+from consult_rooms.access import Relation
+from consult_rooms.claims import Claims
+from consult_rooms.ladder import Roster, all_declined
+from consult_rooms.log import ConsultLog
+from consult_rooms.model import (
+    CancelReason,
+    Consent,
+    Consult,
+    ConsultState,
+    DeclineReason,
+    IdentityChange,
+    LogKind,
+    OfferState,
+    Patient,
+    Question,
+    Urgency,
+)
+from consult_rooms.runner import LadderRunner
+from consult_rooms.standing import Standing, standing
+from consult_rooms.store import ConsultStore, new_code
+from consult_rooms.tables import consults, offers
+from consult_rooms.transitions import Act, after, refusal
+from foundation.audit import Audit, AuditEntry
+from foundation.database import Database, Transaction
+from foundation.errors import Conflict, Forbidden, Invalid
+from foundation.i18n import N_
+from foundation.ids import ConsultId, SpecialtyId, TerminalId, new_id
+from identity.model import Staff
+from identity.policy import Action, Target, require
+from identity.store import Directory
+
+NOT_RUNG = N_("This case is not ringing for you.")
+LAST_STEP = N_("Everybody has been rung already; the coordinator holds the request.")
+FOREIGN_TERMINAL = N_("This terminal belongs to another facility.")
+
+
+class Requests:
+    """What requesters and specialists do with a request. `zone` is that of shown times and of the licence's day."""
+
+    def __init__(
+        self,
+        database: Database,
+        store: ConsultStore,
+        log: ConsultLog,
+        runner: LadderRunner,
+        directory: Directory,
+        audit: Audit,
+        zone: ZoneInfo,
+    ) -> None:
+        self._database = database
+        self._store = store
+        self._log = log
+        self._runner = runner
+        self._directory = directory
+        self._audit = audit
+        self._zone = zone
+        self._claims = Claims(store, log, directory, zone)
+
+    async def create(
+        self,
+        staff: Staff,
+        *,
+        terminal_id: TerminalId | None,
+        specialty_id: SpecialtyId,
+        urgency: Urgency,
+        patient: Patient,
+        question: Question,
+        consent: Consent | None,
+        idempotency_key: str,
+    ) -> Consult:
+        """Ask for a consult and ring the first step at once. The same key of one requester gives the same consult.
+
+        Raises Forbidden, Invalid (see `bounds`), NotFound for an unknown specialty or terminal.
+        """
+        require(staff, Action.REQUEST_CONSULT, Target(facility_id=staff.facility_id))
+        key = bounds.key(idempotency_key)
+        person, asked = bounds.patient(patient), bounds.question(question)
+        given = None if consent is None else bounds.consent(consent)
+        bounds.request(urgency, person, asked, given)
+        if (known := await self._by_key(staff, key)) is not None:
+            return known
+        await self._directory.specialty(specialty_id)
+        if terminal_id is not None and (await self._directory.terminal(terminal_id)).facility_id != staff.facility_id:
+            raise Invalid("terminal.foreign", FOREIGN_TERMINAL, field="terminal_id")
+        roster = await self._runner.roster(staff.facility_id, specialty_id)
+        consult_id = ConsultId(new_id("con"))
+        try:
+            async with self._database.transaction() as tx:
+                now = await tx.now()
+                await tx.execute(
+                    consults.insert().values(
+                        id=consult_id,
+                        code=await new_code(tx, now.astimezone(self._zone)),
+                        state=ConsultState.RINGING,
+                        urgency=urgency,
+                        specialty_id=specialty_id,
+                        requester_id=staff.id,
+                        requester_facility_id=staff.facility_id,
+                        terminal_id=terminal_id,
+                        idempotency_hash=key,
+                        created_at=now,
+                        log_number=0,
+                        **self._store.patient_values(consult_id, person),
+                        **self._store.question_values(consult_id, asked),
+                        **self._store.consent_values(consult_id, given),
+                    )
+                )
+                consult = await self._store.get(tx, consult_id)
+                await identities.begin(tx, self._store, consult)
+                await self._log.append(
+                    tx,
+                    consult_id,
+                    LogKind.REQUESTED,
+                    staff.id,
+                    {
+                        "facility": staff.facility_id,
+                        "terminal": terminal_id,
+                        "specialty": specialty_id,
+                        "urgency": urgency,
+                        "identity": person.identity,
+                        "consent": None if given is None else given.by,
+                    },
+                )
+                await self._runner.climb(
+                    tx, consult_id, urgency=urgency, step=None, requester_id=staff.id, roster=roster
+                )
+                return await self._store.get(tx, consult_id)
+        except IntegrityError:
+            # The same key came twice at once; the other was first.
+            if (known := await self._by_key(staff, key)) is None:
+                raise
+            return known
+
+    async def accept(self, staff: Staff, consult_id: ConsultId) -> Consult:
+        """Take the case: one compare-and-set UPDATE, and the room is open. Again by the same person: the same consult.
+
+        Raises Conflict `consult.already_claimed` with `name` and `time`, or what the state says; Forbidden
+        `licence.expired` or `consult.not_offered`.
+        """
+        try:
+            require(staff, Action.ACCEPT_CONSULT)
+            async with self._database.transaction() as tx:
+                return await self._claims.claim(tx, staff, consult_id)
+        except Forbidden as denial:
+            await self._audit.commit(
+                AuditEntry(
+                    actor=staff.id,
+                    action="consult.accept",
+                    consult_id=consult_id,
+                    outcome="denied",
+                    details={"code": denial.code},
+                )
+            )
+            raise
+
+    async def decline(self, staff: Staff, consult_id: ConsultId, reason: DeclineReason | str) -> None:
+        """Say no, with the reason. When everybody of the running step has, the next begins at once.
+
+        Raises NotFound for a stranger, Conflict `consult.already_claimed` or `consult.not_rung`.
+        """
+        why = bounds.code(DeclineReason, reason, "reason")
+        roster = await self._roster(consult_id)
+        async with self._database.transaction() as tx:
+            place = await standing(tx, self._store, self._directory, staff, consult_id, lock=True)
+            place.require(*Relation)
+            consult, offer = place.consult, place.offer
+            if consult.state is not ConsultState.RINGING:
+                raise await self._claims.lost(tx, consult_id)
+            if offer is None:
+                raise Conflict("consult.not_rung", NOT_RUNG)
+            if offer.state is OfferState.DECLINED:
+                return
+            await tx.execute(
+                update(offers)
+                .where(
+                    offers.c.consult_id == consult_id,
+                    offers.c.staff_id == staff.id,
+                    offers.c.state == OfferState.RINGING,
+                )
+                .values(state=OfferState.DECLINED, reason=why, answered_at=await tx.now())
+            )
+            await self._log.append(tx, consult_id, LogKind.DECLINED, staff.id, {"reason": why})
+            answers = [(known.step, known.state) for known in await self._store.offers(tx, consult_id)]
+            if all_declined(consult.step, answers):
+                await self._runner.climb(
+                    tx,
+                    consult_id,
+                    urgency=consult.urgency,
+                    step=consult.step,
+                    requester_id=consult.requester_id,
+                    roster=roster,
+                )
+
+    async def widen(self, staff: Staff, consult_id: ConsultId) -> Consult:
+        """Start the next step now. Requester or coordinator. Raises Conflict `consult.last_step`."""
+        roster = await self._roster(consult_id)
+        async with self._database.transaction() as tx:
+            consult = (await self._for_requester(tx, staff, consult_id, Act.RING)).consult
+            widened = await self._runner.climb(
+                tx,
+                consult_id,
+                urgency=consult.urgency,
+                step=consult.step,
+                requester_id=consult.requester_id,
+                roster=roster,
+            )
+            if not widened:
+                raise Conflict("consult.last_step", LAST_STEP)
+            return await self._store.get(tx, consult_id)
+
+    async def cancel(
+        self, staff: Staff, consult_id: ConsultId, reason: CancelReason | str = CancelReason.NO_LONGER_NEEDED
+    ) -> Consult:
+        """Give up a request that rings. Requester or coordinator. A booked one is cancelled by `Scheduling`."""
+        why = bounds.code(CancelReason, reason, "reason")
+        async with self._database.transaction() as tx:
+            consult = (await self._for_requester(tx, staff, consult_id, Act.CANCEL)).consult
+            if consult.state is ConsultState.SCHEDULED:
+                raise refusal(consult.state)
+            await self._store.change(
+                tx,
+                consult_id,
+                ConsultState.RINGING,
+                {
+                    "state": after(consult.state, Act.CANCEL),
+                    "step_due_at": None,
+                    "cancelled_at": await tx.now(),
+                    "cancel_reason": why,
+                },
+            )
+            await self._claims.stop_ringing(tx, consult_id)
+            await self._log.append(tx, consult_id, LogKind.CANCELLED, staff.id, {"reason": why})
+            return await self._store.get(tx, consult_id)
+
+    async def change_question(
+        self, staff: Staff, consult_id: ConsultId, question: Question, *, urgency: Urgency | str | None = None
+    ) -> Consult:
+        """Write the question anew, and perhaps another urgency, while it rings or before a booked time.
+
+        A more urgent one shortens the running step; nothing lengthens it.
+        """
+        asked = bounds.question(question)
+        async with self._database.transaction() as tx:
+            consult = (await self._for_requester(tx, staff, consult_id, Act.ASK)).consult
+            now_urgent = consult.urgency if urgency is None else bounds.code(Urgency, urgency, "urgency")
+            bounds.request(now_urgent, consult.patient, asked, consult.consent)
+            values: dict[str, Any] = {"urgency": now_urgent, **self._store.question_values(consult_id, asked)}
+            if consult.step_due_at is not None and now_urgent is not consult.urgency:
+                sooner = await tx.now() + timedelta(seconds=self._runner.seconds[now_urgent])
+                values["step_due_at"] = min(consult.step_due_at, sooner)
+            await self._store.change(tx, consult_id, consult.state, values)
+            await self._log.append(tx, consult_id, LogKind.QUESTION_CHANGED, staff.id, {"urgency": now_urgent})
+            return await self._store.get(tx, consult_id)
+
+    async def record_consent(self, staff: Staff, consult_id: ConsultId, consent: Consent) -> Consult:
+        """Record the patient's consent or refusal later, as in an emergency. A refused record view closes the book."""
+        given = bounds.consent(consent)
+        async with self._database.transaction() as tx:
+            consult = (await self._for_requester(tx, staff, consult_id, Act.CONSENT, coordinator=False)).consult
+            await self._store.change(tx, consult_id, consult.state, self._store.consent_values(consult_id, given))
+            await self._log.append(
+                tx,
+                consult_id,
+                LogKind.CONSENT_RECORDED,
+                staff.id,
+                {"by": given.by, "consult": given.consult, "record_view": given.record_view},
+            )
+            return await self._store.get(tx, consult_id)
+
+    async def change_identity(
+        self,
+        staff: Staff,
+        consult_id: ConsultId,
+        patient: Patient | None,
+        kind: IdentityChange | str = IdentityChange.CONFIRMED,
+    ) -> Consult:
+        """Confirm or merge the identity, or take the last change back (`reverted`, without a patient). Audited.
+
+        Requester only. Raises Invalid `patient.unusable`, Conflict `identity.nothing_to_revert`.
+        """
+        how = bounds.code(IdentityChange, kind, "kind")
+        async with self._database.transaction() as tx:
+            consult = (await self._for_requester(tx, staff, consult_id, Act.IDENTIFY, coordinator=False)).consult
+            new = await identities.change(tx, self._store, consult, staff.id, how, patient)
+            if new == consult.patient:
+                return consult
+            await self._log.append(
+                tx, consult_id, LogKind.IDENTITY_CHANGED, staff.id, {"kind": how, "identity": new.identity}
+            )
+            await self._audit.record(
+                tx,
+                AuditEntry(
+                    actor=staff.id,
+                    action=f"consult.identity_{how}",
+                    patient_id=new.patient_id,
+                    consult_id=consult_id,
+                    details={"before": consult.patient.patient_id},
+                ),
+            )
+            return await self._store.get(tx, consult_id)
+
+    async def _for_requester(
+        self, tx: Transaction, staff: Staff, consult_id: ConsultId, act: Act, *, coordinator: bool = True
+    ) -> Standing:
+        """The locked consult, for its requester or a coordinator in charge, in a state that allows the act."""
+        place = await standing(tx, self._store, self._directory, staff, consult_id, lock=True)
+        place.require(Relation.REQUESTER, *([Relation.COORDINATOR] if coordinator else []))
+        if act in (Act.RING, Act.CANCEL) and place.consult.specialist_id is not None and place.consult.claimed_at:
+            raise await self._claims.lost(tx, consult_id)
+        after(place.consult.state, act)
+        return place
+
+    async def _roster(self, consult_id: ConsultId) -> Roster:
+        async with self._database.reading() as tx:
+            consult = await self._store.get(tx, consult_id)
+        return await self._runner.roster(consult.requester_facility_id, consult.specialty_id)
+
+    async def _by_key(self, staff: Staff, key: str) -> Consult | None:
+        async with self._database.reading() as tx:
+            found = await self._store.many(
+                tx, select(consults).where(consults.c.requester_id == staff.id, consults.c.idempotency_hash == key)
+            )
+        return found[0] if found else None

@@ -1,0 +1,173 @@
+"""Weekly turns on call, in the installation's zone; a turn may pass midnight, and Sunday night ends on Monday."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime, time
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import ColumnElement, Row, delete, select
+from sqlalchemy.exc import IntegrityError
+
+from consult_rooms.ladder import Person
+from consult_rooms.model import Shift
+from consult_rooms.tables import on_call_shifts
+from foundation.bus import Bus
+from foundation.database import Database, Transaction
+from foundation.errors import Conflict, Invalid, NotFound
+from foundation.i18n import N_
+from foundation.ids import FacilityId, SpecialtyId, StaffId, new_id
+from identity.model import Role, Staff
+from identity.policy import Action, Target, may, require
+from identity.store import Directory
+
+UNFIT = N_("Only a specialist of this field can be on call for it.")
+TAKEN = N_("This turn is on the rota already.")
+GONE = N_("There is no such turn on the rota.")
+WEEKDAY = N_("This is not a day of the week.")
+
+
+class Rota:
+    """Adds, removes and reads turns on call. Coordinators and administrators of the hospital keep its rota."""
+
+    def __init__(self, database: Database, directory: Directory, bus: Bus, zone: ZoneInfo) -> None:
+        self._database = database
+        self._directory = directory
+        self._bus = bus
+        self._zone = zone
+
+    async def add(
+        self,
+        staff: Staff,
+        *,
+        staff_id: StaffId,
+        specialty_id: SpecialtyId,
+        facility_id: FacilityId,
+        weekday: int,
+        starts: time,
+        ends: time,
+    ) -> Shift:
+        """Put a specialist on call every week. Equal times mean a whole day.
+
+        Raises Forbidden, Invalid `rota.weekday` or `rota.unfit`, Conflict `rota.taken`.
+        """
+        _require_keeper(staff, facility_id)
+        if not 0 <= weekday <= 6:
+            raise Invalid("rota.weekday", WEEKDAY, field="weekday")
+        holder = await self._directory.staff(staff_id)
+        if not holder.active or Role.SPECIALIST not in holder.roles or specialty_id not in holder.specialties:
+            raise Invalid("rota.unfit", UNFIT, field="staff_id")
+        shift = Shift(
+            id=new_id("shi"),
+            staff_id=staff_id,
+            specialty_id=specialty_id,
+            facility_id=facility_id,
+            weekday=weekday,
+            starts=starts.replace(second=0, microsecond=0, tzinfo=None),
+            ends=ends.replace(second=0, microsecond=0, tzinfo=None),
+        )
+        async with self._database.transaction() as tx:
+            try:
+                await tx.execute(
+                    on_call_shifts.insert().values(
+                        id=shift.id,
+                        staff_id=staff_id,
+                        specialty_id=specialty_id,
+                        facility_id=facility_id,
+                        weekday=weekday,
+                        starts_minute=_minute(shift.starts),
+                        ends_minute=_minute(shift.ends),
+                    )
+                )
+            except IntegrityError as error:
+                raise Conflict("rota.taken", TAKEN) from error
+            self._hint(tx, staff_id)
+        return shift
+
+    async def remove(self, staff: Staff, shift_id: str) -> None:
+        """Take a turn off the rota. Raises NotFound("rota.unknown")."""
+        async with self._database.transaction() as tx:
+            row = (await tx.execute(select(on_call_shifts).where(on_call_shifts.c.id == shift_id))).one_or_none()
+            if row is None:
+                raise NotFound("rota.unknown", GONE)
+            _require_keeper(staff, row.facility_id)
+            await tx.execute(delete(on_call_shifts).where(on_call_shifts.c.id == shift_id))
+            self._hint(tx, row.staff_id)
+
+    async def shifts(self, facility_ids: Collection[FacilityId]) -> list[Shift]:
+        """The weekly pattern of these hospitals, from Monday on."""
+        async with self._database.reading() as tx:
+            found = await tx.execute(
+                select(on_call_shifts)
+                .where(on_call_shifts.c.facility_id.in_(list(facility_ids)))
+                .order_by(
+                    on_call_shifts.c.weekday,
+                    on_call_shifts.c.starts_minute,
+                    on_call_shifts.c.specialty_id,
+                    on_call_shifts.c.staff_id,
+                )
+            )
+            return [_shift(row) for row in found]
+
+    async def on_call(
+        self,
+        facility_ids: Collection[FacilityId],
+        specialty_id: SpecialtyId | None = None,
+        *,
+        at: datetime | None = None,
+    ) -> dict[SpecialtyId, list[Person]]:
+        """Who is on call at these hospitals at that instant (now), by specialty. Those who left are not among them."""
+        wanted: list[ColumnElement[bool]] = [on_call_shifts.c.facility_id.in_(list(facility_ids))]
+        if specialty_id is not None:
+            wanted.append(on_call_shifts.c.specialty_id == specialty_id)
+        async with self._database.reading() as tx:
+            rows = (await tx.execute(select(on_call_shifts).where(*wanted).order_by(on_call_shifts.c.id))).all()
+            local = (at or await tx.now()).astimezone(self._zone)
+            now = [shift for shift in map(_shift, rows) if covers(shift, local)]
+            active = await self._directory.staff_many({shift.staff_id for shift in now}, tx=tx)
+        people: dict[SpecialtyId, list[Person]] = {}
+        for shift in now:
+            person = Person(shift.staff_id, shift.facility_id)
+            listed = people.setdefault(shift.specialty_id, [])
+            if shift.staff_id in active and active[shift.staff_id].active and person not in listed:
+                listed.append(person)
+        return people
+
+    def _hint(self, tx: Transaction, staff_id: StaffId) -> None:
+        async def hint() -> None:
+            await self._bus.publish("agenda", {"staff": staff_id})
+
+        tx.after_commit(hint)
+
+
+def covers(shift: Shift, local: datetime) -> bool:
+    """Whether the turn holds at this local time. Its last minute is not part of it."""
+    minute = local.hour * 60 + local.minute
+    starts, ends = _minute(shift.starts), _minute(shift.ends)
+    days_in = (local.weekday() - shift.weekday) % 7
+    if days_in == 0:
+        return minute >= starts and (ends <= starts or minute < ends)
+    return days_in == 1 and ends <= starts and minute < ends
+
+
+def _require_keeper(staff: Staff, facility_id: FacilityId) -> None:
+    target = Target(facility_id=facility_id)
+    if not may(staff, Action.ADMINISTER_FACILITY, target):
+        require(staff, Action.COORDINATE, target)
+
+
+def _minute(at: time) -> int:
+    return at.hour * 60 + at.minute
+
+
+def _shift(row: Row[Any]) -> Shift:
+    return Shift(
+        id=row.id,
+        staff_id=row.staff_id,
+        specialty_id=row.specialty_id,
+        facility_id=row.facility_id,
+        weekday=row.weekday,
+        starts=time(*divmod(row.starts_minute, 60)),
+        ends=time(*divmod(row.ends_minute, 60)),
+    )

@@ -1,0 +1,167 @@
+"""Runs the ladder: starts the next step of a request when its time has come. Any node may, and none does it twice.
+
+A due step is a row whose `step_due_at` has passed by the store's own time. It is taken by a compare-and-set on the step
+that runs, so of two nodes one starts the next step and the other finds nothing left to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from sqlalchemy import select, update
+
+from consult_rooms.ladder import Person, Roster, Snapshot, next_step
+from consult_rooms.log import ConsultLog, Data
+from consult_rooms.model import ConsultState, LogKind, OfferState, Step, Urgency
+from consult_rooms.presence import Presence
+from consult_rooms.rota import Rota
+from consult_rooms.tables import consults, offers
+from foundation.database import Database, Transaction
+from foundation.errors import Unavailable
+from foundation.ids import ConsultId, FacilityId, SpecialtyId, StaffId
+from identity.store import Directory
+
+BATCH = 200
+"""Due requests that one call of `run_due` takes on at most."""
+
+
+class LadderRunner:
+    """Starts steps. `seconds` is how long a step rings, by urgency."""
+
+    def __init__(
+        self,
+        database: Database,
+        log: ConsultLog,
+        directory: Directory,
+        rota: Rota,
+        presence: Presence,
+        seconds: Mapping[Urgency, float],
+    ) -> None:
+        self._database = database
+        self._log = log
+        self._directory = directory
+        self._rota = rota
+        self._presence = presence
+        self.seconds = dict(seconds)
+
+    async def roster(self, facility_id: FacilityId, specialty_id: SpecialtyId) -> Roster:
+        """Who could be rung now for that facility. Reads on its own, so call it before the writing transaction."""
+        hubs = [hub.id for hub in await self._directory.hubs_of(facility_id)]
+        on_call = (await self._rota.on_call(hubs, specialty_id)).get(specialty_id, [])
+        of_specialty = await self._directory.staff_of_specialty(specialty_id, hubs)
+        coordinators = await self._directory.coordinators_for([*hubs, facility_id])
+        people = {
+            Step.ON_CALL: tuple(on_call),
+            Step.SPECIALTY: tuple(Person(staff.id, staff.facility_id) for staff in of_specialty),
+            Step.COORDINATOR: tuple(Person(staff.id, staff.facility_id) for staff in coordinators),
+        }
+        everybody = {person.staff_id for step in people.values() for person in step}
+        try:
+            online = frozenset(await self._presence.online(everybody))
+        except Unavailable:
+            # Who is signed in is good to know; a request rings without it.
+            return Roster(people)
+        return Roster(people, online)
+
+    async def climb(
+        self,
+        tx: Transaction,
+        consult_id: ConsultId,
+        *,
+        urgency: Urgency,
+        step: Step | None,
+        requester_id: StaffId,
+        roster: Roster,
+        only_due: bool = False,
+    ) -> bool:
+        """Start what follows `step` inside the open transaction. False when another step runs by now, or none follows.
+
+        With `only_due`, also False when the running step has time left.
+        """
+        rung = frozenset(
+            (await tx.execute(select(offers.c.staff_id).where(offers.c.consult_id == consult_id))).scalars()
+        )
+        started = next_step(Snapshot(urgency, step, requester_id, roster, rung), self.seconds)
+        if not started:
+            return False
+        now = await tx.now()
+        last = started[-1]
+        taken = update(consults).where(
+            consults.c.id == consult_id,
+            consults.c.state == ConsultState.RINGING,
+            consults.c.step.is_(None) if step is None else consults.c.step == step,
+        )
+        if only_due:
+            taken = taken.where(consults.c.step_due_at <= now)
+        due_at = None if last.seconds is None else now + timedelta(seconds=last.seconds)
+        if not (await tx.execute(taken.values(step=last.step, step_due_at=due_at))).rowcount:
+            return False
+        entries: list[tuple[LogKind, StaffId | None, Data]] = []
+        for rung_now in started:
+            entries.append((LogKind.STEP_STARTED, None, {"step": rung_now.step, "people": len(rung_now.people)}))
+            for person in rung_now.people:
+                online = None if roster.online is None else person.staff_id in roster.online
+                entries.append(
+                    (
+                        LogKind.RUNG,
+                        None,
+                        {
+                            "staff": person.staff_id,
+                            "facility": person.facility_id,
+                            "step": rung_now.step,
+                            "online": online,
+                        },
+                    )
+                )
+        if last.people:
+            await tx.execute(
+                offers.insert(),
+                [
+                    {
+                        "consult_id": consult_id,
+                        "staff_id": person.staff_id,
+                        "facility_id": person.facility_id,
+                        "step": last.step,
+                        "state": OfferState.RINGING,
+                        "rung_at": now,
+                    }
+                    for person in last.people
+                ],
+            )
+        await self._log.extend(tx, consult_id, entries)
+        return True
+
+    async def run_due(self) -> None:
+        """Start the next step of every request whose step has run out."""
+        async with self._database.reading() as tx:
+            due = (
+                await tx.execute(
+                    select(
+                        consults.c.id,
+                        consults.c.urgency,
+                        consults.c.step,
+                        consults.c.requester_id,
+                        consults.c.requester_facility_id,
+                        consults.c.specialty_id,
+                    )
+                    .where(consults.c.state == ConsultState.RINGING, consults.c.step_due_at <= await tx.now())
+                    .order_by(consults.c.step_due_at)
+                    .limit(BATCH)
+                )
+            ).all()
+        rosters: dict[tuple[FacilityId, SpecialtyId], Roster] = {}
+        for row in due:
+            asked = (row.requester_facility_id, row.specialty_id)
+            if asked not in rosters:
+                rosters[asked] = await self.roster(*asked)
+            async with self._database.transaction() as tx:
+                await self.climb(
+                    tx,
+                    row.id,
+                    urgency=Urgency(row.urgency),
+                    step=Step(row.step),
+                    requester_id=row.requester_id,
+                    roster=rosters[asked],
+                    only_due=True,
+                )

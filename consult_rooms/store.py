@@ -1,0 +1,228 @@
+"""Rows of consults to frozen values and back. Callers hold the transaction; nothing here decides anything."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Row, Select, select, text, update
+
+from consult_rooms.model import (
+    CancelReason,
+    Consent,
+    ConsentBy,
+    Consult,
+    ConsultState,
+    DeclineReason,
+    IdentityState,
+    Offer,
+    OfferState,
+    Participant,
+    ParticipantRole,
+    Patient,
+    Question,
+    Step,
+    Urgency,
+)
+from consult_rooms.tables import consults, offers, participants
+from foundation.database import Transaction
+from foundation.errors import NotFound
+from foundation.i18n import N_
+from foundation.ids import ConsultId, PatientId, StaffId, new_id
+from foundation.sealing import Sealer
+
+UNKNOWN = N_("There is no such consult, or you are not part of it.")
+
+
+class ConsultStore:
+    """Reads and writes consults, offers and participants, sealing what names the patient or was written."""
+
+    def __init__(self, sealer: Sealer) -> None:
+        self.sealer = sealer
+
+    def sealed_patient(self, place_id: str, patient: Patient, place: str = "consults.patient") -> bytes:
+        """The identity as it is stored; `place_id` is the row's key."""
+        parts = asdict(patient)
+        parts["birth_date"] = None if patient.birth_date is None else patient.birth_date.isoformat()
+        return self.sealer.seal(json.dumps(parts).encode(), f"{place}:{place_id}")
+
+    def opened_patient(self, place_id: str, sealed: bytes, place: str = "consults.patient") -> Patient:
+        """The identity that was sealed for that row."""
+        parts = json.loads(self.sealer.open(sealed, f"{place}:{place_id}"))
+        born = parts.pop("birth_date")
+        identity = IdentityState(parts.pop("identity"))
+        patient_id = parts.pop("patient_id")
+        return Patient(
+            patient_id=None if patient_id is None else PatientId(patient_id),
+            identity=identity,
+            birth_date=None if born is None else date.fromisoformat(born),
+            **parts,
+        )
+
+    def patient_values(self, consult_id: ConsultId, patient: Patient) -> dict[str, Any]:
+        """Column values of an identity."""
+        return {"patient_id": patient.patient_id, "patient_sealed": self.sealed_patient(consult_id, patient)}
+
+    def question_values(self, consult_id: ConsultId, question: Question) -> dict[str, Any]:
+        """Column values of a question."""
+        plain = json.dumps(asdict(question)).encode()
+        return {"question_sealed": self.sealer.seal(plain, f"consults.question:{consult_id}")}
+
+    def consent_values(self, consult_id: ConsultId, consent: Consent | None) -> dict[str, Any]:
+        """Column values of a consent."""
+        if consent is None:
+            return {"consent_sealed": None}
+        plain = json.dumps(asdict(consent)).encode()
+        return {"consent_sealed": self.sealer.seal(plain, f"consults.consent:{consult_id}")}
+
+    def consult(self, row: Row[Any]) -> Consult:
+        """The consult of a row of `consults`."""
+        consent = None
+        if row.consent_sealed is not None:
+            parts = json.loads(self.sealer.open(row.consent_sealed, f"consults.consent:{row.id}"))
+            consent = Consent(**{**parts, "by": ConsentBy(parts["by"])})
+        question = json.loads(self.sealer.open(row.question_sealed, f"consults.question:{row.id}"))
+        return Consult(
+            id=row.id,
+            code=row.code,
+            state=ConsultState(row.state),
+            urgency=Urgency(row.urgency),
+            specialty_id=row.specialty_id,
+            requester_id=row.requester_id,
+            requester_facility_id=row.requester_facility_id,
+            terminal_id=row.terminal_id,
+            patient=self.opened_patient(row.id, row.patient_sealed),
+            question=Question(**question),
+            consent=consent,
+            created_at=row.created_at,
+            step=None if row.step is None else Step(row.step),
+            step_due_at=row.step_due_at,
+            specialist_id=row.specialist_id,
+            specialist_facility_id=row.specialist_facility_id,
+            claimed_at=row.claimed_at,
+            opens_at=row.opens_at,
+            ended_at=row.ended_at,
+            closed_at=row.closed_at,
+            log_number=row.log_number,
+            starts_at=row.starts_at,
+            ends_at=row.ends_at,
+            cancelled_at=row.cancelled_at,
+            cancel_reason=None if row.cancel_reason is None else CancelReason(row.cancel_reason),
+        )
+
+    async def find(self, tx: Transaction, consult_id: ConsultId, *, lock: bool = False) -> Consult | None:
+        """The consult of that id. With `lock` no other writer changes it before this transaction ends."""
+        query = select(consults).where(consults.c.id == consult_id)
+        if lock:
+            # PostgreSQL's row lock; SQLite writes one transaction at a time and leaves the clause out.
+            query = query.with_for_update()
+        row = (await tx.execute(query)).one_or_none()
+        return None if row is None else self.consult(row)
+
+    async def get(self, tx: Transaction, consult_id: ConsultId, *, lock: bool = False) -> Consult:
+        """The same; raises NotFound("consult.unknown")."""
+        found = await self.find(tx, consult_id, lock=lock)
+        if found is None:
+            raise NotFound("consult.unknown", UNKNOWN)
+        return found
+
+    async def many(self, tx: Transaction, query: Select[Any]) -> list[Consult]:
+        """The consults of a SELECT of `consults`."""
+        return [self.consult(row) for row in await tx.execute(query)]
+
+    async def change(
+        self, tx: Transaction, consult_id: ConsultId, state: ConsultState, values: Mapping[str, Any]
+    ) -> bool:
+        """Compare-and-set: change the row while its state is still `state`. False when it was not."""
+        done = await tx.execute(
+            update(consults).where(consults.c.id == consult_id, consults.c.state == state).values(**values)
+        )
+        return bool(done.rowcount)
+
+    async def offers(self, tx: Transaction, consult_id: ConsultId) -> list[Offer]:
+        """Everybody rung for it, in the order of ringing."""
+        found = await tx.execute(
+            select(offers).where(offers.c.consult_id == consult_id).order_by(offers.c.rung_at, offers.c.staff_id)
+        )
+        return [offer_of(row) for row in found]
+
+    async def participants(self, tx: Transaction, consult_id: ConsultId) -> list[Participant]:
+        """Everybody who may be in its room, first come first."""
+        found = await tx.execute(
+            select(participants).where(participants.c.consult_id == consult_id).order_by(participants.c.id)
+        )
+        return [participant_of(row) for row in found]
+
+    async def participant(self, tx: Transaction, consult_id: ConsultId, staff_id: StaffId) -> Participant | None:
+        """What that person is in the room, or None."""
+        row = (
+            await tx.execute(
+                select(participants).where(participants.c.consult_id == consult_id, participants.c.staff_id == staff_id)
+            )
+        ).one_or_none()
+        return None if row is None else participant_of(row)
+
+    async def admit(
+        self,
+        tx: Transaction,
+        consult_id: ConsultId,
+        people: Iterable[tuple[StaffId, ParticipantRole, bool]],
+        invited_by: StaffId | None = None,
+    ) -> None:
+        """Make people participants: (who, as what, whether they see the book)."""
+        rows = [
+            {
+                "id": new_id("par"),
+                "consult_id": consult_id,
+                "staff_id": staff_id,
+                "role": role,
+                "sees_book": sees_book,
+                "invited_by": invited_by,
+                "line": "good",
+            }
+            for staff_id, role, sees_book in people
+        ]
+        await tx.execute(participants.insert(), rows)
+
+
+def offer_of(row: Row[Any]) -> Offer:
+    """The offer of a row of `offers`."""
+    return Offer(
+        consult_id=row.consult_id,
+        staff_id=row.staff_id,
+        facility_id=row.facility_id,
+        step=Step(row.step),
+        state=OfferState(row.state),
+        reason=None if row.reason is None else DeclineReason(row.reason),
+        rung_at=row.rung_at,
+        answered_at=row.answered_at,
+    )
+
+
+def participant_of(row: Row[Any]) -> Participant:
+    """The participant of a row of `participants`."""
+    return Participant(
+        id=row.id,
+        consult_id=row.consult_id,
+        staff_id=row.staff_id,
+        role=ParticipantRole(row.role),
+        sees_book=row.sees_book,
+        joined_at=row.joined_at,
+        left_at=row.left_at,
+    )
+
+
+_NEXT_CODE = text(
+    "INSERT INTO consult_codes (month, last) VALUES (:month, 1) "
+    "ON CONFLICT (month) DO UPDATE SET last = consult_codes.last + 1 RETURNING last"
+)
+
+
+async def new_code(tx: Transaction, local_now: datetime) -> str:
+    """The next code of the month, such as `HC-2611-0412`: year, month, running number. Both stores know the clause."""
+    month = local_now.strftime("%y%m")
+    last = (await tx.execute(_NEXT_CODE, {"month": month})).scalar_one()
+    return f"HC-{month}-{last:04d}"

@@ -1,0 +1,210 @@
+"""Tables of consults, their log, their room and the calendar.
+
+Columns that end in `_sealed` hold what names a patient or what doctors wrote, encrypted by `foundation.sealing` and
+bound to their row; everything else is ids, codes and instants.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    UniqueConstraint,
+)
+
+from foundation.database import Instant, Json, metadata
+
+consults = Table(
+    "consults",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("code", String(20), nullable=False, unique=True),
+    Column("state", String(16), nullable=False),
+    Column("urgency", String(16), nullable=False),
+    Column("specialty_id", ForeignKey("specialties.id"), nullable=False),
+    Column("requester_id", ForeignKey("staff.id"), nullable=False),
+    Column("requester_facility_id", ForeignKey("facilities.id"), nullable=False),
+    Column("terminal_id", ForeignKey("terminals.id")),
+    Column("patient_id", String(40), index=True),
+    Column("patient_sealed", LargeBinary, nullable=False),
+    Column("question_sealed", LargeBinary, nullable=False),
+    Column("consent_sealed", LargeBinary),
+    Column("idempotency_hash", String(64), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("step", String(16)),
+    Column("step_due_at", Instant, index=True),
+    Column("specialist_id", ForeignKey("staff.id")),
+    Column("specialist_facility_id", ForeignKey("facilities.id")),
+    Column("claimed_at", Instant),
+    Column("opens_at", Instant),
+    Column("starts_at", Instant),
+    Column("ends_at", Instant),
+    Column("ended_at", Instant),
+    Column("closed_at", Instant),
+    Column("cancelled_at", Instant),
+    Column("cancel_reason", String(32)),
+    Column("log_number", Integer, nullable=False, default=0),
+    UniqueConstraint("requester_id", "idempotency_hash"),
+    Index("ix_consults_requester_created", "requester_id", "created_at"),
+    Index("ix_consults_specialist_created", "specialist_id", "created_at"),
+    Index("ix_consults_facility_state", "requester_facility_id", "state"),
+)
+
+consult_codes = Table(
+    "consult_codes",
+    metadata,
+    Column("month", String(4), primary_key=True),
+    Column("last", Integer, nullable=False),
+)
+
+offers = Table(
+    "offers",
+    metadata,
+    Column("consult_id", ForeignKey("consults.id"), nullable=False),
+    Column("staff_id", ForeignKey("staff.id"), nullable=False),
+    Column("facility_id", ForeignKey("facilities.id"), nullable=False),
+    Column("step", String(16), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("reason", String(32)),
+    Column("rung_at", Instant, nullable=False),
+    Column("answered_at", Instant),
+    PrimaryKeyConstraint("consult_id", "staff_id"),
+    Index("ix_offers_staff_state", "staff_id", "state"),
+)
+
+participants = Table(
+    "participants",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("consult_id", ForeignKey("consults.id"), nullable=False),
+    Column("staff_id", ForeignKey("staff.id"), nullable=False, index=True),
+    Column("role", String(16), nullable=False),
+    Column("sees_book", Boolean, nullable=False),
+    Column("invited_by", ForeignKey("staff.id")),
+    Column("joined_at", Instant),
+    Column("left_at", Instant),
+    Column("line", String(16), nullable=False, default="good"),
+    UniqueConstraint("consult_id", "staff_id"),
+)
+
+first_frames = Table(
+    "first_frames",
+    metadata,
+    Column("viewer_id", ForeignKey("participants.id"), nullable=False),
+    Column("source_id", ForeignKey("participants.id"), nullable=False),
+    Column("kind", String(16), nullable=False),
+    PrimaryKeyConstraint("viewer_id", "source_id", "kind"),
+)
+
+consult_log = Table(
+    "consult_log",
+    metadata,
+    Column("consult_id", ForeignKey("consults.id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("at", Instant, nullable=False, index=True),
+    Column("kind", String(32), nullable=False),
+    Column("actor", String(40)),
+    Column("data", Json, nullable=False),
+    PrimaryKeyConstraint("consult_id", "number"),
+)
+
+chat_messages = Table(
+    "chat_messages",
+    metadata,
+    Column("consult_id", ForeignKey("consults.id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("sender_id", ForeignKey("staff.id"), nullable=False),
+    Column("client_id", String(64), nullable=False),
+    Column("text_sealed", LargeBinary, nullable=False),
+    Column("at", Instant, nullable=False),
+    PrimaryKeyConstraint("consult_id", "number"),
+    UniqueConstraint("consult_id", "sender_id", "client_id"),
+)
+
+opinions = Table(
+    "opinions",
+    metadata,
+    Column("consult_id", ForeignKey("consults.id"), primary_key=True),
+    Column("author_id", ForeignKey("staff.id"), nullable=False),
+    Column("text_sealed", LargeBinary, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("saved_at", Instant, nullable=False),
+    Column("closed_at", Instant),
+)
+
+identity_history = Table(
+    "identity_history",
+    metadata,
+    Column("consult_id", ForeignKey("consults.id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("actor", ForeignKey("staff.id"), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("patient_id", String(40)),
+    Column("patient_sealed", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("consult_id", "number"),
+)
+"""Every identity that a consult has had; number 0 is that of the request. `patient_*` is the identity since then."""
+
+on_call_shifts = Table(
+    "on_call_shifts",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("staff_id", ForeignKey("staff.id"), nullable=False),
+    Column("specialty_id", ForeignKey("specialties.id"), nullable=False),
+    Column("facility_id", ForeignKey("facilities.id"), nullable=False),
+    Column("weekday", Integer, nullable=False),
+    Column("starts_minute", Integer, nullable=False),
+    Column("ends_minute", Integer, nullable=False),
+    UniqueConstraint("staff_id", "specialty_id", "facility_id", "weekday", "starts_minute"),
+    Index("ix_on_call_shifts_specialty_facility", "specialty_id", "facility_id"),
+)
+"""Weekly turns on call; minutes count from local midnight of `weekday` (0 is Monday)."""
+
+slots = Table(
+    "slots",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("specialist_id", ForeignKey("staff.id"), nullable=False),
+    Column("specialty_id", ForeignKey("specialties.id"), nullable=False),
+    Column("facility_id", ForeignKey("facilities.id"), nullable=False),
+    Column("starts_at", Instant, nullable=False),
+    Column("ends_at", Instant, nullable=False),
+    Column("appointment_id", String(40)),
+    Column("withdrawn_at", Instant),
+    Index("ix_slots_facility_starts", "facility_id", "starts_at"),
+    Index("ix_slots_specialist_starts", "specialist_id", "starts_at"),
+)
+
+appointments = Table(
+    "appointments",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("slot_id", ForeignKey("slots.id"), nullable=False),
+    Column("consult_id", ForeignKey("consults.id"), nullable=False, unique=True),
+    Column("clinic_id", ForeignKey("facilities.id"), nullable=False),
+    Column("terminal_id", ForeignKey("terminals.id")),
+    Column("requester_id", ForeignKey("staff.id"), nullable=False),
+    Column("starts_at", Instant, nullable=False),
+    Column("ends_at", Instant, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("cancelled_at", Instant),
+)
+
+quarter_units = Table(
+    "quarter_units",
+    metadata,
+    Column("resource", String(64), nullable=False),
+    Column("quarter", BigInteger, nullable=False),
+    Column("holder", String(40), nullable=False, index=True),
+    PrimaryKeyConstraint("resource", "quarter"),
+)
+"""Who holds what for which quarter of an hour (counted from 1970): the primary key forbids double booking."""

@@ -1,0 +1,103 @@
+"""The state tables of a consult and of an offer: what may be done when, and what it leads to. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from consult_rooms.model import ConsultState, OfferState
+from foundation.errors import Conflict
+from foundation.i18n import N_
+
+
+class Act(StrEnum):
+    """What can be done to a consult."""
+
+    RING = "ring"
+    """Start a further step of the ladder."""
+    CLAIM = "claim"
+    CANCEL = "cancel"
+    ASK = "ask"
+    """Change question or urgency."""
+    IDENTIFY = "identify"
+    """Confirm, merge or revert the identity."""
+    CONSENT = "consent"
+    MOVE = "move"
+    """Give a booked consult another time."""
+    OPEN = "open"
+    """The booked specialist enters the room."""
+    MEET = "meet"
+    """Be in the room: join, chat, invite."""
+    ADVISE = "advise"
+    """Write the opinion."""
+    END = "end"
+    CLOSE = "close"
+
+
+CONSULT: Mapping[ConsultState, Mapping[Act, ConsultState]] = {
+    ConsultState.SCHEDULED: {
+        Act.CANCEL: ConsultState.CANCELLED,
+        Act.ASK: ConsultState.SCHEDULED,
+        Act.IDENTIFY: ConsultState.SCHEDULED,
+        Act.CONSENT: ConsultState.SCHEDULED,
+        Act.MOVE: ConsultState.SCHEDULED,
+        Act.OPEN: ConsultState.CLAIMED,
+        # The clinic may wait in an open room for the specialist; the hour is checked by `access`.
+        Act.MEET: ConsultState.SCHEDULED,
+    },
+    ConsultState.RINGING: {
+        Act.RING: ConsultState.RINGING,
+        Act.CLAIM: ConsultState.CLAIMED,
+        Act.CANCEL: ConsultState.CANCELLED,
+        Act.ASK: ConsultState.RINGING,
+        Act.IDENTIFY: ConsultState.RINGING,
+        Act.CONSENT: ConsultState.RINGING,
+    },
+    ConsultState.CLAIMED: {
+        Act.IDENTIFY: ConsultState.CLAIMED,
+        Act.CONSENT: ConsultState.CLAIMED,
+        Act.MEET: ConsultState.CLAIMED,
+        Act.ADVISE: ConsultState.CLAIMED,
+        Act.END: ConsultState.ENDED,
+    },
+    ConsultState.ENDED: {
+        Act.IDENTIFY: ConsultState.ENDED,
+        Act.CONSENT: ConsultState.ENDED,
+        Act.ADVISE: ConsultState.ENDED,
+        Act.CLOSE: ConsultState.CLOSED,
+    },
+    # A merge found to be wrong is taken back even after the close.
+    ConsultState.CLOSED: {Act.IDENTIFY: ConsultState.CLOSED},
+    ConsultState.CANCELLED: {},
+}
+
+OFFER: Mapping[OfferState, frozenset[OfferState]] = {
+    OfferState.RINGING: frozenset({OfferState.ACCEPTED, OfferState.DECLINED, OfferState.STOPPED}),
+    # Who declined may think again while it still rings.
+    OfferState.DECLINED: frozenset({OfferState.ACCEPTED}),
+    OfferState.ACCEPTED: frozenset(),
+    OfferState.STOPPED: frozenset(),
+}
+
+_REFUSALS: Mapping[ConsultState, tuple[str, str]] = {
+    ConsultState.SCHEDULED: ("consult.scheduled", N_("This consult is booked and has not begun.")),
+    ConsultState.RINGING: ("consult.not_claimed", N_("Nobody has taken this case yet.")),
+    ConsultState.CLAIMED: ("consult.claimed", N_("A specialist has taken this case already.")),
+    ConsultState.ENDED: ("consult.ended", N_("This consult has ended.")),
+    ConsultState.CLOSED: ("consult.closed", N_("This consult is closed.")),
+    ConsultState.CANCELLED: ("consult.cancelled", N_("This request was cancelled.")),
+}
+
+
+def after(state: ConsultState, act: Act) -> ConsultState:
+    """The state that `act` leads to. Raises Conflict with a code and sentence that name the present state."""
+    led_to = CONSULT[state].get(act)
+    if led_to is None:
+        raise refusal(state)
+    return led_to
+
+
+def refusal(state: ConsultState) -> Conflict:
+    """Why nothing of the kind can be done now."""
+    code, message = _REFUSALS[state]
+    return Conflict(code, message)

@@ -1,0 +1,269 @@
+"""A small country: one island clinic, two linked hospitals, one that is not linked, and their people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from consult_rooms.log import ConsultLog
+from consult_rooms.model import (
+    Consent,
+    ConsentBy,
+    Consult,
+    IdentityState,
+    Patient,
+    Question,
+    Urgency,
+)
+from consult_rooms.opinions import Opinions
+from consult_rooms.presence import Presence
+from consult_rooms.requests import Requests
+from consult_rooms.rooms import Rooms
+from consult_rooms.rota import Rota
+from consult_rooms.runner import LadderRunner
+from consult_rooms.store import ConsultStore
+from foundation.audit import Audit
+from foundation.bus import Bus
+from foundation.clock import FakeClock
+from foundation.database import Database
+from foundation.ids import FacilityId, PatientId, SpecialtyId, StaffId, TerminalId, new_id
+from foundation.sealing import Sealer
+from identity.model import Staff
+from identity.store import Directory
+from identity.tables import facilities, links, specialties, staff, staff_specialties, terminals
+
+ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
+SECONDS = {Urgency.EMERGENCY: 30.0, Urgency.URGENT: 120.0, Urgency.ROUTINE: 300.0}
+
+CLINIC = FacilityId("fac_" + "1" * 32)
+STROKE_HOSPITAL = FacilityId("fac_" + "2" * 32)
+CENTRAL_HOSPITAL = FacilityId("fac_" + "3" * 32)
+FOREIGN_HOSPITAL = FacilityId("fac_" + "4" * 32)
+OTHER_CLINIC = FacilityId("fac_" + "5" * 32)
+STROKE = SpecialtyId("spe_" + "1" * 32)
+BURNS = SpecialtyId("spe_" + "2" * 32)
+TERMINAL = TerminalId("ter_" + "1" * 32)
+OTHER_TERMINAL = TerminalId("ter_" + "2" * 32)
+
+NAME = "Trần Thị Diễm Xưa"
+PATIENT = Patient(
+    patient_id=PatientId("pat_" + "a" * 32),
+    identity=IdentityState.ESTABLISHED,
+    name=NAME,
+    birth_date=date(1958, 3, 2),
+    sex="female",
+    masked_number="•••• 4821",
+)
+UNKNOWN_WOMAN = Patient(patient_id=None, identity=IdentityState.TEMPORARY, sex="female", age_years=70)
+QUESTION = Question(situation="Yếu nửa người phải từ 40 phút", recommendation="Có tiêu sợi huyết được không?")
+CONSENT = Consent(consult=True, record_view=True, by=ConsentBy.PROXY, note="Con gái đồng ý")
+
+
+@dataclass
+class World:
+    """Services over one store, and the people by user name."""
+
+    database: Database
+    clock: FakeClock
+    bus: Bus
+    store: ConsultStore
+    directory: Directory
+    presence: Presence
+    rota: Rota
+    log: ConsultLog
+    runner: LadderRunner
+    requests: Requests
+    rooms: Rooms
+    opinions: Opinions
+    people: dict[str, Staff]
+
+    def __getitem__(self, user_name: str) -> Staff:
+        return self.people[user_name]
+
+    async def ask(
+        self,
+        key: str = "k",
+        urgency: Urgency = Urgency.EMERGENCY,
+        patient: Patient = PATIENT,
+        question: Question = QUESTION,
+        consent: Consent | None = CONSENT,
+        by: str = "lan",
+    ) -> Consult:
+        """A request of the island clinic for a stroke specialist."""
+        return await self.requests.create(
+            self[by],
+            terminal_id=TERMINAL,
+            specialty_id=STROKE,
+            urgency=urgency,
+            patient=patient,
+            question=question,
+            consent=consent,
+            idempotency_key=key,
+        )
+
+    async def recruit(self, count: int) -> list[Staff]:
+        """That many further stroke specialists at the central hospital."""
+        ids = [StaffId(new_id("stf")) for _ in range(count)]
+        async with self.database.transaction() as tx:
+            await tx.execute(
+                staff.insert(),
+                [
+                    {
+                        "id": staff_id,
+                        "user_name": staff_id,
+                        "full_name": f"BS. Số {number}",
+                        "facility_id": CENTRAL_HOSPITAL,
+                        "roles": ["specialist"],
+                        "licence_number": "002",
+                        "password_hash": "-",
+                        "created_at": self.clock.now(),
+                    }
+                    for number, staff_id in enumerate(ids)
+                ],
+            )
+            held = [{"staff_id": staff_id, "specialty_id": STROKE} for staff_id in ids]
+            await tx.execute(staff_specialties.insert(), held)
+        return list((await self.directory.staff_many(ids)).values())
+
+    async def kinds(self, consult: Consult) -> list[str]:
+        """The log so far, as kinds."""
+        return [entry.kind.value for entry in await self.log.since(consult.id, 0)]
+
+
+async def seed(database: Database) -> dict[str, Staff]:
+    """Facilities, links, specialties, terminals and people."""
+
+    def facility(facility_id: FacilityId, code: str, name: str, kind: str, hub: bool) -> dict[str, object]:
+        return {
+            "id": facility_id,
+            "code": code,
+            "name": name,
+            "kind": kind,
+            "technical_level": "basic",
+            "managing_level": "provincial" if hub else "commune",
+            "province_code": "51",
+            "commune_code": "21550",
+            "address": "Đường 1",
+            "telephone": "0255 000 0100",
+            "emergency_telephone": f"0255 000 {code[-4:]}",
+            "is_hub": hub,
+            "active": True,
+            "demo": False,
+        }
+
+    def person(
+        user_name: str, full_name: str, facility_id: FacilityId, roles: list[str], fields: list[SpecialtyId]
+    ) -> tuple[dict[str, object], list[SpecialtyId]]:
+        licensed = "specialist" in roles or "rural_doctor" in roles
+        row = {
+            "id": new_id("stf"),
+            "user_name": user_name,
+            "full_name": full_name,
+            "facility_id": facility_id,
+            "roles": roles,
+            "licence_number": "001" if licensed else None,
+            "licence_expires": date(2026, 11, 22) if user_name == "hetha" else None,
+            "password_hash": "-",
+            "must_change_password": False,
+            "language": "vi",
+            "active": user_name != "nghi",
+            "demo": False,
+            "created_at": datetime(2026, 1, 1, tzinfo=UTC),
+        }
+        return row, fields
+
+    people = [
+        person("lan", "BS. Lan", CLINIC, ["rural_doctor"], []),
+        person("mai", "BS. Mai", OTHER_CLINIC, ["rural_doctor"], []),
+        person("ha", "BS. Hà", STROKE_HOSPITAL, ["specialist"], [STROKE]),
+        person("khai", "BS. Khải", CENTRAL_HOSPITAL, ["specialist"], [STROKE]),
+        person("an", "BS. An", CENTRAL_HOSPITAL, ["specialist"], [STROKE]),
+        person("hetha", "BS. Hết Hạn", CENTRAL_HOSPITAL, ["specialist"], [STROKE]),
+        person("nghi", "BS. Nghỉ", CENTRAL_HOSPITAL, ["specialist"], [STROKE]),
+        person("bong", "BS. Bỏng", CENTRAL_HOSPITAL, ["specialist"], [BURNS]),
+        person("xa", "BS. Xa", FOREIGN_HOSPITAL, ["specialist"], [STROKE]),
+        person("dieu", "Điều phối Diệu", STROKE_HOSPITAL, ["coordinator"], []),
+        person("xadieu", "Điều phối Xa", FOREIGN_HOSPITAL, ["coordinator"], []),
+    ]
+    async with database.transaction() as tx:
+        await tx.execute(
+            facilities.insert(),
+            [
+                facility(CLINIC, "51001", "Trạm Đảo", "commune_station", False),
+                facility(STROKE_HOSPITAL, "51002", "Bệnh viện Tỉnh", "provincial_hospital", True),
+                facility(CENTRAL_HOSPITAL, "51003", "Bệnh viện Trung ương", "central_hospital", True),
+                facility(FOREIGN_HOSPITAL, "51004", "Bệnh viện Xa", "provincial_hospital", True),
+                facility(OTHER_CLINIC, "51005", "Trạm Núi", "commune_station", False),
+            ],
+        )
+        await tx.execute(
+            links.insert(),
+            [{"spoke_id": CLINIC, "hub_id": STROKE_HOSPITAL}, {"spoke_id": CLINIC, "hub_id": CENTRAL_HOSPITAL}],
+        )
+        await tx.execute(
+            specialties.insert(),
+            [
+                {"id": STROKE, "code": "stroke", "name_vi": "Đột quỵ", "name_en": "Stroke"},
+                {"id": BURNS, "code": "burns", "name_vi": "Bỏng", "name_en": "Burns"},
+            ],
+        )
+        await tx.execute(
+            terminals.insert(),
+            [
+                {"id": TERMINAL, "facility_id": CLINIC, "code": "P1", "name": "Phòng khám", "active": True},
+                {"id": OTHER_TERMINAL, "facility_id": OTHER_CLINIC, "code": "P1", "name": "Phòng 1", "active": True},
+            ],
+        )
+        await tx.execute(staff.insert(), [row for row, _ in people])
+        held = [{"staff_id": row["id"], "specialty_id": field} for row, fields in people for field in fields]
+        await tx.execute(staff_specialties.insert(), held)
+    found = await Directory(database).staff_many([StaffId(str(row["id"])) for row, _ in people])
+    return {person.user_name: person for person in found.values()}
+
+
+@pytest.fixture
+async def world(database: Database, clock: FakeClock, bus: Bus, sealer: Sealer) -> World:
+    """The country with BS. Hà on call for stroke day and night, on both stores in turn."""
+    people = await seed(database)
+    return await build(database, clock, bus, sealer, people)
+
+
+async def build(
+    database: Database, clock: FakeClock, bus: Bus, sealer: Sealer, people: dict[str, Staff], *, rota: bool = True
+) -> World:
+    """Services as `hoichan.wiring` builds them; once more for a second node."""
+    directory = Directory(database)
+    store = ConsultStore(sealer)
+    presence = Presence(bus)
+    turns = Rota(database, directory, bus, ZONE)
+    log = ConsultLog(database, bus, directory)
+    runner = LadderRunner(database, log, directory, turns, presence, SECONDS)
+    if rota:
+        for weekday in range(7):
+            await turns.add(
+                people["dieu"],
+                staff_id=people["ha"].id,
+                specialty_id=STROKE,
+                facility_id=STROKE_HOSPITAL,
+                weekday=weekday,
+                starts=time(7),
+                ends=time(7),
+            )
+    return World(
+        database=database,
+        clock=clock,
+        bus=bus,
+        store=store,
+        directory=directory,
+        presence=presence,
+        rota=turns,
+        log=log,
+        runner=runner,
+        requests=Requests(database, store, log, runner, directory, Audit(database), ZONE),
+        rooms=Rooms(database, store, log, directory, ZONE),
+        opinions=Opinions(database, store, log, directory),
+        people=people,
+    )
