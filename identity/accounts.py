@@ -13,7 +13,7 @@ from foundation.errors import Conflict, Invalid, SignInNeeded
 from foundation.i18n import LOCALES, N_
 from foundation.ids import StaffId
 from identity.authentication import Authentication
-from identity.entries import CHOICE, StaffEntry, checked_staff, first
+from identity.entries import CHOICE, StaffEntry, checked_staff, first, staff_entry
 from identity.guard import Actor, Guard, unique
 from identity.model import Session, Staff
 from identity.passwords import Passwords, check_new, normal, random_password
@@ -123,9 +123,7 @@ class Accounts:
             await tx.execute(
                 update(staff)
                 .where(staff.c.id == staff_id)
-                .values(
-                    password_hash=hashed, password_number=staff.c.password_number + 1, must_change_password=True
-                )
+                .values(password_hash=hashed, password_number=staff.c.password_number + 1, must_change_password=True)
             )
             await self._audit.record(tx, AuditEntry(actor=actor.id, action="password.reset", target=staff_id))
             await self._sessions.end_all(staff_id, "password_reset", actor=actor.id, tx=tx)
@@ -171,14 +169,8 @@ class Accounts:
         target = Target(facility_id=entry.facility_id, installation_wide=entry.installation_wide)
         await self._guard.require(actor, Action.ADMINISTER_FACILITY, target, act="staff.change", on=staff_id)
         first(problems)
-        rights = (before.roles, before.facility_id, before.installation_wide)
-        if actor.id == staff_id and rights != (entry.roles, entry.facility_id, entry.installation_wide):
+        if actor.id == staff_id and entry.rights != staff_entry(before).rights:
             raise Conflict("staff.own_rights", OWN_RIGHTS)
-        loses = (
-            not before.roles <= entry.roles
-            or before.facility_id != entry.facility_id
-            or (before.installation_wide and not entry.installation_wide)
-        )
         with unique("staff.user_name_taken", USER_NAME_TAKEN, "user_name"):
             async with self._database.transaction() as tx:
                 await self._check_references(tx, entry)
@@ -196,7 +188,7 @@ class Accounts:
                         },
                     ),
                 )
-                if loses:
+                if entry.takes_from(before):
                     await self._sessions.end_all(staff_id, "rights_changed", actor=actor.id, tx=tx)
                 return after
 

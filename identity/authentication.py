@@ -17,6 +17,7 @@ from identity.rows import specialty_list, staff_of
 from identity.tables import facilities, staff
 from identity.throttle import Throttle
 
+
 @dataclass(frozen=True, slots=True)
 class Verified:
     """Somebody whose password was right. `password_number` counts that person's passwords: which one it was."""

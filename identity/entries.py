@@ -16,7 +16,7 @@ from foundation.errors import Invalid
 from foundation.i18n import LOCALES, N_
 from foundation.ids import DepartmentId, FacilityId, SpecialtyId
 from foundation.text import clean_line
-from identity.model import FacilityKind, ManagingLevel, Role, TechnicalLevel
+from identity.model import Facility, FacilityKind, ManagingLevel, Role, Staff, TechnicalLevel
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
@@ -58,6 +58,19 @@ class StaffEntry:
     licence_expires: date | None = None
     language: str = "vi"
     installation_wide: bool = False
+
+    @property
+    def rights(self) -> tuple[frozenset[Role], FacilityId, bool]:
+        """What nobody changes for oneself: roles, facility, reach."""
+        return self.roles, self.facility_id, self.installation_wide
+
+    def takes_from(self, before: Staff) -> bool:
+        """Whether it takes something of `rights` away, so that the person's sessions have to end."""
+        return (
+            not before.roles <= self.roles
+            or before.facility_id != self.facility_id
+            or (before.installation_wide and not self.installation_wide)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,9 +166,7 @@ def checked_facility(entry: FacilityEntry) -> tuple[FacilityEntry, list[Invalid]
     )
     if entry.is_hub and not checked.emergency_telephone:
         # From the first second of an emergency this number is what the clinic falls back on.
-        check.problems.append(
-            Invalid("facility.emergency_telephone", EMERGENCY_TELEPHONE, field="emergency_telephone")
-        )
+        check.problems.append(Invalid("facility.emergency_telephone", EMERGENCY_TELEPHONE, field="emergency_telephone"))
     return checked, check.problems
 
 
@@ -214,6 +225,40 @@ def checked_terminal(entry: TerminalEntry) -> tuple[TerminalEntry, list[Invalid]
     )
 
 
+def facility_entry(facility: Facility) -> FacilityEntry:
+    """A facility as it would be entered, to change parts of it."""
+    return FacilityEntry(
+        code=facility.code,
+        name=facility.name,
+        kind=facility.kind,
+        technical_level=facility.technical_level,
+        managing_level=facility.managing_level,
+        province_code=facility.province_code,
+        commune_code=facility.commune_code,
+        address=facility.address,
+        telephone=facility.telephone,
+        emergency_telephone=facility.emergency_telephone,
+        is_hub=facility.is_hub,
+    )
+
+
+def staff_entry(person: Staff) -> StaffEntry:
+    """A person as it would be entered, to change parts of it."""
+    return StaffEntry(
+        user_name=person.user_name,
+        full_name=person.full_name,
+        facility_id=person.facility_id,
+        roles=person.roles,
+        department_id=person.department_id,
+        specialties=person.specialties,
+        licence_number=person.licence_number,
+        licence_scope=person.licence_scope,
+        licence_expires=person.licence_expires,
+        language=person.language,
+        installation_wide=person.installation_wide,
+    )
+
+
 def first(problems: list[Invalid]) -> None:
     """Raise the first problem, when there is one."""
     if problems:
@@ -236,3 +281,5 @@ LICENCE_NUMBER = N_("A licence's scope or expiry needs the licence number.")
 INSTALLATION_WIDE = N_("Only an administrator or a data protection officer can be installation-wide.")
 SPECIALTY_CODE = N_("A specialty's code is a word of letters without accents, digits and underscores.")
 TERMINAL_CODE = N_("A terminal's code has up to 32 letters without accents, digits, dots or dashes.")
+LINK_ITSELF = N_("A facility cannot consult for itself.")
+LINK_NO_HUB = N_("This facility does not consult for others.")

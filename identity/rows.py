@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, Select, func, select
 
 from foundation.ids import DepartmentId, FacilityId, SessionId, SpecialtyId, StaffId, TerminalId, TokenId
 from identity.model import (
@@ -140,4 +141,25 @@ def session_of(row: Row, *, locked: bool) -> Session:
         created_at=row[c.created_at],
         expires_at=row[c.expires_at],
         locked=locked,
+    )
+
+
+def joined_sessions() -> Select[Any]:
+    """What `session_of` and `session_lives` read."""
+    return (
+        select(sessions, staff, specialty_list, facilities, terminals)
+        .join(staff, staff.c.id == sessions.c.staff_id)
+        .join(facilities, facilities.c.id == staff.c.facility_id)
+        .outerjoin(terminals, terminals.c.id == sessions.c.terminal_id)
+    )
+
+
+def session_lives(row: Row, now: datetime) -> bool:
+    """Whether it has neither ended nor expired, and person, facility and terminal are active."""
+    return bool(
+        row[sessions.c.ended_at] is None
+        and row[sessions.c.expires_at] > now
+        and row[staff.c.active]
+        and row[facilities.c.active]
+        and (row[sessions.c.terminal_id] is None or row[terminals.c.active])
     )

@@ -10,9 +10,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, select, update
+from sqlalchemy import ColumnElement, and_, select, update
 
 from foundation.audit import Audit, AuditEntry
 from foundation.bus import Bus
@@ -23,8 +22,8 @@ from foundation.ids import SessionId, StaffId, TerminalId, new_id
 from identity.authentication import Authentication, Verified
 from identity.credentials import digest, new_secret
 from identity.model import Session, Terminal
-from identity.rows import Row, session_of, specialty_list
-from identity.tables import facilities, sessions, staff, terminals
+from identity.rows import joined_sessions, session_lives, session_of
+from identity.tables import sessions, staff, terminals
 
 log = logging.getLogger(__name__)
 
@@ -105,9 +104,9 @@ class Sessions:
 
     async def _find(self, condition: ColumnElement[bool], *, touch: bool) -> Session | None:
         async with self._database.reading() as read:
-            row = (await read.execute(_joined().where(condition))).mappings().first()
+            row = (await read.execute(joined_sessions().where(condition))).mappings().first()
             now = await read.now()
-        if row is None or not _lives(row, now):
+        if row is None or not session_lives(row, now):
             return None
         seen_at, locked = row[sessions.c.seen_at], row[sessions.c.locked_at] is not None
         if not locked and now - seen_at > self._idle:
@@ -144,9 +143,9 @@ class Sessions:
         if not wanted:
             return set()
         async with self._database.reading() as read:
-            rows = (await read.execute(_joined().where(sessions.c.id.in_(wanted)))).mappings()
+            rows = (await read.execute(joined_sessions().where(sessions.c.id.in_(wanted)))).mappings()
             now = await read.now()
-            return {SessionId(row[sessions.c.id]) for row in rows if _lives(row, now)}
+            return {SessionId(row[sessions.c.id]) for row in rows if session_lives(row, now)}
 
     async def lock(self, session: Session) -> None:
         """Lock at the person's wish; the password opens it again."""
@@ -281,25 +280,6 @@ class Sessions:
 
         tx.after_commit(tell)
         return len(ended)
-
-
-def _joined() -> Select[Any]:
-    return (
-        select(sessions, staff, specialty_list, facilities, terminals)
-        .join(staff, staff.c.id == sessions.c.staff_id)
-        .join(facilities, facilities.c.id == staff.c.facility_id)
-        .outerjoin(terminals, terminals.c.id == sessions.c.terminal_id)
-    )
-
-
-def _lives(row: Row, now: datetime) -> bool:
-    return (
-        row[sessions.c.ended_at] is None
-        and row[sessions.c.expires_at] > now
-        and row[staff.c.active]
-        and row[facilities.c.active]
-        and (row[sessions.c.terminal_id] is None or row[terminals.c.active])
-    )
 
 
 ENDED = N_("Your session has ended. Please sign in again.")

@@ -79,7 +79,7 @@ class Directory:
     async def hubs_of(self, spoke_id: FacilityId, *, tx: Transaction | None = None) -> list[Facility]:
         """The active hospitals that consult for this clinic, by name."""
         linked = select(links.c.hub_id).where(links.c.spoke_id == spoke_id)
-        found = await self._facilities(facilities.c.id.in_(linked) & facilities.c.active, tx)
+        found = await self._facilities(facilities.c.id.in_(linked) & facilities.c.is_hub & facilities.c.active, tx)
         return sorted(found, key=lambda facility: fold(facility.name))
 
     async def spokes_of(self, hub_id: FacilityId, *, tx: Transaction | None = None) -> list[Facility]:

@@ -126,9 +126,7 @@ class Terminals:
                 terminal = await self._directory.terminal(terminal_id, tx=tx)
         if taken is None:
             await self._throttle.failed(attempt)
-            await self._audit.commit(
-                AuditEntry(actor="-", action="terminal.enrol", address=address, outcome="denied")
-            )
+            await self._audit.commit(AuditEntry(actor="-", action="terminal.enrol", address=address, outcome="denied"))
             raise Invalid("terminal.code", WRONG_CODE, field="code")
         await self._throttle.succeeded(attempt)
         return terminal, credential

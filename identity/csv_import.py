@@ -1,0 +1,247 @@
+"""Imports CSV files of facilities, links, departments, specialties, staff and terminals: dry run, then apply.
+
+The file is read against what exists, each row's errors are told with row and column, and what is right is written in
+one transaction: all of it or, unless `all_or_nothing`, the rows without errors. Importing a file twice changes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from foundation.audit import Audit, AuditEntry
+from foundation.database import Database, Transaction
+from foundation.errors import Conflict, Invalid
+from foundation.i18n import N_
+from foundation.ids import FacilityId, StaffId
+from foundation.text import fold
+from identity.accounts import OWN_RIGHTS
+from identity.csv_cells import Existing, LinkEntry, Planned
+from identity.csv_columns import COLUMNS, ImportKind
+from identity.csv_rows import plan
+from identity.csv_table import Row, read
+from identity.entries import DepartmentEntry, FacilityEntry, SpecialtyEntry, StaffEntry, TerminalEntry, staff_entry
+from identity.guard import Actor, allowed
+from identity.model import Facility, Specialty, Staff, Terminal
+from identity.passwords import Passwords, random_password
+from identity.policy import DENIED
+from identity.rows import department_of, facility_of, specialty_list, specialty_of, staff_of, terminal_of
+from identity.sessions import Sessions
+from identity.tables import departments, facilities, links, specialties, staff, terminals
+from identity.writes import (
+    NewStaff,
+    insert_departments,
+    insert_facilities,
+    insert_specialties,
+    insert_staff,
+    insert_terminals,
+    update_facilities,
+    update_specialties,
+    update_staff,
+    update_terminals,
+)
+
+E = TypeVar("E")
+_BREATH = 200
+"""Rows planned, or passwords hashed, before others get their turn."""
+_COLUMN_OF_FIELD = {"facility_id": "facility_code", "department_id": "department"}
+
+
+@dataclass(frozen=True, slots=True)
+class RowError:
+    """What is wrong with a row. `message` and `parameters` are as in an error, to be told in the person's language."""
+
+    row: int
+    column: str | None
+    code: str
+    message: str
+    parameters: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class ImportResult:
+    """What an import did, or would do when `applied` is False. Counts leave out rows with errors."""
+
+    kind: ImportKind
+    rows: int
+    created: int
+    changed: int
+    unchanged: int
+    errors: tuple[RowError, ...]
+    applied: bool
+    first_passwords: tuple[tuple[str, str], ...] = ()
+    """User name and random first password of each new person; to be shown once."""
+
+
+class CsvImport:
+    """Reads, judges and applies files."""
+
+    def __init__(self, database: Database, audit: Audit, passwords: Passwords, sessions: Sessions) -> None:
+        self._database = database
+        self._audit = audit
+        self._passwords = passwords
+        self._sessions = sessions
+
+    async def run(
+        self, actor: Actor, kind: ImportKind, data: bytes, *, apply: bool, all_or_nothing: bool = True
+    ) -> ImportResult:
+        """Judge a file and, with `apply`, write it.
+
+        Raises `Invalid` for a file that cannot be used as a whole (see `csv_table.read`), and
+        `Conflict("import.overtaken")` when somebody changed the same things meanwhile; nothing is written then.
+        """
+        rows = await asyncio.to_thread(read, data, COLUMNS[kind])
+        async with self._database.reading() as tx:
+            existing = await _existing(tx, kind)
+        errors: list[RowError] = []
+        good: list[Planned] = []
+        seen: dict[Hashable, int] = {}
+        for done, row in enumerate(rows, 1):
+            if done % _BREATH == 0:
+                await asyncio.sleep(0)
+            planned = plan(kind, row, existing)
+            problems = planned if isinstance(planned, list) else _judged(actor, planned, row, seen)
+            errors.extend(_row_error(row, problem) for problem in problems)
+            if not problems and isinstance(planned, Planned):
+                good.append(planned)
+        if any(error.code == "policy.denied" for error in errors):
+            await self._audit.commit(AuditEntry(actor=actor.id, action=f"import.{kind}", outcome="denied"))
+        new = [one for one in good if one.before is None]
+        changed = [one for one in good if one.before is not None and not one.unchanged]
+        applied = apply and bool(new or changed) and not (errors and all_or_nothing)
+        first_passwords: tuple[tuple[str, str], ...] = ()
+        if applied:
+            try:
+                first_passwords = await self._apply(actor, kind, new, changed, data)
+            except IntegrityError as error:
+                raise Conflict("import.overtaken", OVERTAKEN) from error
+        return ImportResult(
+            kind=kind,
+            rows=len(rows),
+            created=len(new),
+            changed=len(changed),
+            unchanged=len(good) - len(new) - len(changed),
+            errors=tuple(errors),
+            applied=applied,
+            first_passwords=first_passwords,
+        )
+
+    async def _apply(
+        self, actor: Actor, kind: ImportKind, new: list[Planned], changed: list[Planned], data: bytes
+    ) -> tuple[tuple[str, str], ...]:
+        people = _entries(new, StaffEntry)
+        passwords = [random_password() for _ in people]
+        hashes: list[str] = []
+        for start in range(0, len(passwords), _BREATH):
+            hashes += await self._passwords.hash_random(passwords[start : start + _BREATH])
+        async with self._database.transaction() as tx:
+            await insert_facilities(tx, _entries(new, FacilityEntry))
+            await insert_departments(tx, _entries(new, DepartmentEntry))
+            await insert_specialties(tx, _entries(new, SpecialtyEntry))
+            await insert_terminals(tx, _entries(new, TerminalEntry))
+            if pairs := _entries(new, LinkEntry):
+                await tx.execute(links.insert(), [{"spoke_id": pair.spoke_id, "hub_id": pair.hub_id} for pair in pairs])
+            ids = await insert_staff(
+                tx, [NewStaff(entry, hashed) for entry, hashed in zip(people, hashes, strict=True)]
+            )
+            for staff_id, entry in zip(ids, people, strict=True):
+                await self._record_rights(tx, actor, "staff.create", staff_id, entry)
+            await self._change(tx, actor, changed)
+            await self._audit.record(
+                tx,
+                AuditEntry(
+                    actor=actor.id,
+                    action=f"import.{kind}",
+                    details={
+                        "created": len(new),
+                        "changed": len(changed),
+                        "sha256": hashlib.sha256(data).hexdigest(),
+                    },
+                ),
+            )
+        return tuple((entry.user_name, password) for entry, password in zip(people, passwords, strict=True))
+
+    async def _change(self, tx: Transaction, actor: Actor, changed: list[Planned]) -> None:
+        found: dict[type, list[tuple[Any, Any]]] = {Facility: [], Specialty: [], Terminal: [], Staff: []}
+        for one in changed:
+            if isinstance(one.before, (Facility, Specialty, Terminal, Staff)):
+                found[type(one.before)].append((one.before.id, one.entry))
+        await update_facilities(tx, found[Facility])
+        await update_specialties(tx, found[Specialty])
+        await update_terminals(tx, found[Terminal])
+        await update_staff(tx, found[Staff])
+        for one in changed:
+            if isinstance(one.before, Staff) and isinstance(one.entry, StaffEntry):
+                await self._record_rights(tx, actor, "staff.change", one.before.id, one.entry)
+                if one.entry.takes_from(one.before):
+                    await self._sessions.end_all(one.before.id, "rights_changed", actor=actor.id, tx=tx)
+
+    async def _record_rights(
+        self, tx: Transaction, actor: Actor, act: str, staff_id: StaffId, entry: StaffEntry
+    ) -> None:
+        details: dict[str, str | int | bool | None] = {"roles": ",".join(sorted(entry.roles)), "imported": True}
+        await self._audit.record(tx, AuditEntry(actor=actor.id, action=act, target=staff_id, details=details))
+
+
+def _judged(actor: Actor, planned: Planned, row: Row, seen: dict[Hashable, int]) -> list[Invalid]:
+    """The row's own problems, and those that it has with the actor or with an earlier row."""
+    problems = list(planned.problems)
+    if earlier := seen.get(planned.key):
+        problems.append(Invalid("import.repeated_row", REPEATED_ROW, field=planned.key_column, other=earlier))
+    seen.setdefault(planned.key, row.number)
+    if not all(allowed(actor, planned.action, target) for target in planned.targets):
+        problems.append(Invalid("policy.denied", DENIED))
+    before, entry = planned.before, planned.entry
+    if (
+        isinstance(before, Staff)
+        and isinstance(entry, StaffEntry)
+        and before.id == actor.id
+        and entry.rights != staff_entry(before).rights
+    ):
+        problems.append(Invalid("staff.own_rights", OWN_RIGHTS, field="roles"))
+    return problems
+
+
+def _row_error(row: Row, problem: Invalid) -> RowError:
+    column = _COLUMN_OF_FIELD.get(problem.field or "", problem.field)
+    return RowError(row.number, column, problem.code, problem.message, problem.parameters)
+
+
+def _entries(planned: Sequence[Planned], kind: type[E]) -> list[E]:
+    return [one.entry for one in planned if isinstance(one.entry, kind)]
+
+
+async def _existing(tx: Transaction, kind: ImportKind) -> Existing:
+    """What a file of that kind is compared with."""
+
+    async def rows(statement: Any) -> Any:
+        return (await tx.execute(statement)).mappings()
+
+    found_facilities = {row[facilities.c.code]: facility_of(row) for row in await rows(select(facilities))}
+    if kind is ImportKind.LINKS:
+        pairs = frozenset(
+            (FacilityId(row[links.c.spoke_id]), FacilityId(row[links.c.hub_id])) for row in await rows(select(links))
+        )
+        return Existing(found_facilities, links=pairs)
+    if kind is ImportKind.TERMINALS:
+        computers = [terminal_of(row) for row in await rows(select(terminals))]
+        return Existing(found_facilities, terminals={(one.facility_id, one.code): one for one in computers})
+    fields = {row[specialties.c.code]: specialty_of(row) for row in await rows(select(specialties))}
+    parts = [department_of(row) for row in await rows(select(departments))]
+    people = [staff_of(row) for row in await rows(select(staff, specialty_list))] if kind is ImportKind.STAFF else []
+    return Existing(
+        found_facilities,
+        specialties=fields,
+        departments={(one.facility_id, fold(one.name)): one.id for one in parts},
+        staff={person.user_name: person for person in people},
+    )
+
+
+REPEATED_ROW = N_("This is the same as row %(other)s.")
+OVERTAKEN = N_("Somebody changed the same data at this moment. Nothing was imported; try again.")
