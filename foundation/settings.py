@@ -41,7 +41,7 @@ class Settings(BaseSettings):
     media_bind: str = Field("127.0.0.1", description="address on which a worker's UDP socket listens")
     media_announce: str = Field("", description="address that browsers are given; empty: the bound one")
     media_port: int = Field(0, ge=0, le=65535, description="UDP port of the worker; 0: any free one")
-    media_control: str = Field("", description="host:port of a worker's control socket; empty: a Unix socket")
+    media_control: str = Field("", description="HOST:PORT or unix:PATH of a worker's control socket")
     media_control_announce: str = Field("", description="host:port at which web nodes reach the control socket")
     media_token_file: Path | None = Field(None, description="shared secret of web nodes and workers")
 
@@ -61,7 +61,7 @@ class Settings(BaseSettings):
     coordinator_telephone: str = Field("", description="shown when nobody answers")
 
     log_json: bool = Field(False, description="logs as JSON lines")
-    log_level: str = Field("INFO")
+    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
 
     @field_validator("log_level")
     @classmethod

@@ -84,8 +84,9 @@ def web() -> None:
 
 @main.command()
 @click.option("--check", is_flag=True, help="Ask the running worker of these settings whether it answers; exit 0 or 1.")
+@click.option("--child", is_flag=True, hidden=True, help="Stop when standard input ends.")
 @click.option("--worker-id", default="", help="The worker's name in the directory; by default a random one.")
-def media(check: bool, worker_id: str) -> None:
+def media(check: bool, child: bool, worker_id: str) -> None:
     """Run one media worker: one UDP socket that forwards the packets of its rooms.
 
     Listens on HOICHAN_MEDIA_BIND:HOICHAN_MEDIA_PORT and tells browsers HOICHAN_MEDIA_ANNOUNCE. Web nodes reach it at
@@ -95,7 +96,7 @@ def media(check: bool, worker_id: str) -> None:
 
     settings = read_settings()
     logs.configure(as_json=settings.log_json, level=settings.log_level)
-    sys.exit(asyncio.run(check_worker(settings) if check else run_media(settings, worker_id)))
+    sys.exit(asyncio.run(check_worker(settings) if check else run_media(settings, worker_id, child=child)))
 
 
 @main.command()

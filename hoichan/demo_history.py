@@ -1,0 +1,139 @@
+"""Holds the demo's past consults and books its calendar through the real services, under a clock set to those days.
+
+So the logs, opinions and timelines of the demo are what the program itself writes, not a picture of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime, time, timedelta
+
+from sqlalchemy import func, select, update
+
+from consult_rooms.model import Consent, ConsentBy, IdentityState, Patient, Question, Urgency
+from consult_rooms.tables import consults
+from foundation.clock import FakeClock
+from foundation.errors import Conflict
+from foundation.ids import PatientId, SpecialtyId
+from hoichan import demo
+from hoichan.demo_books import patient_ids
+from hoichan.wiring import Parts, opened
+from identity.model import Staff
+from identity.tables import installation
+
+_COORDINATOR = "dp.khue"
+
+
+async def load_history(parts: Parts) -> None:
+    """Past consults once, and the calendar of the coming days once a day."""
+    today = parts.clock.now().astimezone(parts.zone).date()
+    async with parts.database.reading() as read:
+        held = (await read.execute(select(func.count()).select_from(consults))).scalar_one()
+        demo_day = (await read.execute(select(installation.c.demo_day))).scalar()
+        ids = await patient_ids(parts, read) if not held or demo_day != today else {}
+    if not held:
+        await _hold_past_consults(parts, today, ids)
+    if demo_day != today:
+        await _book_calendar(parts, today, ids)
+        async with parts.database.transaction() as tx:
+            await tx.execute(update(installation).values(demo_day=today))
+
+
+async def _hold_past_consults(parts: Parts, today: date, ids: Mapping[str, PatientId]) -> None:
+    clock = FakeClock()
+    async with opened(parts.settings, clock=clock) as then:
+        people, fields, citizens = await _people(then), await _fields(then), _citizens(today)
+        for number, past in enumerate(sorted(demo.past_consults(), key=lambda past: (-past.days_ago, past.starts))):
+            _set(clock, parts, today - timedelta(days=past.days_ago), past.starts)
+            requester, specialist = people[past.requester], people[past.specialist]
+            consult = await then.requests.create(
+                requester,
+                terminal_id=None,
+                specialty_id=fields[past.specialty_code],
+                urgency=Urgency(past.urgency),
+                patient=_snapshot(citizens[past.citizen_key], ids[past.citizen_key]),
+                question=Question(situation=past.question),
+                consent=Consent(consult=True, record_view=True, by=ConsentBy.SELF),
+                idempotency_key=f"demo-past-{number}",
+            )
+            clock.advance(24)
+            await then.requests.accept(specialist, consult.id)
+            clock.advance(3)
+            await then.rooms.join(specialist, consult.id)
+            clock.advance(1)
+            await then.rooms.join(requester, consult.id)
+            clock.advance(past.minutes * 60)
+            saved = await then.opinions.save(specialist, consult.id, past.opinion, 0)
+            await then.rooms.end(specialist, consult.id)
+            clock.advance(90)
+            if saved.version:
+                await then.opinions.close(specialist, consult.id)
+
+
+async def _book_calendar(parts: Parts, today: date, ids: Mapping[str, PatientId]) -> None:
+    people, fields, citizens = await _people(parts), await _fields(parts), _citizens(today)
+    coordinator = people[_COORDINATOR]
+    appointments = {appointment.slot: appointment for appointment in demo.appointments(today)}
+    for slot in dict.fromkeys([*appointments, *demo.slots(today)]):
+        starts = _moment(parts, today + timedelta(days=slot.offset_days), slot.starts)
+        try:
+            published = await parts.scheduling.publish(
+                coordinator,
+                people[slot.user_name].id,
+                fields[slot.specialty_code],
+                starts,
+                starts + timedelta(minutes=slot.minutes),
+                slot.minutes,
+            )
+        except Conflict:
+            continue  # an earlier demo day published this time already
+        appointment = appointments.get(slot)
+        if appointment is None:
+            continue
+        requester = people[appointment.requester]
+        await parts.scheduling.book(
+            coordinator,
+            published[0].id,
+            clinic_id=requester.facility_id,
+            terminal_id=None,
+            requester_id=requester.id,
+            patient=_snapshot(citizens[appointment.citizen_key], ids[appointment.citizen_key]),
+            question=Question(situation=appointment.reason),
+            consent=None,
+            idempotency_key=f"demo-{starts.isoformat()}-{requester.id}",
+        )
+
+
+async def _people(parts: Parts) -> dict[str, Staff]:
+    return {
+        person.user_name: await parts.directory.staff_by_user_name(person.user_name)
+        for person in demo.staff(parts.clock.now().date())
+    }
+
+
+async def _fields(parts: Parts) -> dict[str, SpecialtyId]:
+    stored = {specialty.code: specialty.id for specialty in await parts.directory.specialties()}
+    return {field.code: stored[field.code.replace("-", "_")] for field in demo.specialties()}
+
+
+def _citizens(today: date) -> dict[str, demo.DemoCitizen]:
+    return {citizen.key: citizen for citizen in demo.citizens(today)}
+
+
+def _snapshot(citizen: demo.DemoCitizen, patient_id: PatientId) -> Patient:
+    return Patient(
+        patient_id=patient_id,
+        identity=IdentityState.ESTABLISHED,
+        name=citizen.name,
+        birth_date=citizen.birth_date,
+        sex=citizen.sex,
+        masked_number=f"••••{citizen.cccd[-4:]}",
+    )
+
+
+def _moment(parts: Parts, day: date, starts: str) -> datetime:
+    return datetime.combine(day, time.fromisoformat(starts), parts.zone)
+
+
+def _set(clock: FakeClock, parts: Parts, day: date, starts: str) -> None:
+    clock.advance((_moment(parts, day, starts) - clock.now()).total_seconds())

@@ -1,0 +1,154 @@
+"""The running process: services, signalling, web application and media put together, started and stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+
+import click
+from aiohttp import web
+
+from foundation.clock import SystemClock
+from foundation.settings import Settings
+from foundation.tasks import Tasks
+from hoichan.media_command import ChildPlan
+from hoichan.migrate import upgrade
+from hoichan.seeding import SIGN_INS, is_demo, read_sign_ins, seed_demo
+from hoichan.wiring import Parts, opened, opened_database, read_secret
+from media.directory import BusDirectory
+from media.nodes import WorkerNodes
+from media.supervisor import MediaChild
+from signaling.gateway import Gateway
+from web.application import build
+from web.services import DemoSignIn, Services
+
+_FEATURED = ("bs.bao", "bs.thuha", "bs.khai", "dp.khue", "qt.hieu")
+
+
+async def run_embedded(settings: Settings, *, demo: bool) -> int:
+    """Everything on this machine, until a signal: migrate, seed when asked, one media worker as a child, serve."""
+    if settings.redis_url:
+        raise click.ClickException("`hoichan run` is one process on one machine; with Redis start `hoichan web`")
+    async with opened_database(settings) as database:
+        await upgrade(database)
+    plan = ChildPlan(settings)
+    try:
+        async with opened(settings) as parts:
+            sign_ins: tuple[DemoSignIn, ...] = ()
+            if demo:
+                sign_ins = await seed_demo(parts, settings)
+            elif await is_demo(parts):
+                sign_ins = read_sign_ins(settings.var / SIGN_INS) if settings.on_loopback else ()
+            tasks = Tasks()
+            arguments = [sys.executable, "-m", "hoichan", "media", "--child"]
+            child = MediaChild(arguments, tasks, SystemClock(), environment=plan.environment)
+            await child.start()
+            try:
+                nodes = WorkerNodes(BusDirectory(parts.bus), tasks, plan.token, (plan.control,))
+                await _serve(parts, nodes, tasks, sign_ins, lambda: _greet(settings, sign_ins, demo=demo))
+            finally:
+                await child.stop()
+                await tasks.close()
+    finally:
+        plan.close()
+    return 0
+
+
+async def run_node(settings: Settings) -> int:
+    """One web and signalling node of a cluster, until a signal."""
+    if not settings.database_url or not settings.redis_url:
+        raise click.ClickException("`hoichan web` needs HOICHAN_DATABASE_URL and HOICHAN_REDIS_URL")
+    token = read_secret(settings.media_token_file)
+    if not token:
+        raise click.ClickException("`hoichan web` needs HOICHAN_MEDIA_TOKEN_FILE, the secret it shares with the workers")
+    async with opened(settings) as parts:
+        tasks = Tasks()
+        try:
+            nodes = WorkerNodes(BusDirectory(parts.bus), tasks, token)
+            await _serve(parts, nodes, tasks, (), lambda: None)
+        finally:
+            await tasks.close()
+    return 0
+
+
+async def _serve(
+    parts: Parts,
+    nodes: WorkerNodes,
+    tasks: Tasks,
+    sign_ins: tuple[DemoSignIn, ...],
+    greet: Callable[[], None],
+) -> None:
+    settings = parts.settings
+    stopped = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    await nodes.start()
+    gateway = build_gateway(parts, nodes, tasks)
+    application = build(services_of(parts, nodes.ready, await is_demo(parts), sign_ins))
+    gateway.attach(application)
+    runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=3)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, settings.host, settings.port).start()
+        await gateway.start()
+        tasks.forever("ladder", parts.runner.run_due, pause_s=0.5)
+        greet()
+        await stopped.wait()
+    finally:
+        await gateway.close()
+        await runner.cleanup()
+
+
+def build_gateway(parts: Parts, nodes: WorkerNodes, tasks: Tasks) -> Gateway:
+    """The Socket.IO edge over these services."""
+    return Gateway()
+
+
+def services_of(
+    parts: Parts, media_ready: Callable[[], Awaitable[bool]], demo: bool, sign_ins: tuple[DemoSignIn, ...]
+) -> Services:
+    """What the web application is given."""
+
+    async def ready() -> dict[str, bool]:
+        database, bus, media = await asyncio.gather(parts.database.ready(), parts.bus.ready(), media_ready())
+        return {"database": database, "bus": bus, "media": media}
+
+    return Services(
+        settings=parts.settings,
+        clock=parts.clock,
+        languages=parts.languages,
+        database=parts.database,
+        bus=parts.bus,
+        audit=parts.audit,
+        directory=parts.directory,
+        accounts=parts.accounts,
+        sessions=parts.sessions,
+        administration=parts.administration,
+        terminals=parts.terminals,
+        tokens=parts.tokens,
+        requests=parts.requests,
+        rooms=parts.rooms,
+        opinions=parts.opinions,
+        scheduling=parts.scheduling,
+        queries=parts.queries,
+        presence=parts.presence,
+        patients=parts.patients,
+        panel=parts.panel,
+        rota=parts.rota,
+        ready=ready,
+        is_demo=demo,
+        demo_sign_ins=sign_ins,
+    )
+
+
+def _greet(settings: Settings, sign_ins: tuple[DemoSignIn, ...], *, demo: bool) -> None:
+    click.echo(f"\nHoichan: http://{settings.host}:{settings.port}   (Ctrl-C stops it)")
+    if demo:
+        click.echo(f"Demo data, invented people only. All sign-ins: {settings.var / SIGN_INS}\n")
+        for person in sign_ins:
+            if person.user_name in _FEATURED:
+                click.echo(f"  {person.role:14} {person.user_name:10} {person.password}   {person.facility}")
+        click.echo("\nOpen the second role in a private window: one browser holds one sign-in.", nl=True)
+    sys.stdout.flush()

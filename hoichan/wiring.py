@@ -1,0 +1,211 @@
+"""The only place that constructs: settings in, services out. Nothing here decides anything else."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
+
+import click
+from redis.asyncio import Redis
+
+from consult_rooms.log import ConsultLog
+from consult_rooms.model import Urgency
+from consult_rooms.opinions import Opinions
+from consult_rooms.presence import Presence
+from consult_rooms.queries import Queries
+from consult_rooms.requests import Requests
+from consult_rooms.rooms import Rooms
+from consult_rooms.rota import Rota
+from consult_rooms.runner import LadderRunner
+from consult_rooms.scheduling import Scheduling
+from consult_rooms.store import ConsultStore
+from foundation.audit import Audit
+from foundation.bus import Bus, MemoryBus, RedisBus
+from foundation.clock import Clock, SystemClock
+from foundation.database import Database
+from foundation.i18n import Languages
+from foundation.sealing import Sealer
+from foundation.settings import Settings
+from identity.accounts import Accounts
+from identity.administration import Administration
+from identity.authentication import Authentication
+from identity.guard import Guard
+from identity.passwords import Passwords
+from identity.sessions import Sessions
+from identity.store import Directory
+from identity.terminals import Terminals
+from identity.throttle import Throttle, counters
+from identity.tokens import ApiTokens
+from records_panel.embedded_book import EmbeddedBook
+from records_panel.panel import Panel
+from records_panel.patients import Patients
+from records_panel.searches import Searches
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Every service of a process, before the edges (web, signalling, media) are put on."""
+
+    settings: Settings
+    clock: Clock
+    zone: ZoneInfo
+    languages: Languages
+    database: Database
+    bus: Bus
+    audit: Audit
+    sealer: Sealer
+    directory: Directory
+    passwords: Passwords
+    accounts: Accounts
+    sessions: Sessions
+    terminals: Terminals
+    administration: Administration
+    tokens: ApiTokens
+    log: ConsultLog
+    presence: Presence
+    rota: Rota
+    runner: LadderRunner
+    requests: Requests
+    rooms: Rooms
+    opinions: Opinions
+    scheduling: Scheduling
+    queries: Queries
+    book: EmbeddedBook
+    patients: Patients
+    panel: Panel
+
+
+def read_secret(path: Path | None) -> str | None:
+    """The secret in a file, without its line end; None without a path. A file that cannot be read ends the program."""
+    if path is None:
+        return None
+    try:
+        return path.read_text().strip()
+    except OSError as error:
+        raise click.ClickException(f"the secret file {path.name} cannot be read: {error.strerror}") from error
+
+
+def redis_address(settings: Settings) -> str:
+    """The address of Redis with the password of its file, or nothing."""
+    password = read_secret(settings.redis_password_file)
+    if not settings.redis_url or not password:
+        return settings.redis_url
+    scheme, _, rest = settings.redis_url.partition("://")
+    return f"{scheme}://:{quote(password, safe='')}@{rest}"
+
+
+@asynccontextmanager
+async def opened_database(settings: Settings, *, told: Clock | None = None) -> AsyncIterator[Database]:
+    """The database of the settings; the folder of an embedded one is made. With `told` it takes that clock's time."""
+    if not settings.database_url:
+        settings.var.mkdir(parents=True, exist_ok=True, mode=0o700)
+    password = read_secret(settings.database_password_file)
+    clock, server_time = (SystemClock(), None) if told is None else (told, False)
+    database = Database(settings.database, clock, password=password, server_time=server_time)
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+@asynccontextmanager
+async def opened_bus(settings: Settings, clock: Clock) -> AsyncIterator[Bus]:
+    """The bus of the settings."""
+    bus: Bus
+    if settings.redis_url:
+        redis = Redis.from_url(redis_address(settings), health_check_interval=15, socket_connect_timeout=3)
+        bus = RedisBus(redis)
+    else:
+        bus = MemoryBus(clock)
+    try:
+        yield bus
+    finally:
+        await bus.close()
+
+
+def _sealer(settings: Settings) -> Sealer:
+    embedded = settings.keys_file is None
+    path = settings.keys_file or settings.var / "keys"
+    if embedded and settings.database_url:
+        raise click.ClickException("a database server needs HOICHAN_KEYS_FILE, the same file on every node")
+    try:
+        return Sealer.from_file(path, create=embedded)
+    except (OSError, ValueError) as error:
+        raise click.ClickException(f"the key file {path.name} cannot be used: {error}") from error
+
+
+@asynccontextmanager
+async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[Parts]:
+    """Build every service over an existing, migrated database; everything is closed when the block ends.
+
+    With a `clock` of one's own the database takes its time as well, as the demo's history needs it.
+    """
+    told, clock = clock, clock or SystemClock()
+    async with opened_database(settings, told=told) as database, opened_bus(settings, clock) as bus:
+        zone = ZoneInfo(settings.zone)
+        sealer = _sealer(settings)
+        audit = Audit(database)
+        counts = counters(redis_address(settings))
+        directory = Directory(database)
+        passwords = Passwords()
+        throttle = Throttle(
+            counts, per_account=settings.sign_in_attempts, per_address=settings.sign_in_attempts_per_address
+        )
+        authentication = Authentication(database, passwords, throttle, audit)
+        sessions = Sessions(
+            database,
+            bus,
+            audit,
+            authentication,
+            hours=settings.session_hours,
+            idle_minutes=settings.idle_lock_minutes,
+        )
+        guard = Guard(audit)
+        terminals = Terminals(database, audit, guard, directory, sessions, throttle)
+        log = ConsultLog(database, bus, directory)
+        presence = Presence(bus)
+        rota = Rota(database, directory, bus, zone)
+        seconds = {
+            Urgency.EMERGENCY: settings.ring_step_seconds,
+            Urgency.URGENT: settings.urgent_step_seconds,
+            Urgency.ROUTINE: settings.routine_step_seconds,
+        }
+        runner = LadderRunner(database, log, directory, rota, presence, seconds)
+        store = ConsultStore(sealer)
+        book = EmbeddedBook(database, sealer)
+        yield Parts(
+            settings=settings,
+            clock=clock,
+            zone=zone,
+            languages=Languages(),
+            database=database,
+            bus=bus,
+            audit=audit,
+            sealer=sealer,
+            directory=directory,
+            passwords=passwords,
+            accounts=Accounts(
+                database, audit, guard, directory, authentication, passwords, sessions, terminals
+            ),
+            sessions=sessions,
+            terminals=terminals,
+            administration=Administration(database, audit, guard, directory, sessions),
+            tokens=ApiTokens(database, audit, guard, directory),
+            log=log,
+            presence=presence,
+            rota=rota,
+            runner=runner,
+            requests=Requests(database, store, log, runner, directory, audit, zone),
+            rooms=Rooms(database, store, log, directory, zone),
+            opinions=Opinions(database, store, log, directory),
+            scheduling=Scheduling(),
+            queries=Queries(),
+            book=book,
+            patients=Patients(database, audit, sealer, Searches(counts), clock),
+            panel=Panel(audit, book, zone=zone, grant=timedelta(hours=settings.grant_hours)),
+        )
