@@ -1,0 +1,193 @@
+"""How the book's values are written for people: dates as precise as known, ages, numbers, marks. Decides nothing."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from foundation.i18n import N_, Language
+from records_panel.model import (
+    Absence,
+    AbsenceKind,
+    Mark,
+    Origin,
+    Precision,
+    Quantity,
+    Range,
+    Result,
+    Vital,
+    VitalKind,
+    When,
+)
+
+VITAL_NAMES = {
+    VitalKind.BLOOD_PRESSURE: N_("BP"),
+    VitalKind.PULSE: N_("Pulse"),
+    VitalKind.OXYGEN: N_("SpO₂"),
+    VitalKind.TEMPERATURE: N_("Temp."),
+    VitalKind.BREATHS: N_("Breaths"),
+    VitalKind.GLUCOSE: N_("Glucose"),
+    VitalKind.COMA_SCALE: N_("Glasgow"),
+    VitalKind.PAIN: N_("Pain, 0–10"),
+}
+REPORT_KINDS = {
+    "imaging": N_("Imaging"),
+    "cardiology": N_("Cardiac testing"),
+    "laboratory": N_("Laboratory"),
+    "other": N_("Report"),
+}
+VISIT_KINDS = {
+    "ambulatory": N_("Outpatient"),
+    "inpatient": N_("Inpatient"),
+    "emergency": N_("Emergency"),
+    "virtual": N_("Remote"),
+    "other": N_("Visit"),
+}
+SEXES = {"male": N_("Male"), "female": N_("Female"), "other": N_("Other sex"), "unknown": N_("Sex unknown")}
+_ABSENT = {
+    AbsenceKind.KNOWN_NONE: N_("Asked: none"),
+    AbsenceKind.NO_INFORMATION: N_("No information"),
+    AbsenceKind.UNAVAILABLE: N_("Could not be fetched"),
+}
+ABSENCE_ICONS = {
+    AbsenceKind.KNOWN_NONE: "check",
+    AbsenceKind.WITHHELD: "lock",
+    AbsenceKind.UNAVAILABLE: "unlink",
+}
+# UCUM codes that some systems send as the unit to be read.
+_UNITS = {
+    "mm[Hg]": "mmHg",
+    "Cel": "°C",
+    "/min": N_("/min"),
+    "/phút": N_("/min"),
+    "{score}": "",
+    "10*9/L": "10⁹/L",
+    "10*12/L": "10¹²/L",
+}
+_UNITLESS = (VitalKind.COMA_SCALE, VitalKind.PAIN)
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+
+
+class BookWords:
+    """Writes values in one language, seen at one moment in the installation's zone."""
+
+    def __init__(self, language: Language, zone: ZoneInfo, now: datetime) -> None:
+        self._language = language
+        self._zone = zone
+        self._now = now
+        self._today = now.astimezone(zone).date()
+
+    def when(self, moment: When | None) -> str:
+        """`2018`, `03/2018`, `12/03/2018`; today's is told as a time. Empty when unknown."""
+        if moment is None:
+            return ""
+        if moment.precision is Precision.YEAR:
+            return str(moment.day.year)
+        if moment.precision is Precision.MONTH:
+            return f"{moment.day:%m/%Y}"
+        if moment.instant is not None:
+            if self._day(moment) == self._today:
+                return self._language.time(moment.instant, self._zone)
+            return self._language.date(moment.instant, self._zone)
+        return self._language.date(moment.day)
+
+    def ago(self, moment: When | None) -> str:
+        """How long ago, in the largest whole unit; empty when unknown or known by the year alone."""
+        if moment is None or moment.precision is Precision.YEAR:
+            return ""
+        say = self._language
+        if moment.instant is not None and (seconds := (self._now - moment.instant).total_seconds()) < _DAY:
+            if seconds < _HOUR:
+                return say.text(N_("%(count)s min ago"), count=max(0, int(seconds // _MINUTE)))
+            return say.text(N_("%(count)s h ago"), count=int(seconds // _HOUR))
+        days = (self._today - self._day(moment)).days
+        if days <= 0:
+            return say.text(N_("today"))
+        if days < 60:
+            return say.plural("%(count)s day ago", "%(count)s days ago", days)
+        if days < 730:
+            return say.plural("%(count)s month ago", "%(count)s months ago", round(days / 30.44))
+        return say.plural("%(count)s year ago", "%(count)s years ago", round(days / 365.25))
+
+    def age(self, born: When | None) -> str:
+        """`68 tuổi`; a small child's in months, a newborn's in days. Empty when the birth date is unknown."""
+        if born is None:
+            return ""
+        today, day = self._today, born.day
+        months = (today.year - day.year) * 12 + today.month - day.month - (1 if today.day < day.day else 0)
+        if born.precision in (Precision.YEAR, Precision.MONTH) or months >= 36:
+            return self._language.text(N_("%(count)s years old"), count=max(0, months // 12))
+        if months >= 1:
+            return self._language.plural("%(count)s month old", "%(count)s months old", months)
+        return self._language.plural("%(count)s day old", "%(count)s days old", max(0, (today - day).days))
+
+    def source(self, origin: Origin) -> str:
+        """Facility and date, such as `BV Sông Trà, 18/11/2026`; each part that is known."""
+        facility = origin.facility or (
+            self._language.text(N_("facility %(code)s"), code=origin.facility_code) if origin.facility_code else ""
+        )
+        return ", ".join(part for part in (facility, self.when(origin.when)) if part)
+
+    def latest(self, vitals: tuple[Vital, ...]) -> Origin | None:
+        """The origin of the newest value among the vital signs."""
+        dated = [vital.origin for vital in vitals if vital.origin.when is not None]
+        return max(dated, key=lambda origin: origin.when.order if origin.when else "", default=None)
+
+    def unit(self, unit: str) -> str:
+        """A unit as people write it."""
+        return self._language.text(_UNITS.get(unit, unit))
+
+    def quantity(self, amount: Quantity) -> str:
+        """`128 µmol/L`, with the language's decimal mark and the comparator."""
+        return f"{amount.comparator}{self._language.number(amount.value)} {self.unit(amount.unit)}".strip()
+
+    def result(self, result: Result) -> str:
+        """A result's value, in number or words."""
+        return self.quantity(result.quantity) if result.quantity is not None else result.text
+
+    def range(self, reference: Range | None) -> str:
+        """`3,5–5,0`, `≤ 5`, `≥ 90`, or the source's own words."""
+        if reference is None:
+            return ""
+        low, high = reference.low, reference.high
+        if low is not None and high is not None:
+            return f"{self._language.number(low)}–{self._language.number(high)}"
+        if high is not None:
+            return f"≤ {self._language.number(high)}"
+        return f"≥ {self._language.number(low)}" if low is not None else reference.text
+
+    def change(self, result: Result) -> str:
+        """`+0,3`, `−0,4`, `0`; empty when there is nothing to compare with."""
+        if result.change is None:
+            return ""
+        sign = "+" if result.change > 0 else "−" if result.change < 0 else ""
+        return sign + self._language.number(abs(result.change))
+
+    def mark(self, mark: Mark) -> str:
+        """What a mark says when it is read aloud."""
+        upward = mark.upward
+        return self._language.text(N_("abnormal") if upward is None else N_("high") if upward else N_("low"))
+
+    def vital_label(self, vital: Vital) -> str:
+        """`HA, mmHg`."""
+        name = self._language.text(VITAL_NAMES[vital.kind])
+        unit = self.unit(vital.unit) if vital.unit and vital.kind not in _UNITLESS else ""
+        return f"{name}, {unit}" if unit else name
+
+    def vital_value(self, vital: Vital) -> str:
+        """`178/96`, `36,8`."""
+        return "/".join(self._language.number(value) for value in vital.values)
+
+    def absence(self, absence: Absence) -> str:
+        """The silence in words; what the source itself said about it follows."""
+        if absence.kind is AbsenceKind.WITHHELD:
+            if not absence.count:
+                return self._language.text(N_("Withheld by the source"))
+            return self._language.plural(
+                "%(count)s entry is withheld (R)", "%(count)s entries are withheld (R)", absence.count
+            )
+        said = self._language.text(_ABSENT[absence.kind])
+        return f"{said}: {absence.text}" if absence.text else said
+
+    def _day(self, moment: When) -> date:
+        return moment.instant.astimezone(self._zone).date() if moment.instant is not None else moment.day
