@@ -1,4 +1,4 @@
-"""Errors at the HTTP edge: problem+json for machines (RFC 9457), a page or a fragment for people, each in their language."""
+"""Errors at the HTTP edge: problem+json for machines (RFC 9457), a page or a fragment for people, in their language."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def from_http(error: web.HTTPException) -> HoichanError:
 def internal() -> Internal:
     """The error that stands for every unexpected exception."""
     return Internal(
-        "internal", N_("The fault was logged. Try again; if it stays, tell your administrator the number below.")
+        "internal", N_("The fault was logged. Try again. If it stays, tell your administrator the number below.")
     )
 
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 from aiohttp import web
 from multidict import MultiDict
 
-from foundation.errors import Conflict, HoichanError, Invalid
+from foundation.errors import Conflict, HoichanError, Invalid, TooMany
 from foundation.i18n import N_
 from foundation.text import clean_line, clean_text
 
@@ -19,7 +19,8 @@ Choice = TypeVar("Choice", bound=StrEnum)
 class Form:
     """Fields of one form. Readers return the value, or note an error under the field's name and return a blank one.
 
-    `errors` maps a field to a message id, `parameters` to what fills its places. A template shows what was typed by `form.value(name)`.
+    `errors` maps a field to a message id, `parameters` to what fills its places. A template shows what was typed by
+    `form.value(name)`.
     """
 
     def __init__(self, fields: MultiDict[str] | None = None) -> None:
@@ -64,9 +65,9 @@ class Form:
     def take(self, error: HoichanError, *, field: str) -> None:
         """Note a service's error beside the field that it names, else beside `field`.
 
-        Raises the error again when it is not about the input.
+        Raises the error again when the person cannot do better by typing something else, or later.
         """
-        if not isinstance(error, (Invalid, Conflict)):
+        if not isinstance(error, (Invalid, Conflict, TooMany)):
             raise error
         self.refuse((isinstance(error, Invalid) and error.field) or field, error.message, **error.parameters)
 

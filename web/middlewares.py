@@ -48,7 +48,7 @@ async def number(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 @web.middleware
 async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turn what is raised into an answer. Redirects pass; the unexpected is logged with its traceback and told to none."""
+    """Turn what is raised into an answer. Redirects pass; the unexpected is logged and told to none."""
     try:
         return await handler(request)
     except HoichanError as error:
@@ -93,7 +93,7 @@ async def session(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 @web.middleware
 async def language(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Choose the language: the browser's switch, else the person's own, else Vietnamese; for the API, what it accepts."""
+    """Choose the language: the browser's switch, else the person's own, else Vietnamese; for the API, what it takes."""
     found: Session | None = request["session"]
     chosen = request.cookies.get(LANGUAGE_COOKIE)
     if request.path.startswith("/api/"):
@@ -107,11 +107,11 @@ async def language(request: web.Request, handler: Handler) -> web.StreamResponse
 @web.middleware
 async def forgery(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Refuse changes that this site's own pages did not ask for: exact Origin, and the session's token."""
-    if is_unsafe(request) and not request.path.startswith(SOCKET_PATH):
-        if admission_of(request.match_info.handler) is not Admission.TOKEN:
-            check_origin(request)
-            if (found := request["session"]) is not None:
-                await check_csrf(request, found)
+    by_cookie = admission_of(request.match_info.handler) is not Admission.TOKEN
+    if by_cookie and is_unsafe(request) and not request.path.startswith(SOCKET_PATH):
+        check_origin(request)
+        if (found := request["session"]) is not None:
+            await check_csrf(request, found)
     return await handler(request)
 
 

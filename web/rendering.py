@@ -14,6 +14,7 @@ from yarl import URL
 from foundation.i18n import LOCALES, Language, Languages
 from identity.model import Session
 from web.assets import Assets
+from web.labels import label
 from web.navigation import navigation
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -24,7 +25,7 @@ class Renderer:
 
     `_(message, **parameters)`, `plural(one, many, count, **parameters)`, `language` (the Language), `asset(name)`,
     `url(path, **query)`, `time(at)`, `date(day)`, `moment(at)`, `weekday(day)` in the installation's zone, `number`,
-    `is_demo`. Each page also gets `session`, `csrf`, `request_path` and `nav`.
+    `label(value)` of an enumeration, `is_demo`. Each page also gets `session`, `csrf`, `request_path` and `nav`.
     """
 
     def __init__(self, languages: Languages, assets: Assets, zone: ZoneInfo, *, is_demo: bool) -> None:
@@ -88,6 +89,7 @@ def _environment(language: Language, assets: Assets, zone: ZoneInfo, *, is_demo:
         weekday=weekday,
         number=language.number,
         is_demo=is_demo,
+        label=lambda value: language.text(label(value)),
     )
     # JSON for data attributes: autoescape makes it safe there, and there only.
     environment.filters["data"] = lambda value: json.dumps(value, ensure_ascii=False, separators=(",", ":"))

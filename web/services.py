@@ -14,22 +14,25 @@ from foundation.clock import Clock
 from foundation.database import Database
 from foundation.i18n import Languages
 from foundation.settings import Settings
+from identity.model import Role
 
 if TYPE_CHECKING:
-    from consult_rooms.opinions import Opinions
     from consult_rooms.queries import Queries
+
+    from consult_rooms.opinions import Opinions
+    from consult_rooms.presence import Presence
     from consult_rooms.requests import Requests
     from consult_rooms.rooms import Rooms
+    from consult_rooms.rota import Rota
     from consult_rooms.scheduling import Scheduling
     from identity.accounts import Accounts
     from identity.administration import Administration
-    from identity.tokens import ApiTokens
-    from records_panel.panel import Panel
-
-    from consult_rooms.presence import Presence
-    from consult_rooms.rota import Rota
+    from identity.csv_import import CsvImport
     from identity.sessions import Sessions
     from identity.store import Directory
+    from identity.terminals import Terminals
+    from identity.tokens import ApiTokens
+    from records_panel.panel import Panel
     from records_panel.patients import Patients
 
 
@@ -39,7 +42,7 @@ class DemoSignIn:
 
     user_name: str
     password: str
-    role: str
+    role: Role
     facility: str
     full_name: str = ""
 
@@ -58,7 +61,9 @@ class Services:
     accounts: Accounts
     sessions: Sessions
     administration: Administration
+    terminals: Terminals
     tokens: ApiTokens
+    csv_import: CsvImport
     requests: Requests
     rooms: Rooms
     opinions: Opinions

@@ -6,10 +6,12 @@ from collections.abc import Iterable
 
 from aiohttp import web
 
-from web.views import language, session, sign_in
+from web.views import administration, language, session, sign_in, terminal
 
 ROUTES: tuple[Iterable[web.AbstractRouteDef], ...] = (
     sign_in.routes,
     session.routes,
     language.routes,
+    terminal.routes,
+    *administration.ROUTES,
 )

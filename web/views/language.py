@@ -8,6 +8,7 @@ from foundation.i18n import DEFAULT_LOCALE, LOCALES
 from web.admission import Admission, admits
 from web.forms import Form
 from web.security import local_path, set_language_cookie
+from web.services import SERVICES
 
 routes = web.RouteTableDef()
 
@@ -15,9 +16,13 @@ routes = web.RouteTableDef()
 @routes.post("/language")
 @admits(Admission.PUBLIC)
 async def switch(request: web.Request) -> web.StreamResponse:
-    """Remember the language on this browser and go back to the page."""
+    """Remember the language, on this browser and for the person who is signed in, and go back to the page."""
     form = await Form.read(request)
     code = form.value("language")
+    if code not in LOCALES:
+        code = DEFAULT_LOCALE
+    if (session := request["session"]) is not None and session.staff.language != code:
+        await request.app[SERVICES].accounts.set_language(session.staff, code)
     response = web.HTTPSeeOther(local_path(form.value("next")))
-    set_language_cookie(request, response, code if code in LOCALES else DEFAULT_LOCALE)
+    set_language_cookie(request, response, code)
     raise response

@@ -77,7 +77,7 @@ async def change_lock(request: web.Request) -> web.StreamResponse:
 @admits(Admission.OWN_PASSWORD)
 async def show_password(request: web.Request) -> web.StreamResponse:
     """The form to choose a password."""
-    return render(request, "password.html", form=Form(), failure=None)
+    return render(request, "password.html", form=Form())
 
 
 @routes.post("/password")
@@ -89,16 +89,12 @@ async def change_password(request: web.Request) -> web.StreamResponse:
     if form.valid and new != again:
         form.refuse("again", N_("The two entries differ."))
     if not form.valid:
-        return render(request, "password.html", status=422, form=form, failure=None)
+        return render(request, "password.html", status=422, form=form)
     try:
         await services.accounts.change_password(session, current, new, address=address_of(request))
-    except Invalid as error:
-        form.take(error, field="new")
-        return render(request, "password.html", status=error.status, form=form, failure=None)
-    except (SignInNeeded, TooMany) as error:
-        return render(
-            request, "password.html", status=error.status, form=form, failure=request["language"].error(error)
-        )
+    except (Invalid, TooMany) as error:
+        form.take(error, field="current")
+        return render(request, "password.html", status=error.status, form=form)
     raise web.HTTPSeeOther("/")
 
 

@@ -55,7 +55,8 @@ async def _page(
 ) -> web.Response:
     services = request.app[SERVICES]
     credential = request.cookies.get(TERMINAL_COOKIE)
-    place = await services.terminals.find(credential) if credential else None
+    terminal = await services.terminals.find(credential) if credential else None
+    facility = await services.directory.facility(terminal.facility_id) if terminal else None
     response = render(
         request,
         "sign_in.html",
@@ -63,7 +64,8 @@ async def _page(
         form=form,
         failure=request["language"].error(failure) if failure else None,
         ended=ended,
-        place=place,
+        terminal=terminal,
+        facility=facility,
         demo_sign_ins=services.demo_sign_ins if services.settings.on_loopback else (),
         telephone=services.settings.coordinator_telephone,
         here=URL("/sign-in").with_query(next=local_path(form.value("next"))),

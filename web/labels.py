@@ -1,0 +1,61 @@
+"""What the values of enumerations are called on pages: message ids, for the templates' global `label`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+
+from foundation.i18n import N_
+from identity.csv_columns import ImportKind
+from identity.model import FacilityKind, ManagingLevel, Role, Scope, TechnicalLevel
+
+LABELS: Mapping[type[StrEnum], Mapping[str, str]] = MappingProxyType(
+    {
+        Role: {
+            Role.RURAL_DOCTOR: N_("Doctor on site"),
+            Role.SPECIALIST: N_("Specialist"),
+            Role.COORDINATOR: N_("Coordinator"),
+            Role.ADMINISTRATOR: N_("Administrator"),
+            Role.DATA_PROTECTION_OFFICER: N_("Data protection officer"),
+        },
+        FacilityKind: {
+            FacilityKind.COMMUNE_STATION: N_("Commune health station"),
+            FacilityKind.REGIONAL_CENTRE: N_("Regional health centre"),
+            FacilityKind.PROVINCIAL_HOSPITAL: N_("Provincial hospital"),
+            FacilityKind.CENTRAL_HOSPITAL: N_("Central hospital"),
+        },
+        TechnicalLevel: {
+            TechnicalLevel.INITIAL: N_("Initial level of care"),
+            TechnicalLevel.BASIC: N_("Basic level of care"),
+            TechnicalLevel.SPECIALISED: N_("Specialised level of care"),
+        },
+        ManagingLevel: {
+            ManagingLevel.COMMUNE: N_("Commune level"),
+            ManagingLevel.REGIONAL: N_("Regional level"),
+            ManagingLevel.PROVINCIAL: N_("Provincial level"),
+            ManagingLevel.CENTRAL: N_("Central level"),
+        },
+        Scope: {
+            Scope.REQUESTS_READ: N_("Read requests"),
+            Scope.REQUESTS_WRITE: N_("Make and cancel requests"),
+            Scope.CONSULTS_READ: N_("Read consults and their logs"),
+            Scope.SLOTS_READ: N_("Read slots and appointments"),
+            Scope.SLOTS_WRITE: N_("Publish and book slots"),
+            Scope.PATIENTS_FIND: N_("Look up patients by number"),
+        },
+        ImportKind: {
+            ImportKind.FACILITIES: N_("Facilities"),
+            ImportKind.LINKS: N_("Links between clinics and hospitals"),
+            ImportKind.DEPARTMENTS: N_("Departments"),
+            ImportKind.SPECIALTIES: N_("Specialties"),
+            ImportKind.STAFF: N_("Staff"),
+            ImportKind.TERMINALS: N_("Terminals"),
+        },
+    }
+)
+
+
+def label(value: StrEnum) -> str:
+    """The message id of one value. Raises KeyError for an enumeration without labels."""
+    return LABELS[type(value)][value]

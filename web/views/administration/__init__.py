@@ -1,0 +1,19 @@
+"""The administrators' pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from aiohttp import web
+
+from web.views.administration import facilities, imports, overview, specialties, staff, terminals, tokens
+
+ROUTES: tuple[Iterable[web.AbstractRouteDef], ...] = (
+    overview.routes,
+    facilities.routes,
+    specialties.routes,
+    staff.routes,
+    terminals.routes,
+    tokens.routes,
+    imports.routes,
+)
