@@ -20,10 +20,10 @@ from identity.model import Facility, FacilityKind, ManagingLevel, Role, Staff, T
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
-_USER_NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{1,62}[a-z0-9])")
-_SPECIALTY_CODE = re.compile(r"[a-z][a-z0-9_]{1,39}")
-_TERMINAL_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
-_TELEPHONE = re.compile(r"\+?[0-9][0-9 .()-]{1,30}")
+_USER_NAME = r"[a-z0-9](?:[a-z0-9._-]{1,62}[a-z0-9])"
+_SPECIALTY_CODE = r"[a-z][a-z0-9_]{1,39}"
+_TERMINAL_CODE = r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}"
+_TELEPHONE = r"\+?[0-9][0-9 .()-]{1,30}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,7 @@ class _Checks:
     def optional(self, value: str | None, field: str, *, longest: int = 200) -> str | None:
         return self.text(value or "", field, longest=longest, needed=False) or None
 
-    def form(self, value: str, pattern: re.Pattern[str] | str, field: str, code: str, message: str) -> str:
+    def form(self, value: str, pattern: str, field: str, code: str, message: str) -> str:
         value = clean_line(value)
         if not value:
             self.problems.append(Invalid("entry.needed", NEEDED, field=field))
