@@ -36,8 +36,8 @@ node_modules/.installed: .venv/.node package.json package-lock.json
 	npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
-web/static/built/manifest.json: node_modules/.installed build.mjs $(CLIENT)
-	node build.mjs
+web/static/built/manifest.json: node_modules/.installed $(CLIENT)
+	npm run --silent build
 	@touch $@
 
 .venv/.dev: .venv/.runtime requirements-dev.txt
@@ -56,7 +56,7 @@ check: setup .venv/.dev ## ruff, mypy, import-linter, tsc, and documents that ar
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	npm run --silent typecheck
+	npm run --silent check
 	$(BIN)/python -m signaling.protocol_document --check
 
 chaos: setup .venv/.dev test-services ## long soak and fault runs

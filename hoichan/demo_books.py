@@ -34,9 +34,7 @@ async def load_books(parts: Parts) -> None:
         story = measured.get(citizen.key)
         at = (now - _AGO).astimezone(parts.zone)
         fresh = demo.vital_signs_of(story, citizen.birth_date, at) if story else []
-        books.append(
-            NewBook(_identity(citizen, communes.get(citizen.commune_code, "")), [*citizen.resources, *fresh])
-        )
+        books.append(NewBook(_identity(citizen, communes.get(citizen.commune_code, "")), [*citizen.resources, *fresh]))
     async with parts.database.transaction() as tx:
         await parts.book.import_many(tx, books, author="demo", demo=True)
 

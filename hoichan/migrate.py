@@ -52,7 +52,8 @@ async def write_migration(database: Database, message: str) -> None:
     """Write a new migration file from the difference between the database and the tables of the program."""
 
     def write(connection: Connection) -> None:
-        command.revision(_configuration(connection), message, autogenerate=True)
+        number = f"{len(list((MIGRATIONS / 'versions').glob('[0-9]*.py'))) + 1:04d}"
+        command.revision(_configuration(connection), message, autogenerate=True, rev_id=number)
 
     async with database.engine.begin() as connection:
         await connection.run_sync(write)

@@ -62,7 +62,9 @@ async def run_node(settings: Settings) -> int:
         raise click.ClickException("`hoichan web` needs HOICHAN_DATABASE_URL and HOICHAN_REDIS_URL")
     token = read_secret(settings.media_token_file)
     if not token:
-        raise click.ClickException("`hoichan web` needs HOICHAN_MEDIA_TOKEN_FILE, the secret it shares with the workers")
+        raise click.ClickException(
+            "`hoichan web` needs HOICHAN_MEDIA_TOKEN_FILE, the secret it shares with the workers"
+        )
     async with opened(settings) as parts:
         tasks = Tasks()
         try:

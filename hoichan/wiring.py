@@ -189,9 +189,7 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
             sealer=sealer,
             directory=directory,
             passwords=passwords,
-            accounts=Accounts(
-                database, audit, guard, directory, authentication, passwords, sessions, terminals
-            ),
+            accounts=Accounts(database, audit, guard, directory, authentication, passwords, sessions, terminals),
             sessions=sessions,
             terminals=terminals,
             administration=Administration(database, audit, guard, directory, sessions),
