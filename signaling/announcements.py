@@ -1,0 +1,161 @@
+"""What new log entries mean to this node's sockets: rings and their end, log lines, chat, people, hints to look again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Literal
+
+from consult_rooms.log import ConsultLog
+from consult_rooms.model import LogEntry, LogKind, ParticipantRole
+from consult_rooms.queries import Queries
+from consult_rooms.rooms import Rooms
+from foundation.errors import Forbidden, NotFound
+from foundation.ids import ConsultId, StaffId
+from identity.store import Directory
+from signaling.connections import Connection, Connections, Outlet
+from signaling.room_members import RoomMembers
+from signaling.server_events import Agenda, Chat, Consult, Invited, Log, RingStopped
+from signaling.views import Views
+from signaling.wording import entry_parts, names_of
+
+_RINGS = frozenset({LogKind.STEP_STARTED, LogKind.RUNG, LogKind.QUESTION_CHANGED, LogKind.IDENTITY_CHANGED})
+"""What starts a ring or changes its content."""
+_PEOPLE = frozenset({LogKind.JOINED, LogKind.LEFT, LogKind.INVITED})
+_QUIET = frozenset({LogKind.CHAT, LogKind.FIRST_FRAME, LogKind.LINE_CHANGED, LogKind.RUNG})
+"""What changes nothing on a list of consults."""
+_BOOKED = frozenset({LogKind.SCHEDULED, LogKind.MOVED, LogKind.CANCELLED})
+_STOPS: Mapping[LogKind, Literal["claimed", "cancelled", "declined"]] = MappingProxyType(
+    {LogKind.CLAIMED: "claimed", LogKind.CANCELLED: "cancelled", LogKind.DECLINED: "declined"}
+)
+
+
+class Announcements:
+    """Makes the emits of log entries. Called under the lock of `Notices`, one consult at a time.
+
+    Should a call fail half-way it is made again with the same entries: what each socket has had by then is noted on it.
+    """
+
+    def __init__(
+        self,
+        connections: Connections,
+        outlet: Outlet,
+        members: RoomMembers,
+        consult_log: ConsultLog,
+        queries: Queries,
+        rooms: Rooms,
+        directory: Directory,
+        views: Views,
+    ) -> None:
+        self._connections = connections
+        self._outlet = outlet
+        self._members = members
+        self._log = consult_log
+        self._queries = queries
+        self._rooms = rooms
+        self._directory = directory
+        self._views = views
+
+    async def make(self, consult_id: ConsultId, entries: Sequence[LogEntry]) -> None:
+        """Tell this node's sockets what these new entries of one consult mean to them."""
+        kinds = {entry.kind for entry in entries}
+        names = await names_of(self._directory, entries)
+        if kinds & _RINGS:
+            await self._ring(consult_id, entries)
+        if kinds & _STOPS.keys():
+            await self._stop(consult_id, entries, names)
+        await self._follow(consult_id, entries, names)
+        if LogKind.INVITED in kinds:
+            await self._invite(consult_id, entries, names)
+        if kinds - _QUIET:
+            await self._hint(consult_id, kinds)
+        if kinds & _PEOPLE:
+            await self._members.announce(consult_id)
+        if LogKind.ENDED in kinds:
+            await self._members.close(consult_id)
+
+    async def greet(self, connection: Connection) -> None:
+        """Give a new socket what rings for its person now."""
+        for view in await self._queries.rings_for(connection.staff_id):
+            connection.rings.add(view.consult_id)
+            await self._outlet.send(connection, self._views.ring(view, connection.language))
+
+    async def _ring(self, consult_id: ConsultId, entries: Sequence[LogEntry]) -> None:
+        people = {StaffId(str(entry.data["staff"])) for entry in entries if entry.kind is LogKind.RUNG}
+        people.update(connection.staff_id for connection in self._connections.ringing(consult_id))
+        for staff_id in people:
+            sockets = self._connections.of([staff_id])
+            if not sockets:
+                continue
+            for view in await self._queries.rings_for(staff_id):
+                if view.consult_id == consult_id:
+                    for connection in sockets:
+                        connection.rings.add(consult_id)
+                        await self._outlet.send(connection, self._views.ring(view, connection.language))
+
+    async def _stop(self, consult_id: ConsultId, entries: Sequence[LogEntry], names: Mapping[str, str]) -> None:
+        for entry in entries:
+            reason = _STOPS.get(entry.kind)
+            if reason is None:
+                continue
+            stopped = RingStopped(consult_id, reason, names.get(entry.actor or ""), entry.at)
+            for connection in self._connections.ringing(consult_id):
+                if reason != "declined" or connection.staff_id == entry.actor:
+                    connection.rings.discard(consult_id)
+                    await self._outlet.send(connection, stopped)
+
+    async def _follow(self, consult_id: ConsultId, entries: Sequence[LogEntry], names: Mapping[str, str]) -> None:
+        followers = self._connections.watching(consult_id)
+        if not followers:
+            return
+        listeners = self._members.listeners(consult_id)
+        lines: list[Chat] = []
+        if listeners and any(entry.kind is LogKind.CHAT for entry in entries):
+            lines = await self._chat(consult_id, entries[0].number - 1, entries[-1].number, listeners)
+        for connection in followers:
+            seen = connection.watched[consult_id]
+            unseen = [entry for entry in entries if entry.number > seen]
+            if not unseen:
+                continue
+            connection.watched[consult_id] = unseen[-1].number
+            await self._outlet.send(connection, Log(consult_id, entry_parts(unseen, names, connection.language)))
+            if connection in listeners:
+                for line in lines:
+                    if line.number > seen:
+                        await self._outlet.send(connection, line)
+
+    async def _chat(
+        self, consult_id: ConsultId, after: int, until: int, listeners: Sequence[Connection]
+    ) -> list[Chat]:
+        """The lines as the first listener may read them; everyone in the room reads the same chat."""
+        for staff_id in {connection.staff_id for connection in listeners}:
+            try:
+                staff = await self._directory.staff(staff_id)
+                messages = await self._rooms.chat_since(staff, consult_id, after)
+            except (Forbidden, NotFound):
+                continue
+            return await self._views.chat(messages, until)
+        return []
+
+    async def _invite(self, consult_id: ConsultId, entries: Sequence[LogEntry], names: Mapping[str, str]) -> None:
+        for entry in entries:
+            if entry.kind is not LogKind.INVITED:
+                continue
+            sockets = self._connections.of([StaffId(str(entry.data["staff"]))])
+            if sockets:
+                waiting = await self._queries.waiting_view(consult_id)
+                role = ParticipantRole(str(entry.data["role"]))
+                by_name = names.get(entry.actor or "", "")
+                for connection in sockets:
+                    url = f"/consults/{consult_id}/room"
+                    await self._outlet.send(connection, Invited(consult_id, waiting.code, by_name, role, url))
+
+    async def _hint(self, consult_id: ConsultId, kinds: set[LogKind]) -> None:
+        sockets = self._connections.of(await self._log.audience(consult_id))
+        if not sockets:
+            return
+        state = (await self._queries.waiting_view(consult_id)).state
+        for connection in sockets:
+            await self._outlet.send(connection, Consult(consult_id, state))
+            if kinds & _BOOKED:
+                await self._outlet.send(connection, Agenda())

@@ -1,0 +1,115 @@
+"""The sockets that are open on this node: whose they are, what was delivered to each, how fast each may send."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from foundation.clock import Clock
+from foundation.errors import TooMany
+from foundation.i18n import Language, N_
+from foundation.ids import ConsultId, SessionId, StaffId
+from signaling.server_events import ServerEvent
+
+RATE_PER_S = 20.0
+"""Events that one socket may send a second for long; a call in full swing needs two."""
+BURST = 80.0
+"""Events that it may send at once, as after a reconnect."""
+PER_PERSON = 20
+"""Open sockets of one person: tabs, terminals and those that are dying."""
+
+
+@dataclass(slots=True, eq=False)
+class Connection:
+    """One open socket of a person who is signed in."""
+
+    id: str
+    session_id: SessionId
+    staff_id: StaffId
+    language: Language
+    watched: dict[ConsultId, int] = field(default_factory=dict)
+    """Consults whose log it follows, with the last number delivered."""
+    rings: set[ConsultId] = field(default_factory=set)
+    """What rings on it now."""
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Its events are carried out one after the other, in the order in which they came."""
+    waiting: int = 0
+    """Events that wait for their turn."""
+    tokens: float = BURST
+    counted_at: float = 0.0
+
+    def take(self, clock: Clock) -> None:
+        """Count one event. Raises TooMany("event.too_many") above the rate."""
+        now = clock.monotonic()
+        self.tokens = min(BURST, self.tokens + (now - self.counted_at) * RATE_PER_S)
+        self.counted_at = now
+        if self.tokens < 1 or self.waiting >= BURST:
+            raise TooMany("event.too_many", TOO_FAST, retry_after_s=1)
+        self.tokens -= 1
+
+
+class Outlet(Protocol):
+    """The way out to sockets; only the gateway knows what they are made of."""
+
+    async def send(self, connection: Connection, event: ServerEvent) -> None:
+        """Send an event. One that has fallen too far behind is cut instead: it comes back and asks what it missed."""
+        ...
+
+    async def cut(self, connection: Connection) -> None:
+        """Close a socket from this side."""
+        ...
+
+
+class Connections:
+    """Every open socket of this node."""
+
+    def __init__(self) -> None:
+        self._by_id: dict[str, Connection] = {}
+        self._by_staff: dict[StaffId, set[Connection]] = defaultdict(set)
+
+    def add(self, connection: Connection) -> None:
+        """Note a socket. Raises TooMany("socket.too_many")."""
+        if len(self._by_staff.get(connection.staff_id, ())) >= PER_PERSON:
+            raise TooMany("socket.too_many", TOO_MANY_TABS, retry_after_s=30)
+        self._by_id[connection.id] = connection
+        self._by_staff[connection.staff_id].add(connection)
+
+    def remove(self, connection: Connection) -> None:
+        """Forget a socket; one that is not there is ignored."""
+        self._by_id.pop(connection.id, None)
+        own = self._by_staff.get(connection.staff_id)
+        if own is not None:
+            own.discard(connection)
+            if not own:
+                del self._by_staff[connection.staff_id]
+
+    def get(self, connection_id: str | None) -> Connection | None:
+        """The socket of that id, while it is open here."""
+        return None if connection_id is None else self._by_id.get(connection_id)
+
+    def all(self) -> list[Connection]:
+        """Every socket."""
+        return list(self._by_id.values())
+
+    def of(self, staff_ids: Iterable[StaffId]) -> list[Connection]:
+        """The sockets of these people."""
+        return [connection for staff_id in staff_ids for connection in self._by_staff.get(staff_id, ())]
+
+    def of_session(self, session_id: SessionId) -> list[Connection]:
+        """The sockets of one sign-in."""
+        return [connection for connection in self._by_id.values() if connection.session_id == session_id]
+
+    def watching(self, consult_id: ConsultId) -> list[Connection]:
+        """Those that follow a consult's log."""
+        return [connection for connection in self._by_id.values() if consult_id in connection.watched]
+
+    def ringing(self, consult_id: ConsultId) -> list[Connection]:
+        """Those on which a consult rings."""
+        return [connection for connection in self._by_id.values() if consult_id in connection.rings]
+
+
+TOO_FAST = N_("Too much at once. Wait a second.")
+TOO_MANY_TABS = N_("Too many windows are open under your name. Close some and try again.")

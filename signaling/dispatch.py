@@ -1,0 +1,268 @@
+"""From an event's name and payload to its acknowledgement: parse, ask who acts, do it, or say why not."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from consult_rooms.log import ConsultLog
+from consult_rooms.model import ChatMessage, Consent, IdentityState, LogEntry, Patient, Question
+from consult_rooms.presence import Presence
+from consult_rooms.queries import Queries
+from consult_rooms.requests import Requests
+from consult_rooms.rooms import Rooms
+from foundation.clock import Clock
+from foundation.errors import Conflict, HoichanError, Invalid, SignInNeeded, TooMany, Unavailable
+from foundation.i18n import Language, N_
+from foundation.ids import ConsultId, ParticipantId, SpecialtyId, StaffId, TerminalId
+from identity.model import Session, Staff
+from identity.sessions import Sessions
+from identity.store import Directory
+from signaling import pairing_events as pairing
+from signaling import room_events as room
+from signaling.acks import Accepted, Ack, Done, Joined, Kept, Published, Requested, Subscribed, Watched
+from signaling.connections import Connection
+from signaling.negotiation import Negotiation, tracks
+from signaling.notices import Notices
+from signaling.protocol import ClientEvent, parse, wire
+from signaling.room_members import RoomMembers
+from signaling.views import Views
+from signaling.wording import entry_parts, names_of
+
+log = logging.getLogger(__name__)
+
+WAIT_S = 15.0
+"""The longest that an event takes before its client hears `event.timeout`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who sent an event, as the person stands now: a role that was taken away is gone at once."""
+
+    connection: Connection
+    staff: Staff
+    terminal_id: TerminalId | None
+
+
+class Dispatch:
+    """Carries out events of sockets. Answers with the acknowledgement's JSON object and never raises."""
+
+    def __init__(
+        self,
+        *,
+        sessions: Sessions,
+        directory: Directory,
+        requests: Requests,
+        rooms: Rooms,
+        queries: Queries,
+        consult_log: ConsultLog,
+        presence: Presence,
+        members: RoomMembers,
+        negotiation: Negotiation,
+        notices: Notices,
+        views: Views,
+        clock: Clock,
+    ) -> None:
+        self._sessions = sessions
+        self._directory = directory
+        self._requests = requests
+        self._rooms = rooms
+        self._queries = queries
+        self._log = consult_log
+        self._presence = presence
+        self._members = members
+        self._negotiation = negotiation
+        self._notices = notices
+        self._views = views
+        self._clock = clock
+
+    async def answer(self, connection: Connection, name: object, arguments: tuple[object, ...]) -> dict[str, Any]:
+        """The acknowledgement of one event: `{"ok": true, …}` or `{"error": {…}}`."""
+        try:
+            connection.take(self._clock)
+            event = parse(name, arguments)
+            async with asyncio.timeout(WAIT_S), _turn(connection):
+                return {"ok": True, **wire(await self._carry_out(connection, event))}
+        except HoichanError as error:
+            return refusal(error, connection.language)
+        except TimeoutError:
+            log.warning("an event took longer than %s s", WAIT_S)
+            return refusal(Unavailable("event.timeout", TIMEOUT), connection.language)
+        except Exception:  # the root of an event: one fault must not take the socket with it
+            log.exception("an event failed")
+            return refusal(Unavailable("internal", INTERNAL), connection.language)
+
+    async def _carry_out(self, connection: Connection, event: ClientEvent) -> Ack:
+        if isinstance(event, pairing.Beat):
+            return await self._beat(connection)
+        session = await self._sessions.get(connection.session_id)
+        if session is None:
+            raise SignInNeeded("session.ended", ENDED)
+        if session.locked:
+            raise SignInNeeded("session.locked", LOCKED)
+        caller = _caller(connection, session)
+        return await self._pair(caller, event)
+
+    async def _beat(self, connection: Connection) -> Ack:
+        held = self._members.of(connection)
+        room_of = held[0].participant.consult_id if held else None
+        await self._presence.beat(connection.staff_id, connection.id, room_of)
+        return Done()
+
+    async def _pair(self, caller: Caller, event: ClientEvent) -> Ack:
+        """Events about requests and rings."""
+        staff = caller.staff
+        match event:
+            case pairing.RequestConsult():
+                return await self._request(caller, event)
+            case pairing.AcceptOffer(consult_id=consult_id):
+                await self._requests.accept(staff, ConsultId(consult_id))
+                return Accepted(consult_id, f"/consults/{consult_id}/room")
+            case pairing.DeclineOffer(consult_id=consult_id, reason=reason):
+                await self._requests.decline(staff, ConsultId(consult_id), reason)
+                return Done()
+            case pairing.CancelRequest(consult_id=consult_id, reason=why):
+                await self._requests.cancel(staff, ConsultId(consult_id), why)
+                return Done()
+            case pairing.WidenRequest(consult_id=consult_id):
+                await self._requests.widen(staff, ConsultId(consult_id))
+                return Done()
+            case pairing.WatchConsult(consult_id=consult_id, after=after):
+                return await self._watch(caller, ConsultId(consult_id), after)
+            case _:
+                return await self._meet(caller, event)
+
+    async def _meet(self, caller: Caller, event: ClientEvent) -> Ack:
+        """Events of a room. All but the join need a place in it."""
+        staff, connection = caller.staff, caller.connection
+        consult_id = ConsultId(event.consult_id)
+        if isinstance(event, room.JoinRoom):
+            return await self._join(caller, consult_id, event)
+        try:
+            member = self._members.held(connection, consult_id)
+        except Conflict:
+            await self._queries.consult(staff, consult_id)  # a stranger hears that there is no such consult
+            raise
+        match event:
+            case room.Publish(sdp=sdp, sources=sources):
+                return Published(await self._negotiation.publish(connection, consult_id, sdp, sources))
+            case room.Subscribe():
+                offer = await self._negotiation.subscribe(connection, consult_id)
+                return Subscribed(offer.sdp, offer.revision, tracks(offer))
+            case room.Answer(sdp=sdp, revision=revision):
+                await self._negotiation.answer(connection, consult_id, sdp, revision)
+            case room.SetMedia(audio=audio, video=video):
+                await self._members.change(consult_id, member, audio=audio, video=video)
+            case room.SendChat(text=text, client_id=client_id):
+                message = await self._rooms.chat(staff, consult_id, text, client_id)
+                return Kept(message.number, message.at)
+            case room.ReportFirstFrame(participant_id=source, kind=kind, after_ms=after_ms):
+                await self._rooms.first_frame(member.participant, ParticipantId(source), kind, after_ms)
+            case room.ReportLine(state=state):
+                await self._negotiation.report(connection, consult_id, state)
+            case room.LeaveRoom():
+                connection.watched.pop(consult_id, None)
+                await self._members.leave(member)
+                await self._beat(connection)
+            case room.EndConsult():
+                await self._rooms.end(staff, consult_id)
+            case room.Invite(staff_id=invitee, role=role, sees_book=sees_book):
+                await self._rooms.invite(staff, consult_id, StaffId(invitee), role, sees_book)
+            case _:
+                raise Invalid("event.unknown", UNKNOWN)
+        return Done()
+
+    async def _request(self, caller: Caller, event: pairing.RequestConsult) -> Ack:
+        asked, given = event.question, event.consent
+        consult = await self._requests.create(
+            caller.staff,
+            terminal_id=caller.terminal_id,
+            specialty_id=SpecialtyId(event.specialty_id),
+            urgency=event.urgency,
+            patient=Patient(None, IdentityState.TEMPORARY, sex=event.sex, age_years=event.age_years),
+            question=Question(asked.situation, asked.background, asked.assessment, asked.recommendation),
+            consent=None if given is None else Consent(given.consult, given.record_view, given.by, given.note),
+            idempotency_key=event.idempotency_key,
+        )
+        return Requested(consult.id, consult.code)
+
+    async def _watch(self, caller: Caller, consult_id: ConsultId, after: int) -> Ack:
+        connection = caller.connection
+        await self._queries.consult(caller.staff, consult_id)
+        async with self._notices.still():
+            entries = await self._entries(consult_id, after)
+            view = await self._views.waiting(consult_id, connection.language)
+            connection.watched[consult_id] = entries[-1].number if entries else after
+        names = await names_of(self._directory, entries)
+        return Watched(entry_parts(entries, names, connection.language), view)
+
+    async def _entries(self, consult_id: ConsultId, after: int) -> list[LogEntry]:
+        """Everything after that number, however many pages it takes."""
+        found: list[LogEntry] = []
+        while page := await self._log.since(consult_id, found[-1].number if found else after):
+            found.extend(page)
+        return found
+
+    async def _messages(self, staff: Staff, consult_id: ConsultId, after: int) -> list[ChatMessage]:
+        found: list[ChatMessage] = []
+        while page := await self._rooms.chat_since(staff, consult_id, found[-1].number if found else after):
+            found.extend(page)
+        return found
+
+    async def _join(self, caller: Caller, consult_id: ConsultId, event: room.JoinRoom) -> Ack:
+        connection = caller.connection
+        consult, participant = await self._rooms.join(caller.staff, consult_id)
+        await self._members.enter(
+            connection, consult, participant, event.tab_id, audio=event.audio, video=event.video
+        )
+        await self._presence.beat(connection.staff_id, connection.id, consult_id)
+        async with self._notices.still():
+            entries = await self._entries(consult_id, event.after)
+            messages = await self._messages(caller.staff, consult_id, event.after)
+            last = entries[-1].number if entries else event.after
+            connection.watched[consult_id] = last
+        names = await names_of(self._directory, entries)
+        return Joined(
+            participant_id=participant.id,
+            role=participant.role,
+            state=consult.state.value,
+            started_at=consult.claimed_at,
+            participants=await self._members.people(consult_id),
+            entries=entry_parts(entries, names, connection.language),
+            chat=await self._views.chat_parts(messages, last),
+        )
+
+
+@asynccontextmanager
+async def _turn(connection: Connection) -> AsyncIterator[None]:
+    connection.waiting += 1
+    try:
+        async with connection.turn:
+            yield
+    finally:
+        connection.waiting -= 1
+
+
+def _caller(connection: Connection, session: Session) -> Caller:
+    return Caller(connection, session.staff, None if session.terminal is None else session.terminal.id)
+
+
+def refusal(error: HoichanError, language: Language) -> dict[str, Any]:
+    """An error as an acknowledgement: the stable code, and the sentence in the person's language."""
+    told: dict[str, Any] = {"code": error.code, "message": language.error(error)}
+    if isinstance(error, Invalid) and error.field is not None:
+        told["field"] = error.field
+    if isinstance(error, TooMany):
+        told["retry_after_s"] = error.retry_after_s
+    return {"error": told}
+
+
+ENDED = N_("Your session has ended. Please sign in again.")
+LOCKED = N_("The session is locked.")
+TIMEOUT = N_("The server took too long. Try again.")
+INTERNAL = N_("Something went wrong on the server. Try again; if it happens again, tell the administrator.")
+UNKNOWN = N_("The server does not know this event.")

@@ -1,0 +1,240 @@
+"""The Socket.IO server: the only file that knows python-socketio. It connects, refuses, receives, emits and cuts.
+
+What an event does stands in `dispatch`, what the log means to sockets in `notices`; a `Gateway` builds these parts of
+signalling for its node out of the program's services. Wiring: `attach(app)` before the application starts, `start()`
+once its loop runs, `await close()` before the services close.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import socketio
+from aiohttp import hdrs, web
+
+from consult_rooms.log import ConsultLog
+from consult_rooms.presence import Presence
+from consult_rooms.queries import Queries
+from consult_rooms.requests import Requests
+from consult_rooms.rooms import Rooms
+from foundation.bus import Bus
+from foundation.clock import Clock
+from foundation.database import Database
+from foundation.errors import HoichanError, SignInNeeded, Unavailable
+from foundation.i18n import LOCALES, Language, Languages, N_
+from foundation.tasks import Tasks
+from identity.sessions import Sessions
+from identity.store import Directory
+from media.api import MediaNodes
+from signaling.announcements import Announcements
+from signaling.connections import Connection, Connections
+from signaling.dispatch import INTERNAL, Dispatch, refusal
+from signaling.negotiation import Negotiation
+from signaling.notices import Notices
+from signaling.protocol import wire
+from signaling.room_members import RoomMembers
+from signaling.server_events import ServerEvent
+from signaling.session_watch import LOOK_S, SessionWatch
+from signaling.views import Views
+
+log = logging.getLogger(__name__)
+
+PATH = "/socket.io/"
+SESSION_COOKIE = "hoichan_session"
+LANGUAGE_COOKIE = "hoichan_language"
+MESSAGE_BYTES = 200_000
+"""The largest message that is read; a longer one ends its connection (WebSocket close code 1009)."""
+BACKLOG = 1_000
+"""Packets that may wait for one socket; a client that reads slower than that is cut and asks again."""
+PING_S = 5
+"""Between pings, and the wait for each answer: a dead line is known within 10 s."""
+
+
+class Gateway:
+    """The sockets of one node and everything live behind them."""
+
+    def __init__(
+        self,
+        *,
+        origins: Iterable[str],
+        database: Database,
+        sessions: Sessions,
+        directory: Directory,
+        requests: Requests,
+        rooms: Rooms,
+        queries: Queries,
+        consult_log: ConsultLog,
+        presence: Presence,
+        media: MediaNodes,
+        bus: Bus,
+        languages: Languages,
+        clock: Clock,
+        tasks: Tasks,
+        zone: ZoneInfo,
+    ) -> None:
+        self._origins = frozenset(origins)
+        self._sessions = sessions
+        self._presence = presence
+        self._languages = languages
+        self._clock = clock
+        self._tasks = tasks
+        self._server = socketio.AsyncServer(
+            async_mode="aiohttp",
+            cors_allowed_origins=sorted(self._origins),
+            max_http_buffer_size=MESSAGE_BYTES,
+            ping_interval=PING_S,
+            ping_timeout=PING_S,
+        )
+        self._server.on("connect", self._connect)
+        self._server.on("disconnect", self._disconnect)
+        self._server.on("*", self._event)
+        self._connections = Connections()
+        views = Views(directory, languages, clock, zone)
+        self._members = RoomMembers(self._connections, self, rooms, directory, media, bus, clock)
+        self._negotiation = Negotiation(self._connections, self, self._members, rooms, media)
+        self._announcements = Announcements(
+            self._connections, self, self._members, consult_log, queries, rooms, directory, views
+        )
+        self._notices = Notices(database, consult_log, bus, self._connections, self._announcements, clock)
+        self._watch = SessionWatch(sessions, self._connections, self, self._members, bus, clock)
+        self._dispatch = Dispatch(
+            sessions=sessions,
+            directory=directory,
+            requests=requests,
+            rooms=rooms,
+            queries=queries,
+            consult_log=consult_log,
+            presence=presence,
+            members=self._members,
+            negotiation=self._negotiation,
+            notices=self._notices,
+            views=views,
+            clock=clock,
+        )
+
+    def attach(self, app: web.Application) -> None:
+        """Serve Socket.IO below `PATH` of this application."""
+        for method in (hdrs.METH_GET, hdrs.METH_POST, hdrs.METH_OPTIONS):
+            app.router.add_route(method, PATH, self._handle)
+
+    def start(self) -> None:
+        """Begin to follow logs, rooms, sessions and media."""
+        self._tasks.forever("signaling: look at the logs", self._notices.look, pause_s=1.0)
+        self._tasks.forever("signaling: hints of logs", self._notices.listen)
+        self._tasks.forever("signaling: members of rooms", self._members.tick, pause_s=0.5)
+        self._tasks.forever("signaling: hints of rooms", self._members.listen)
+        self._tasks.forever("signaling: sessions", self._watch.look, pause_s=LOOK_S)
+        self._tasks.forever("signaling: hints of sessions", self._watch.listen)
+        self._tasks.forever("signaling: media events", self._negotiation.listen)
+
+    async def close(self) -> None:
+        """Close every socket. Clients come back to another node, or to this one when it runs again."""
+        for connection in self._connections.all():
+            await self.cut(connection)
+        await self._server.shutdown()
+
+    async def send(self, connection: Connection, event: ServerEvent) -> None:
+        """Send an event; a socket that has fallen behind is cut instead (see `Outlet`)."""
+        if self._behind(connection):
+            log.warning("a socket was cut: it reads too slowly")
+            await self.cut(connection)
+            return
+        await self._server.emit(event.name, wire(event), to=connection.id)
+
+    async def cut(self, connection: Connection) -> None:
+        """Close a socket from this side."""
+        await self._server.disconnect(connection.id)
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        """Every HTTP request of the transport. A page of another site gets no further than this."""
+        origin = request.headers.get(hdrs.ORIGIN)
+        if origin is not None and origin not in self._origins:
+            return web.json_response(
+                {"code": "origin.foreign", "title": self._language(request).text(FOREIGN), "status": 403},
+                status=403,
+                content_type="application/problem+json",
+            )
+        response: web.StreamResponse = await self._server.handle_request(request)
+        return response
+
+    async def _connect(self, socket_id: str, environ: dict[str, Any], _auth: object = None) -> None:
+        """A client asks in. Refused with `{"code", "message"}` as the data of `connect_error`."""
+        request = environ.get("aiohttp.request")
+        if not isinstance(request, web.Request) or self._connections.get(socket_id) is not None:
+            return  # an event that calls itself `connect`, from a socket that is in already
+        language = self._language(request)
+        try:
+            connection = await self._admit(socket_id, request)
+        except HoichanError as error:
+            raise _refused(error, language) from None
+        except Exception:  # the root of a connection: one fault must not take the server with it
+            log.exception("a connection failed")
+            raise _refused(Unavailable("internal", INTERNAL), language) from None
+        # After this handler returns: nothing may be sent before the client has heard that it is connected.
+        self._tasks.start("signaling: greet", self._greet(connection))
+
+    async def _admit(self, socket_id: str, request: web.Request) -> Connection:
+        secret = request.cookies.get(SESSION_COOKIE)
+        session = await self._sessions.find(secret) if secret else None
+        if session is None:
+            raise SignInNeeded("session.needed", SIGN_IN)
+        if session.staff.must_change_password:
+            raise SignInNeeded("session.first_password", FIRST_PASSWORD)
+        # A locked session is let in: whoever is on call rings behind the lock, and does nothing before the password.
+        connection = Connection(
+            socket_id, session.id, session.staff.id, self._language(request, session.staff.language)
+        )
+        connection.counted_at = self._clock.monotonic()
+        self._connections.add(connection)
+        return connection
+
+    async def _greet(self, connection: Connection) -> None:
+        try:
+            await self._presence.beat(connection.staff_id, connection.id)
+        except Unavailable:
+            log.warning("the bus is down; a socket's person is not seen as online")
+        async with self._notices.still():
+            await self._announcements.greet(connection)
+
+    async def _disconnect(self, socket_id: str, _reason: object = None) -> None:
+        connection = self._connections.get(socket_id)
+        if connection is None:
+            return
+        self._connections.remove(connection)
+        await self._members.lost(connection)
+        try:
+            await self._presence.gone(connection.staff_id, connection.id)
+        except Unavailable:
+            log.warning("the bus is down; a person stays online until the lease runs out")
+        await self.cut(connection)
+
+    async def _event(self, name: object, socket_id: str, *arguments: object) -> dict[str, Any]:
+        connection = self._connections.get(socket_id)
+        if connection is None:
+            return refusal(SignInNeeded("session.ended", SIGN_IN), self._languages.get(None))
+        if self._behind(connection):
+            await self.cut(connection)
+        return await self._dispatch.answer(connection, name, arguments)
+
+    def _behind(self, connection: Connection) -> bool:
+        transport_id = self._server.manager.eio_sid_from_sid(connection.id, "/")
+        transport = self._server.eio.sockets.get(transport_id)
+        return transport is not None and transport.queue.qsize() > BACKLOG
+
+    def _language(self, request: web.Request, own: str | None = None) -> Language:
+        """The browser's switch, else the person's own, else Vietnamese."""
+        chosen = request.cookies.get(LANGUAGE_COOKIE)
+        return self._languages.get(chosen if chosen in LOCALES else own)
+
+
+def _refused(error: HoichanError, language: Language) -> Exception:
+    told = refusal(error, language)["error"]
+    return socketio.exceptions.ConnectionRefusedError(told)
+
+
+FOREIGN = N_("This request came from another site and was not carried out.")
+SIGN_IN = N_("Sign in to go on.")
+FIRST_PASSWORD = N_("Choose your own password first.")

@@ -1,0 +1,123 @@
+"""From the consults' logs to the sockets that they concern. The log is the outbox; the bus only says where to look.
+
+Each node remembers the last number that it has read of each consult. A hint of the bus topic `log`, or the look each
+second that makes good a lost hint, makes it read on from there; what it reads goes to this node's sockets in order,
+each entry once. One lock keeps reading and joining apart, so that a newcomer neither misses an entry nor gets it twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+
+from consult_rooms.log import TOPIC, ConsultLog
+from consult_rooms.model import LogEntry
+from foundation.bus import Bus
+from foundation.clock import Clock
+from foundation.database import Database
+from foundation.ids import ConsultId
+from signaling.announcements import Announcements
+from signaling.connections import Connections
+
+LATE = timedelta(seconds=15)
+"""How late an entry may appear: it bears the time at which its transaction began."""
+REMEMBERED = timedelta(hours=1)
+"""How long the position in a quiet consult is kept; older entries count as delivered."""
+TRIM_S = 300.0
+
+
+class Notices:
+    """Reads on and hands over. `catch_up` may be called by anyone at any time."""
+
+    def __init__(
+        self,
+        database: Database,
+        consult_log: ConsultLog,
+        bus: Bus,
+        connections: Connections,
+        announcements: Announcements,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._log = consult_log
+        self._bus = bus
+        self._connections = connections
+        self._announcements = announcements
+        self._clock = clock
+        self._lock = asyncio.Lock()
+        self._positions: dict[ConsultId, tuple[int, datetime]] = {}
+        """Of each consult, the last number delivered and that entry's time."""
+        self._floor: datetime | None = None
+        """What is older than this counts as delivered; None before the first look."""
+        self._newest: datetime | None = None
+        self._trimmed_at = clock.monotonic()
+
+    @asynccontextmanager
+    async def still(self) -> AsyncIterator[None]:
+        """Hold delivery back while a socket is given its first view of something."""
+        async with self._lock:
+            yield
+
+    async def open(self) -> None:
+        """Begin here: what the logs hold by now is known from what a socket is given when it connects."""
+        async with self._database.reading() as tx:
+            now = await tx.now()
+        for entry in await self._log.recent(now - LATE):
+            self._note(entry)
+        self._floor = now - LATE
+        self._newest = max(self._newest or now, now)
+
+    async def listen(self) -> None:
+        """Follow hints, for ever."""
+        async with self._bus.subscribe(TOPIC) as hints:
+            async for hint in hints:
+                await self._grown(ConsultId(str(hint["consult"])), int(hint["number"]))
+
+    async def look(self) -> None:
+        """What hints may have missed: every consult whose log grew lately."""
+        if self._floor is None or self._newest is None:
+            await self.open()
+            return
+        heads = await self._log.heads(self._newest - LATE)
+        for consult_id, number in heads.items():
+            await self._grown(consult_id, number)
+        self._trim()
+
+    async def catch_up(self, consult_id: ConsultId) -> None:
+        """Deliver what this consult's log holds beyond the last number delivered."""
+        async with self._lock:
+            position, _ = self._positions.get(consult_id, (0, None))
+            while entries := await self._log.since(consult_id, position):
+                position = entries[-1].number
+                fresh = entries if consult_id in self._positions else [e for e in entries if self._is_new(e)]
+                if fresh and self._connections.all():
+                    await self._announcements.make(consult_id, fresh)
+                self._note(entries[-1])
+
+    async def _grown(self, consult_id: ConsultId, number: int) -> None:
+        known = self._positions.get(consult_id)
+        if known is None or known[0] < number:
+            await self.catch_up(consult_id)
+
+    def _is_new(self, entry: LogEntry) -> bool:
+        """Whether an entry of a consult that is not remembered was written since this node began, or since lately."""
+        return self._floor is not None and entry.at > self._floor
+
+    def _note(self, entry: LogEntry) -> None:
+        known = self._positions.get(entry.consult_id)
+        if known is None or known[0] < entry.number:
+            self._positions[entry.consult_id] = (entry.number, entry.at)
+        self._newest = entry.at if self._newest is None else max(self._newest, entry.at)
+
+    def _trim(self) -> None:
+        """Forget quiet consults, so that a node that runs for months holds no more than the last hour's."""
+        if self._newest is None or self._clock.monotonic() - self._trimmed_at < TRIM_S:
+            return
+        self._trimmed_at = self._clock.monotonic()
+        floor = self._newest - REMEMBERED
+        self._floor = floor if self._floor is None else max(self._floor, floor)
+        self._positions = {
+            consult_id: (number, at) for consult_id, (number, at) in self._positions.items() if at > floor
+        }

@@ -1,0 +1,278 @@
+"""Who is in which room on this node, from the join to the leave, across reloads, second tabs and other nodes.
+
+A person holds one place in a room. A socket that breaks keeps it for `GRACE_S`; a second tab takes it over, on whichever
+node it opens, told by the bus topic `room`. Microphone, camera and "connected" of all nodes meet in the bus group
+`room:<consult>`, one member a participant; who may be there at all is the database's to say.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from consult_rooms.model import Consult, LineState, Participant
+from consult_rooms.rooms import Rooms
+from foundation.bus import Bus, Hint
+from foundation.clock import Clock
+from foundation.errors import Conflict, Unavailable
+from foundation.i18n import N_
+from foundation.ids import ConsultId, ParticipantId, new_id
+from identity.store import Directory
+from media.api import ConnectionState, Direction, MediaNodes
+from signaling.connections import Connection, Connections, Outlet
+from signaling.server_events import Room, TakenOver
+from signaling.shapes import ParticipantPart
+
+log = logging.getLogger(__name__)
+
+TOPIC = "room"
+"""Bus topic of hints `{"consult": id, "node": id}`; with `participant`, `tab` and `stamp` when somebody came in."""
+GRACE_S = 20.0
+"""How long a place is kept for a socket that broke: a reload, a lift, a change from Wi-Fi to mobile."""
+BEAT_S = 10.0
+TTL_S = 30.0
+TOGETHER_S = 3.0
+"""Joins of one person on two nodes within this time are told apart by their stamps, later ones by the hint alone."""
+
+
+@dataclass(slots=True, eq=False)
+class Member:
+    """A person's place in a room, held by a socket of this node, or kept for it."""
+
+    participant: Participant
+    connection_id: str | None
+    tab_id: str
+    stamp: str
+    entered_at: float
+    audio: bool
+    video: bool
+    lost_at: float | None = None
+    """Monotonic time at which its socket broke."""
+    reported: LineState = LineState.GOOD
+    """What the client says of its line."""
+    media: dict[Direction, ConnectionState] = field(default_factory=dict)
+    """What the worker says of its connections."""
+    told: LineState | None = None
+    """The last state of the line that was given to the log; None: the place is fresh and may differ from it."""
+    beaten_at: float = 0.0
+
+    @property
+    def line(self) -> LineState:
+        """The worst of what client and worker say."""
+        return LineState.LOST if ConnectionState.DISCONNECTED in self.media.values() else self.reported
+
+
+class RoomMembers:
+    """The rooms as far as this node carries them."""
+
+    def __init__(
+        self,
+        connections: Connections,
+        outlet: Outlet,
+        rooms: Rooms,
+        directory: Directory,
+        media: MediaNodes,
+        bus: Bus,
+        clock: Clock,
+    ) -> None:
+        self._connections = connections
+        self._outlet = outlet
+        self._rooms = rooms
+        self._directory = directory
+        self._media = media
+        self._bus = bus
+        self._clock = clock
+        self._node = new_id("nod")
+        self._members: dict[ConsultId, dict[ParticipantId, Member]] = defaultdict(dict)
+
+    def here(self, consult_id: ConsultId) -> list[Member]:
+        """The members of a room on this node, those with a broken socket included."""
+        return list(self._members.get(consult_id, {}).values())
+
+    def of(self, connection: Connection) -> list[Member]:
+        """The places that this socket holds."""
+        return [m for room in self._members.values() for m in room.values() if m.connection_id == connection.id]
+
+    def find(self, consult_id: ConsultId, participant_id: ParticipantId) -> Member | None:
+        """A member by participant, when this node carries it."""
+        return self._members.get(consult_id, {}).get(participant_id)
+
+    def held(self, connection: Connection, consult_id: ConsultId) -> Member:
+        """The place of this socket in that room. Raises Conflict("room.not_joined")."""
+        for member in self.here(consult_id):
+            if member.connection_id == connection.id:
+                return member
+        raise Conflict("room.not_joined", NOT_JOINED)
+
+    def listeners(self, consult_id: ConsultId) -> list[Connection]:
+        """The sockets of this node that are in the room."""
+        found = (self._connections.get(member.connection_id) for member in self.here(consult_id))
+        return [connection for connection in found if connection is not None]
+
+    async def enter(
+        self, connection: Connection, consult: Consult, participant: Participant, tab_id: str, *, audio: bool, video: bool
+    ) -> Member:
+        """Give the place to this socket. Whoever held it for another tab is told, and its media closed."""
+        old = self.find(consult.id, participant.id)
+        now = self._clock.monotonic()
+        stamp = f"{self._clock.now().isoformat()} {connection.id}"
+        member = Member(participant, connection.id, tab_id, stamp, now, audio, video)
+        self._members[consult.id][participant.id] = member
+        if old is None or old.tab_id != tab_id:
+            await self._media.remove(consult.id, participant.id)
+        if old is not None and old.tab_id != tab_id and old.connection_id != connection.id:
+            await self._dispossess(consult.id, old)
+        await self._beat(consult.id, member)
+        await self._tell(consult.id, participant=participant.id, tab=tab_id, stamp=stamp)
+        if self._connections.get(connection.id) is None:  # it broke while it came in
+            await self.lost(connection)
+        return member
+
+    async def change(self, consult_id: ConsultId, member: Member, *, audio: bool, video: bool) -> None:
+        """Microphone or camera went on or off."""
+        member.audio, member.video = audio, video
+        await self._beat(consult_id, member)
+        await self._tell(consult_id)
+
+    async def lost(self, connection: Connection) -> None:
+        """A socket broke: its places are kept for a while, and the others read that it is reconnecting."""
+        for member in self.of(connection):
+            member.connection_id = None
+            member.lost_at = self._clock.monotonic()
+            await self._drop(member)
+            await self._tell(member.participant.consult_id)
+
+    async def leave(self, member: Member) -> None:
+        """Give the place up: media closed, the leave logged."""
+        consult_id = member.participant.consult_id
+        self._forget(member)
+        await self._media.remove(consult_id, member.participant.id)
+        await self._drop(member)
+        await self._rooms.leave(member.participant)
+        await self._tell(consult_id)
+
+    async def close(self, consult_id: ConsultId) -> None:
+        """The consult has ended: nobody is in its room any more."""
+        for member in self.here(consult_id):
+            self._forget(member)
+            await self._drop(member)
+        await self._media.close_room(consult_id)
+
+    async def tick(self) -> None:
+        """Each second: renew what others see of our members, and give up places kept long enough."""
+        now = self._clock.monotonic()
+        for member in [member for room in self._members.values() for member in room.values()]:
+            if member.lost_at is None:
+                if now - member.beaten_at >= BEAT_S:
+                    await self._beat(member.participant.consult_id, member)
+            elif now - member.lost_at >= GRACE_S:
+                if await self._returned_elsewhere(member):
+                    self._forget(member)
+                else:
+                    await self.leave(member)
+
+    async def listen(self) -> None:
+        """Take hints of other nodes, for ever."""
+        async with self._bus.subscribe(TOPIC) as hints:
+            async for hint in hints:
+                if hint.get("node") != self._node:
+                    await self._heard(hint)
+
+    async def announce(self, consult_id: ConsultId) -> None:
+        """Tell the sockets of this node who is in the room now."""
+        listeners = self.listeners(consult_id)
+        if listeners:
+            people = await self.people(consult_id)
+            for connection in listeners:
+                await self._outlet.send(connection, Room(consult_id, people))
+
+    async def people(self, consult_id: ConsultId) -> list[ParticipantPart]:
+        """Everyone who may be in the room, as all sockets see it. The caller has decided who may know."""
+        participants = await self._rooms.participants(consult_id)
+        staff = await self._directory.staff_many({participant.staff_id for participant in participants})
+        facilities = {facility.id: facility.name for facility in await self._directory.facilities()}
+        flags = await self._flags(consult_id)
+        parts = []
+        for participant in participants:
+            person = staff[participant.staff_id]
+            shown = flags.get(participant.id) if participant.present else None
+            parts.append(
+                ParticipantPart(
+                    participant_id=participant.id,
+                    staff_id=participant.staff_id,
+                    staff_name=person.full_name,
+                    facility_name=facilities.get(person.facility_id, ""),
+                    role=participant.role,
+                    present=participant.present,
+                    connected=shown is not None,
+                    audio=shown is not None and shown["audio"],
+                    video=shown is not None and shown["video"],
+                )
+            )
+        return parts
+
+    async def _flags(self, consult_id: ConsultId) -> dict[str, dict[str, bool]]:
+        group = f"room:{consult_id}"
+        try:
+            found = (await self._bus.members([group])).get(group, {})
+        except Unavailable:
+            log.warning("the bus is down; a room shows this node's members alone")
+            found = {m.participant.id: _value(m) for m in self.here(consult_id) if m.connection_id is not None}
+        return {participant_id: json.loads(value) for participant_id, value in found.items()}
+
+    async def _beat(self, consult_id: ConsultId, member: Member) -> None:
+        member.beaten_at = self._clock.monotonic()
+        try:
+            await self._bus.beat(f"room:{consult_id}", member.participant.id, TTL_S, _value(member))
+        except Unavailable:
+            log.warning("the bus is down; a member of a room is not seen by other nodes")
+
+    async def _drop(self, member: Member) -> None:
+        try:
+            await self._bus.drop(f"room:{member.participant.consult_id}", member.participant.id)
+        except Unavailable:
+            log.warning("the bus is down; a member of a room stays shown until its lease runs out")
+
+    async def _returned_elsewhere(self, member: Member) -> bool:
+        return member.participant.id in await self._flags(member.participant.consult_id)
+
+    async def _tell(self, consult_id: ConsultId, **came: str) -> None:
+        """Tell this node's sockets and the other nodes that the people of a room changed."""
+        await self.announce(consult_id)
+        await self._bus.publish(TOPIC, {"consult": consult_id, "node": self._node, **came})
+
+    async def _heard(self, hint: Hint) -> None:
+        consult_id = ConsultId(str(hint["consult"]))
+        if "participant" in hint:
+            member = self.find(consult_id, ParticipantId(str(hint["participant"])))
+            if member is not None and self._yields(member, str(hint["stamp"])):
+                self._forget(member)
+                if member.tab_id != hint["tab"]:
+                    await self._dispossess(consult_id, member)
+        await self.announce(consult_id)
+
+    def _yields(self, member: Member, stamp: str) -> bool:
+        """Whether the newcomer elsewhere is the later one. Both nodes reach the same answer for joins at one time."""
+        return self._clock.monotonic() - member.entered_at > TOGETHER_S or stamp > member.stamp
+
+    async def _dispossess(self, consult_id: ConsultId, member: Member) -> None:
+        connection = self._connections.get(member.connection_id)
+        if connection is not None:
+            connection.watched.pop(consult_id, None)
+            await self._outlet.send(connection, TakenOver(consult_id))
+
+    def _forget(self, member: Member) -> None:
+        room = self._members.get(member.participant.consult_id, {})
+        if room.get(member.participant.id) is member:
+            del room[member.participant.id]
+            if not room:
+                del self._members[member.participant.consult_id]
+
+
+def _value(member: Member) -> str:
+    return json.dumps({"audio": member.audio, "video": member.video})
+
+
+NOT_JOINED = N_("You are not in this room, or it is open in another window. Join first.")
