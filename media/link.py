@@ -36,7 +36,8 @@ class WorkerLink:
         else:
             host, _, port = rest.rpartition(":")
             opening = asyncio.open_connection(host.strip("[]"), int(port), limit=wire.LIMIT)
-        reader, writer = await asyncio.wait_for(opening, CONNECT_S)
+        async with asyncio.timeout(CONNECT_S):
+            reader, writer = await opening
         try:
             facts = await wire.enter(reader, writer, token)
             return cls(reader, writer, facts)
@@ -81,7 +82,8 @@ class WorkerLink:
         self._waiting[number] = waiting
         try:
             self._writer.write(wire.encode({"id": number, **message}))
-            answer = await asyncio.wait_for(waiting, within_s)
+            async with asyncio.timeout(within_s):
+                answer = await waiting
         except (TimeoutError, ConnectionError) as error:
             raise unavailable() from error
         finally:

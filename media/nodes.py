@@ -111,8 +111,8 @@ class WorkerNodes:
             if left <= 0:
                 raise unavailable()
             with suppress(TimeoutError):
-                async with self._came:
-                    await asyncio.wait_for(self._came.wait(), min(left, 0.25))
+                async with asyncio.timeout(min(left, 0.25)), self._came:
+                    await self._came.wait()
 
     async def _place(self, room_id: str) -> WorkerLink | None:
         admitting = [link for link in self._links.values() if link.admits]

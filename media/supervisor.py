@@ -76,7 +76,8 @@ class MediaChild:
             return
         process.terminate()
         try:
-            await asyncio.wait_for(process.wait(), _GOODBYE_S)
+            async with asyncio.timeout(_GOODBYE_S):
+                await process.wait()
         except TimeoutError:
             process.kill()
             await process.wait()

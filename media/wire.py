@@ -90,7 +90,8 @@ async def enter(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, toke
 
 async def _expect(reader: asyncio.StreamReader) -> Message:
     try:
-        message = await asyncio.wait_for(read(reader), HANDSHAKE_S)
+        async with asyncio.timeout(HANDSHAKE_S):
+            message = await read(reader)
     except TimeoutError as error:
         raise WireError("no answer") from error
     if message is None:
