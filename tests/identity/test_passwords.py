@@ -13,7 +13,6 @@ from foundation.errors import Invalid, Unavailable
 from identity.passwords import Passwords, check_new, random_password
 
 
-
 @pytest.fixture
 def passwords() -> Iterator[Passwords]:
     made = Passwords(PasswordHasher(time_cost=2, memory_cost=2048, parallelism=1))
