@@ -6,12 +6,14 @@ from collections.abc import Iterable
 
 from aiohttp import web
 
-from web.views import administration, language, session, sign_in, terminal
+from web.views import administration, book, language, patients, session, sign_in, terminal
 
 ROUTES: tuple[Iterable[web.AbstractRouteDef], ...] = (
     sign_in.routes,
     session.routes,
     language.routes,
     terminal.routes,
+    book.routes,
+    patients.routes,
     *administration.ROUTES,
 )
