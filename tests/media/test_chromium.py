@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -47,6 +48,8 @@ class Visitor:
         self.name = name
         self.nodes = plane.nodes
         self.offers: list[SubscribeOffer] = []
+        self.hides_ssrcs = False
+        """Publish as a browser that names no SSRC: its streams are known by the mid in their packets alone."""
 
     @classmethod
     async def enter(cls, browser: Browser, name: str, plane: Plane) -> "Visitor":
@@ -59,6 +62,8 @@ class Visitor:
         return visitor
 
     async def _publish(self, sdp: str, sources: dict[str, str]) -> str:
+        if self.hides_ssrcs:
+            sdp = re.sub(r"a=ssrc(-group)?:.*\r\n", "", sdp)
         return await self.nodes.publish(ROOM, self.name, sdp, sources)
 
     async def _answer(self, sdp: str, revision: int) -> None:
@@ -157,6 +162,17 @@ async def test_a_screen_comes_and_goes_on_the_same_connection(browser: Browser, 
     await b.until(lambda seen: any(v["width"] == 320 and v["frames"] >= 30 for v in seen["video"]))
     # The section of the first screen carries the second one.
     assert [track.mid for track in b.offers[-1].tracks] == ["0", "1", "2"]
+
+
+async def test_streams_without_named_ssrcs_are_known_by_their_mid(browser: Browser, plane: Plane, tasks: Tasks) -> None:
+    a, b = [await Visitor.enter(browser, name, plane) for name in ("a", "b")]
+    a.hides_ssrcs = True
+    tasks.start("relay", relay({"b": b}, plane))
+    await b.subscribe()
+    await a.page.evaluate("publish('VP8')")
+    await b.until(sees_and_hears)
+    await a.page.evaluate("addScreen()")
+    await b.until(lambda seen: any(v["width"] == 320 and v["frames"] >= 30 for v in seen["video"]))
 
 
 async def test_an_ice_restart_keeps_the_picture(browser: Browser, plane: Plane, tasks: Tasks) -> None:

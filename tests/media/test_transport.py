@@ -4,6 +4,7 @@ import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import pytest
 from aioice import stun
@@ -101,6 +102,53 @@ async def client_hello(clock: FakeClock) -> bytes:
     with pytest.raises(SSL.WantReadError):
         client.do_handshake()
     return client.bio_read(4096)
+
+
+class Client(Stranger):
+    """A stranger who has a certificate and completes the handshake, as a browser does."""
+
+    def __init__(self, transport: Transport, clock: FakeClock) -> None:
+        super().__init__(transport)
+        certificate = Certificate(clock.now())
+        self.fingerprints = {"sha-256": certificate.fingerprint}
+        self._ssl = SSL.Connection(certificate.context)
+        self._ssl.set_connect_state()
+        self._ssl.set_ciphertext_mtu(1200)
+
+    async def connect(self, connection: Connection, *, lose_last_flight: bool = False) -> None:
+        self.send(greeting(connection, nominate=True))
+        assert await self.hears()
+        flights = 0
+        while True:
+            with suppress(SSL.WantReadError):
+                self._ssl.do_handshake()
+                return
+            self._flush()
+            flights += 1
+            while (datagram := await self.hears()) is not None:
+                if not (lose_last_flight and flights == 2):
+                    self._ssl.bio_write(datagram)
+            if lose_last_flight and flights == 2:
+                timeout = self._ssl.DTLSv1_get_timeout()
+                assert timeout is not None
+                await asyncio.sleep(timeout)  # OpenSSL's own timer, which takes no injected clock
+                assert self._ssl.DTLSv1_handle_timeout()
+
+    def _flush(self) -> None:
+        with suppress(SSL.Error):
+            while True:
+                self.send(self._ssl.bio_read(1200))
+
+    def read(self, datagram: bytes) -> bytes:
+        self._ssl.bio_write(datagram)
+        return self._ssl.recv(100)
+
+
+@pytest.fixture
+async def client(transport: Transport, clock: FakeClock) -> AsyncIterator[Client]:
+    client = Client(transport, clock)
+    yield client
+    client.close()
 
 
 async def until(owner: Owner, *states: ConnectionState) -> None:
@@ -224,3 +272,82 @@ async def test_connections_are_bounded(transport: Transport) -> None:
         transport.open(Owner(), Direction.PUBLISH)
     transport.close(connections[0])
     transport.open(Owner(), Direction.PUBLISH)
+
+
+async def test_silence_is_told_and_so_is_the_return(transport: Transport, client: Client, clock: FakeClock) -> None:
+    owner = Owner()
+    connection = transport.open(owner, Direction.PUBLISH)
+    connection.peer_fingerprints = client.fingerprints
+    await client.connect(connection)
+    await until(owner, ConnectionState.CONNECTED)
+    clock.advance(4.5)
+    await asyncio.sleep(0.25)  # two of the transport's ticks, which are real time
+    assert owner.states == [ConnectionState.CONNECTED]
+    clock.advance(1)
+    await until(owner, ConnectionState.CONNECTED, ConnectionState.DISCONNECTED)
+    client.send(greeting(connection))
+    came_back = [ConnectionState.CONNECTED, ConnectionState.DISCONNECTED, ConnectionState.CONNECTED]
+    await until(owner, *came_back)
+    clock.advance(61)
+    await until(owner, *came_back, ConnectionState.CLOSED)
+    assert transport.connections == 0
+
+
+async def test_no_media_passes_before_the_answer_or_for_another_certificate(
+    transport: Transport, client: Client
+) -> None:
+    owner = Owner()
+    connection = transport.open(owner, Direction.SUBSCRIBE)
+    await client.connect(connection)
+    assert connection.srtp is None
+    assert owner.states == []
+    connection.peer_fingerprints = {"sha-256": ":".join(["00"] * 32)}
+    transport.trust(connection)
+    assert owner.states == [ConnectionState.CLOSED]
+    assert connection.srtp is None
+
+
+async def test_the_answer_may_come_after_the_handshake(transport: Transport, client: Client) -> None:
+    owner = Owner()
+    connection = transport.open(owner, Direction.SUBSCRIBE)
+    await client.connect(connection)
+    connection.peer_fingerprints = client.fingerprints
+    transport.trust(connection)
+    assert owner.states == [ConnectionState.CONNECTED]
+    assert connection.srtp is not None
+
+
+async def test_a_lost_last_flight_is_repeated(transport: Transport, client: Client) -> None:
+    owner = Owner()
+    connection = transport.open(owner, Direction.PUBLISH)
+    connection.peer_fingerprints = client.fingerprints
+    await client.connect(connection, lose_last_flight=True)
+    assert owner.states == [ConnectionState.CONNECTED]
+
+
+async def test_closing_says_goodbye(transport: Transport, client: Client) -> None:
+    connection = transport.open(Owner(), Direction.PUBLISH)
+    connection.peer_fingerprints = client.fingerprints
+    await client.connect(connection)
+    while await client.hears() is not None:
+        pass
+    transport.close(connection)
+    farewell = await client.hears()
+    assert farewell is not None
+    with pytest.raises(SSL.ZeroReturnError):
+        client.read(farewell)
+
+
+async def test_a_handshake_is_sent_in_datagrams_that_pass(
+    transport: Transport, stranger: Stranger, clock: FakeClock
+) -> None:
+    connection = transport.open(Owner(), Direction.PUBLISH)
+    stranger.send(greeting(connection))
+    await stranger.hears()
+    stranger.send(await client_hello(clock))
+    flight = []
+    while (datagram := await stranger.hears()) is not None:
+        flight.append(datagram)
+    assert flight
+    assert all(len(datagram) <= 1200 for datagram in flight)
+    assert all(datagram[0] == 22 for datagram in flight)
