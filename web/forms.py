@@ -7,13 +7,27 @@ from enum import StrEnum
 from typing import TypeVar
 
 from aiohttp import web
-from multidict import MultiDict
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.web_request import FileField
+from multidict import MultiDict, MultiDictProxy
 
 from foundation.errors import Conflict, HoichanError, Invalid, TooMany
 from foundation.i18n import N_
 from foundation.text import clean_line, clean_text
 
 Choice = TypeVar("Choice", bound=StrEnum)
+
+
+_MALFORMED = (HttpProcessingError, web.RequestPayloadError, ValueError, LookupError, AssertionError)
+"""What aiohttp raises for broken parts, missing boundaries and unknown charsets."""
+
+
+async def posted(request: web.Request) -> MultiDictProxy[str | bytes | bytearray | FileField]:
+    """The fields and files of a posted form, read once. Raises `Invalid("request.malformed")`."""
+    try:
+        return await request.post()
+    except _MALFORMED as error:
+        raise Invalid("request.malformed", N_("The request could not be read.")) from error
 
 
 class Form:
@@ -31,8 +45,8 @@ class Form:
     @classmethod
     async def read(cls, request: web.Request) -> Form:
         """The posted fields; files are left to the view."""
-        posted = await request.post()
-        return cls(MultiDict((name, value) for name, value in posted.items() if isinstance(value, str)))
+        found = await posted(request)
+        return cls(MultiDict((name, value) for name, value in found.items() if isinstance(value, str)))
 
     @classmethod
     def of(cls, **values: object) -> Form:

@@ -37,6 +37,10 @@ async def number(request: web.Request, handler: Handler) -> web.StreamResponse:
         if not response.prepared:
             response.headers["X-Request-Id"] = request_id.get()
         return response
+    except web.HTTPException as redirect:
+        status = redirect.status
+        redirect.headers["X-Request-Id"] = request_id.get()
+        raise
     finally:
         resource = request.match_info.route.resource
         route = resource.canonical if resource else "-"
@@ -84,7 +88,9 @@ async def session(request: web.Request, handler: Handler) -> web.StreamResponse:
     if found is None:
         return _ask_for_sign_in(request)
     if found.locked and admission is not Admission.ANY_SESSION:
-        return _send_to(request, "/lock", SignInNeeded("session.locked", N_("The session is locked.")))
+        return _send_to(
+            request, _with_way_back("/lock", request), SignInNeeded("session.locked", N_("The session is locked."))
+        )
     if found.staff.must_change_password and admission is Admission.SESSION:
         chosen = SignInNeeded("session.first_password", N_("Choose your own password first."))
         return _send_to(request, "/password", chosen)
@@ -129,11 +135,16 @@ async def _find_token(request: web.Request) -> None:
 
 
 def _ask_for_sign_in(request: web.Request) -> web.StreamResponse:
-    had_one = SESSION_COOKIE in request.cookies
-    back = request.path_qs if request.method == hdrs.METH_GET and request.path != "/" else None
-    query = {name: value for name, value in (("next", back), ("ended", "1" if had_one else None)) if value}
+    query = {"ended": "1"} if SESSION_COOKIE in request.cookies else {}
     error = SignInNeeded("session.needed", N_("Sign in to go on."))
-    return _send_to(request, str(URL("/sign-in").with_query(query)), error)
+    return _send_to(request, _with_way_back("/sign-in", request, **query), error)
+
+
+def _with_way_back(path: str, request: web.Request, **query: str) -> str:
+    """The path with the page that was asked for in its query, when that can be asked for again."""
+    if request.method == hdrs.METH_GET and request.path != "/":
+        query["next"] = request.path_qs
+    return str(URL(path).with_query(query))
 
 
 def _send_to(request: web.Request, target: str, error: HoichanError) -> web.StreamResponse:

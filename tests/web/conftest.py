@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
-from typing import Any, cast
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 import pytest
 from aiohttp import ClientResponse, CookieJar, web
@@ -60,34 +60,26 @@ def build_services(
     authentication = Authentication(database, passwords, throttle, audit)
     sessions = Sessions(database, bus, audit, authentication, hours=12, idle_minutes=15)
     terminals = Terminals(database, audit, guard, directory, sessions, throttle)
-    absent = cast("Any", None)
-    return Services(
-        settings=Settings(origins=ORIGIN, zone="Asia/Ho_Chi_Minh", coordinator_telephone="0255 000 0115"),
-        clock=clock,
-        languages=Languages(),
-        database=database,
-        bus=bus,
-        audit=audit,
-        directory=directory,
-        accounts=Accounts(database, audit, guard, directory, authentication, passwords, sessions, terminals),
-        sessions=sessions,
-        administration=Administration(database, audit, guard, directory, sessions),
-        terminals=terminals,
-        tokens=ApiTokens(database, audit, guard, directory),
-        csv_import=CsvImport(database, audit, passwords, sessions),
-        requests=absent,
-        rooms=absent,
-        opinions=absent,
-        scheduling=absent,
-        queries=absent,
-        presence=absent,
-        patients=absent,
-        panel=absent,
-        rota=absent,
-        ready=ready,
-        is_demo=bool(demo_sign_ins),
-        demo_sign_ins=demo_sign_ins,
-    )
+    given: dict[str, Any] = {
+        "settings": Settings(origins=ORIGIN, zone="Asia/Ho_Chi_Minh", coordinator_telephone="0255 000 0115"),
+        "clock": clock,
+        "languages": Languages(),
+        "database": database,
+        "bus": bus,
+        "audit": audit,
+        "directory": directory,
+        "accounts": Accounts(database, audit, guard, directory, authentication, passwords, sessions, terminals),
+        "sessions": sessions,
+        "administration": Administration(database, audit, guard, directory, sessions),
+        "terminals": terminals,
+        "tokens": ApiTokens(database, audit, guard, directory),
+        "csv_import": CsvImport(database, audit, passwords, sessions),
+        "ready": ready,
+        "is_demo": bool(demo_sign_ins),
+        "demo_sign_ins": demo_sign_ins,
+    }
+    whole: dict[str, Any] = {one.name: given.get(one.name) for one in fields(Services)}
+    return Services(**whole)
 
 
 @dataclass

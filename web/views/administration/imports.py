@@ -10,7 +10,7 @@ from foundation.i18n import N_
 from identity.csv_columns import COLUMNS, ImportKind
 from identity.csv_import import ImportResult
 from web.admission import body_limit
-from web.forms import Form
+from web.forms import Form, posted
 from web.services import SERVICES
 from web.views.administration.reach import administrator, page
 
@@ -64,13 +64,13 @@ def _kind(request: web.Request) -> ImportKind:
 
 async def _data(request: web.Request) -> bytes:
     """The file, or the text that the result page of a check sends back."""
-    posted = await request.post()
-    file = posted.get("file")
+    found = await posted(request)
+    file = found.get("file")
     if isinstance(file, FileField):
         content = file.file.read()
         if content:
             return content
-    text = posted.get("content")
+    text = found.get("content")
     return text.encode() if isinstance(text, str) else b""
 
 
