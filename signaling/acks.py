@@ -66,19 +66,22 @@ class Watched:
     example: ClassVar[dict[str, Any]] = {
         "entries": [],
         "view": {
+            "code": "HC-2611-0412",
             "state": "ringing",
             "step": "on_call",
             "step_due_at": "2026-11-23T07:02:40Z",
-            "specialist_name": None,
-            "emergency_telephone": "0255 000 0115",
-            "offers": [
+            "next_step": "specialty",
+            "claimed_by": None,
+            "claimed_facility_name": None,
+            "telephones": [{"name": "Bệnh viện đa khoa tỉnh", "number": "0255 000 0115"}],
+            "people": [
                 {
                     "staff_name": "BS. Hà",
                     "facility_name": "Bệnh viện đa khoa tỉnh",
                     "step": "on_call",
-                    "state": "ringing",
+                    "answer": "ringing",
                     "reason": None,
-                    "online": True,
+                    "rung_at": "2026-11-23T07:02:10Z",
                 }
             ],
             "server_time": "2026-11-23T07:02:11Z",

@@ -1,4 +1,4 @@
-"""What new log entries mean to this node's sockets: rings and their end, log lines, chat, people, hints to look again."""
+"""What new log entries mean to this node's sockets: rings and their end, log lines, chat, people, hints to look."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from consult_rooms.log import ConsultLog
 from consult_rooms.model import LogEntry, LogKind, ParticipantRole
 from consult_rooms.queries import Queries
 from consult_rooms.rooms import Rooms
+from consult_rooms.rows import TimelineRow
 from foundation.errors import Forbidden, NotFound
 from foundation.ids import ConsultId, StaffId
 from identity.store import Directory
 from signaling.connections import Connection, Connections, Outlet
 from signaling.room_members import RoomMembers
-from signaling.server_events import Agenda, Chat, Consult, Invited, Log, RingStopped
-from signaling.views import Views
-from signaling.wording import entry_parts, names_of
+from signaling.server_events import Agenda, Consult, Invited, Log, RingStopped
+from signaling.shapes import ChatPart
+from signaling.views import Views, chat_event
 
 _RINGS = frozenset({LogKind.STEP_STARTED, LogKind.RUNG, LogKind.QUESTION_CHANGED, LogKind.IDENTITY_CHANGED})
 """What starts a ring or changes its content."""
@@ -59,14 +60,14 @@ class Announcements:
     async def make(self, consult_id: ConsultId, entries: Sequence[LogEntry]) -> None:
         """Tell this node's sockets what these new entries of one consult mean to them."""
         kinds = {entry.kind for entry in entries}
-        names = await names_of(self._directory, entries)
+        rows = await self._queries.described(list(entries))
         if kinds & _RINGS:
             await self._ring(consult_id, entries)
         if kinds & _STOPS.keys():
-            await self._stop(consult_id, entries, names)
-        await self._follow(consult_id, entries, names)
+            await self._stop(consult_id, rows)
+        await self._follow(consult_id, rows)
         if LogKind.INVITED in kinds:
-            await self._invite(consult_id, entries, names)
+            await self._invite(consult_id, rows)
         if kinds - _QUIET:
             await self._hint(consult_id, kinds)
         if kinds & _PEOPLE:
@@ -79,6 +80,11 @@ class Announcements:
         for view in await self._queries.rings_for(connection.staff_id):
             connection.rings.add(view.consult_id)
             await self._outlet.send(connection, self._views.ring(view, connection.language))
+
+    async def agenda(self, staff_id: StaffId) -> None:
+        """This person's booked times changed."""
+        for connection in self._connections.of([staff_id]):
+            await self._outlet.send(connection, Agenda())
 
     async def _ring(self, consult_id: ConsultId, entries: Sequence[LogEntry]) -> None:
         people = {StaffId(str(entry.data["staff"])) for entry in entries if entry.kind is LogKind.RUNG}
@@ -93,68 +99,65 @@ class Announcements:
                         connection.rings.add(consult_id)
                         await self._outlet.send(connection, self._views.ring(view, connection.language))
 
-    async def _stop(self, consult_id: ConsultId, entries: Sequence[LogEntry], names: Mapping[str, str]) -> None:
-        for entry in entries:
-            reason = _STOPS.get(entry.kind)
+    async def _stop(self, consult_id: ConsultId, rows: Sequence[TimelineRow]) -> None:
+        for row in rows:
+            reason = _STOPS.get(row.entry.kind)
             if reason is None:
                 continue
-            stopped = RingStopped(consult_id, reason, names.get(entry.actor or ""), entry.at)
+            stopped = RingStopped(consult_id, reason, row.actor_name, row.entry.at)
             for connection in self._connections.ringing(consult_id):
-                if reason != "declined" or connection.staff_id == entry.actor:
+                if reason != "declined" or connection.staff_id == row.entry.actor:
                     connection.rings.discard(consult_id)
                     await self._outlet.send(connection, stopped)
 
-    async def _follow(self, consult_id: ConsultId, entries: Sequence[LogEntry], names: Mapping[str, str]) -> None:
+    async def _follow(self, consult_id: ConsultId, rows: Sequence[TimelineRow]) -> None:
         followers = self._connections.watching(consult_id)
         if not followers:
             return
         listeners = self._members.listeners(consult_id)
-        lines: list[Chat] = []
-        if listeners and any(entry.kind is LogKind.CHAT for entry in entries):
-            lines = await self._chat(consult_id, entries[0].number - 1, entries[-1].number, listeners)
+        lines: list[ChatPart] = []
+        if listeners and any(row.entry.kind is LogKind.CHAT for row in rows):
+            lines = await self._chat(consult_id, [row.entry for row in rows], listeners)
         for connection in followers:
             seen = connection.watched[consult_id]
-            unseen = [entry for entry in entries if entry.number > seen]
+            unseen = [row for row in rows if row.entry.number > seen]
             if not unseen:
                 continue
-            connection.watched[consult_id] = unseen[-1].number
-            await self._outlet.send(connection, Log(consult_id, entry_parts(unseen, names, connection.language)))
+            connection.watched[consult_id] = unseen[-1].entry.number
+            await self._outlet.send(connection, Log(consult_id, self._views.entries(unseen, connection.language)))
             if connection in listeners:
                 for line in lines:
                     if line.number > seen:
-                        await self._outlet.send(connection, line)
+                        await self._outlet.send(connection, chat_event(consult_id, line))
 
     async def _chat(
-        self, consult_id: ConsultId, after: int, until: int, listeners: Sequence[Connection]
-    ) -> list[Chat]:
+        self, consult_id: ConsultId, entries: Sequence[LogEntry], listeners: Sequence[Connection]
+    ) -> list[ChatPart]:
         """The lines as the first listener may read them; everyone in the room reads the same chat."""
-        for staff_id in {connection.staff_id for connection in listeners}:
+        for staff in (await self._directory.staff_many({one.staff_id for one in listeners})).values():
             try:
-                staff = await self._directory.staff(staff_id)
-                messages = await self._rooms.chat_since(staff, consult_id, after)
+                messages = await self._rooms.chat_since(staff, consult_id, entries[0].number - 1)
             except (Forbidden, NotFound):
                 continue
-            return await self._views.chat(messages, until)
+            return await self._views.chat([line for line in messages if line.number <= entries[-1].number])
         return []
 
-    async def _invite(self, consult_id: ConsultId, entries: Sequence[LogEntry], names: Mapping[str, str]) -> None:
-        for entry in entries:
-            if entry.kind is not LogKind.INVITED:
-                continue
-            sockets = self._connections.of([StaffId(str(entry.data["staff"]))])
-            if sockets:
+    async def _invite(self, consult_id: ConsultId, rows: Sequence[TimelineRow]) -> None:
+        for row in rows:
+            sockets = self._connections.of([StaffId(str(row.entry.data.get("staff")))])
+            if row.entry.kind is LogKind.INVITED and sockets:
                 waiting = await self._queries.waiting_view(consult_id)
-                role = ParticipantRole(str(entry.data["role"]))
-                by_name = names.get(entry.actor or "", "")
+                role = ParticipantRole(str(row.entry.data["role"]))
+                url = f"/consults/{consult_id}/room"
                 for connection in sockets:
-                    url = f"/consults/{consult_id}/room"
-                    await self._outlet.send(connection, Invited(consult_id, waiting.code, by_name, role, url))
+                    invited = Invited(consult_id, waiting.consult.code, row.actor_name or "", role, url)
+                    await self._outlet.send(connection, invited)
 
     async def _hint(self, consult_id: ConsultId, kinds: set[LogKind]) -> None:
         sockets = self._connections.of(await self._log.audience(consult_id))
         if not sockets:
             return
-        state = (await self._queries.waiting_view(consult_id)).state
+        state = (await self._queries.waiting_view(consult_id)).consult.state.value
         for connection in sockets:
             await self._outlet.send(connection, Consult(consult_id, state))
             if kinds & _BOOKED:

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from foundation.clock import Clock
 from foundation.errors import TooMany
-from foundation.i18n import Language, N_
+from foundation.i18n import N_, Language
 from foundation.ids import ConsultId, SessionId, StaffId
 from signaling.server_events import ServerEvent
 

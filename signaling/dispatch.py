@@ -17,11 +17,10 @@ from consult_rooms.requests import Requests
 from consult_rooms.rooms import Rooms
 from foundation.clock import Clock
 from foundation.errors import Conflict, HoichanError, Invalid, SignInNeeded, TooMany, Unavailable
-from foundation.i18n import Language, N_
+from foundation.i18n import N_, Language
 from foundation.ids import ConsultId, ParticipantId, SpecialtyId, StaffId, TerminalId
 from identity.model import Session, Staff
 from identity.sessions import Sessions
-from identity.store import Directory
 from signaling import pairing_events as pairing
 from signaling import room_events as room
 from signaling.acks import Accepted, Ack, Done, Joined, Kept, Published, Requested, Subscribed, Watched
@@ -31,7 +30,6 @@ from signaling.notices import Notices
 from signaling.protocol import ClientEvent, parse, wire
 from signaling.room_members import RoomMembers
 from signaling.views import Views
-from signaling.wording import entry_parts, names_of
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +53,6 @@ class Dispatch:
         self,
         *,
         sessions: Sessions,
-        directory: Directory,
         requests: Requests,
         rooms: Rooms,
         queries: Queries,
@@ -68,7 +65,6 @@ class Dispatch:
         clock: Clock,
     ) -> None:
         self._sessions = sessions
-        self._directory = directory
         self._requests = requests
         self._rooms = rooms
         self._queries = queries
@@ -105,6 +101,8 @@ class Dispatch:
         if session.locked:
             raise SignInNeeded("session.locked", LOCKED)
         caller = _caller(connection, session)
+        if isinstance(event, room.RoomEvent):
+            return await self._meet(caller, event)
         return await self._pair(caller, event)
 
     async def _beat(self, connection: Connection) -> Ack:
@@ -113,7 +111,7 @@ class Dispatch:
         await self._presence.beat(connection.staff_id, connection.id, room_of)
         return Done()
 
-    async def _pair(self, caller: Caller, event: ClientEvent) -> Ack:
+    async def _pair(self, caller: Caller, event: pairing.PairingEvent) -> Ack:
         """Events about requests and rings."""
         staff = caller.staff
         match event:
@@ -134,9 +132,9 @@ class Dispatch:
             case pairing.WatchConsult(consult_id=consult_id, after=after):
                 return await self._watch(caller, ConsultId(consult_id), after)
             case _:
-                return await self._meet(caller, event)
+                raise Invalid("event.unknown", UNKNOWN)
 
-    async def _meet(self, caller: Caller, event: ClientEvent) -> Ack:
+    async def _meet(self, caller: Caller, event: room.RoomEvent) -> Ack:
         """Events of a room. All but the join need a place in it."""
         staff, connection = caller.staff, caller.connection
         consult_id = ConsultId(event.consult_id)
@@ -195,10 +193,10 @@ class Dispatch:
         await self._queries.consult(caller.staff, consult_id)
         async with self._notices.still():
             entries = await self._entries(consult_id, after)
-            view = await self._views.waiting(consult_id, connection.language)
+            view = await self._views.waiting(consult_id)
             connection.watched[consult_id] = entries[-1].number if entries else after
-        names = await names_of(self._directory, entries)
-        return Watched(entry_parts(entries, names, connection.language), view)
+        rows = await self._queries.described(entries)
+        return Watched(self._views.entries(rows, connection.language), view)
 
     async def _entries(self, consult_id: ConsultId, after: int) -> list[LogEntry]:
         """Everything after that number, however many pages it takes."""
@@ -216,24 +214,22 @@ class Dispatch:
     async def _join(self, caller: Caller, consult_id: ConsultId, event: room.JoinRoom) -> Ack:
         connection = caller.connection
         consult, participant = await self._rooms.join(caller.staff, consult_id)
-        await self._members.enter(
-            connection, consult, participant, event.tab_id, audio=event.audio, video=event.video
-        )
+        await self._members.enter(connection, participant, event.tab_id, audio=event.audio, video=event.video)
         await self._presence.beat(connection.staff_id, connection.id, consult_id)
         async with self._notices.still():
             entries = await self._entries(consult_id, event.after)
             messages = await self._messages(caller.staff, consult_id, event.after)
             last = entries[-1].number if entries else event.after
             connection.watched[consult_id] = last
-        names = await names_of(self._directory, entries)
+        rows = await self._queries.described(entries)
         return Joined(
             participant_id=participant.id,
             role=participant.role,
             state=consult.state.value,
             started_at=consult.claimed_at,
             participants=await self._members.people(consult_id),
-            entries=entry_parts(entries, names, connection.language),
-            chat=await self._views.chat_parts(messages, last),
+            entries=self._views.entries(rows, connection.language),
+            chat=await self._views.chat(messages),
         )
 
 

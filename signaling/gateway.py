@@ -1,7 +1,7 @@
 """The Socket.IO server: the only file that knows python-socketio. It connects, refuses, receives, emits and cuts.
 
 What an event does stands in `dispatch`, what the log means to sockets in `notices`; a `Gateway` builds these parts of
-signalling for its node out of the program's services. Wiring: `attach(app)` before the application starts, `start()`
+signalling for its node out of the program's services. Wiring: `attach(app)` before the application starts, `await start()`
 once its loop runs, `await close()` before the services close.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import socketio
+import socketio  # type: ignore[import-untyped]  # python-socketio has no type marker
 from aiohttp import hdrs, web
 
 from consult_rooms.log import ConsultLog
@@ -24,7 +24,7 @@ from foundation.bus import Bus
 from foundation.clock import Clock
 from foundation.database import Database
 from foundation.errors import HoichanError, SignInNeeded, Unavailable
-from foundation.i18n import LOCALES, Language, Languages, N_
+from foundation.i18n import LOCALES, N_, Language, Languages
 from foundation.tasks import Tasks
 from identity.sessions import Sessions
 from identity.store import Directory
@@ -92,7 +92,7 @@ class Gateway:
         self._server.on("disconnect", self._disconnect)
         self._server.on("*", self._event)
         self._connections = Connections()
-        views = Views(directory, languages, clock, zone)
+        views = Views(directory, queries, clock, zone)
         self._members = RoomMembers(self._connections, self, rooms, directory, media, bus, clock)
         self._negotiation = Negotiation(self._connections, self, self._members, rooms, media)
         self._announcements = Announcements(
@@ -102,7 +102,6 @@ class Gateway:
         self._watch = SessionWatch(sessions, self._connections, self, self._members, bus, clock)
         self._dispatch = Dispatch(
             sessions=sessions,
-            directory=directory,
             requests=requests,
             rooms=rooms,
             queries=queries,
@@ -120,10 +119,12 @@ class Gateway:
         for method in (hdrs.METH_GET, hdrs.METH_POST, hdrs.METH_OPTIONS):
             app.router.add_route(method, PATH, self._handle)
 
-    def start(self) -> None:
-        """Begin to follow logs, rooms, sessions and media."""
+    async def start(self) -> None:
+        """Begin to follow logs, rooms, sessions and media. Raises Unavailable when the database does not answer."""
+        await self._notices.open()
         self._tasks.forever("signaling: look at the logs", self._notices.look, pause_s=1.0)
         self._tasks.forever("signaling: hints of logs", self._notices.listen)
+        self._tasks.forever("signaling: hints of agendas", self._notices.listen_for_agendas)
         self._tasks.forever("signaling: members of rooms", self._members.tick, pause_s=0.5)
         self._tasks.forever("signaling: hints of rooms", self._members.listen)
         self._tasks.forever("signaling: sessions", self._watch.look, pause_s=LOOK_S)
@@ -232,7 +233,8 @@ class Gateway:
 
 def _refused(error: HoichanError, language: Language) -> Exception:
     told = refusal(error, language)["error"]
-    return socketio.exceptions.ConnectionRefusedError(told)
+    refused: Exception = socketio.exceptions.ConnectionRefusedError(told)
+    return refused
 
 
 FOREIGN = N_("This request came from another site and was not carried out.")

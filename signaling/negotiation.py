@@ -37,9 +37,7 @@ class Negotiation:
         self._rooms = rooms
         self._media = media
 
-    async def publish(
-        self, connection: Connection, consult_id: ConsultId, sdp: str, sources: Mapping[str, str]
-    ) -> str:
+    async def publish(self, connection: Connection, consult_id: ConsultId, sdp: str, sources: Mapping[str, str]) -> str:
         """The answer to a member's offer. Raises Forbidden("room.observer") and what `media.api` raises."""
         member = self._members.held(connection, consult_id)
         if member.participant.role is ParticipantRole.OBSERVER:

@@ -17,10 +17,12 @@ from consult_rooms.model import LogEntry
 from foundation.bus import Bus
 from foundation.clock import Clock
 from foundation.database import Database
-from foundation.ids import ConsultId
+from foundation.ids import ConsultId, StaffId
 from signaling.announcements import Announcements
 from signaling.connections import Connections
 
+AGENDA = "agenda"
+"""Bus topic of hints `{"staff": id}`: this person's slots or booked times changed."""
 LATE = timedelta(seconds=15)
 """How late an entry may appear: it bears the time at which its transaction began."""
 REMEMBERED = timedelta(hours=1)
@@ -61,7 +63,7 @@ class Notices:
             yield
 
     async def open(self) -> None:
-        """Begin here: what the logs hold by now is known from what a socket is given when it connects."""
+        """Begin here, before anything else: what the logs hold by now is known from what a socket is given when it connects."""
         async with self._database.reading() as tx:
             now = await tx.now()
         for entry in await self._log.recent(now - LATE):
@@ -75,11 +77,16 @@ class Notices:
             async for hint in hints:
                 await self._grown(ConsultId(str(hint["consult"])), int(hint["number"]))
 
+    async def listen_for_agendas(self) -> None:
+        """Follow hints of slots and rotas, which stand in no consult's log, for ever."""
+        async with self._bus.subscribe(AGENDA) as hints:
+            async for hint in hints:
+                await self._announcements.agenda(StaffId(str(hint["staff"])))
+
     async def look(self) -> None:
         """What hints may have missed: every consult whose log grew lately."""
-        if self._floor is None or self._newest is None:
-            await self.open()
-            return
+        if self._newest is None:
+            raise RuntimeError("open() comes before look()")
         heads = await self._log.heads(self._newest - LATE)
         for consult_id, number in heads.items():
             await self._grown(consult_id, number)

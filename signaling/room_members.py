@@ -1,8 +1,8 @@
 """Who is in which room on this node, from the join to the leave, across reloads, second tabs and other nodes.
 
-A person holds one place in a room. A socket that breaks keeps it for `GRACE_S`; a second tab takes it over, on whichever
-node it opens, told by the bus topic `room`. Microphone, camera and "connected" of all nodes meet in the bus group
-`room:<consult>`, one member a participant; who may be there at all is the database's to say.
+A person holds one place in a room. A socket that breaks keeps it for `GRACE_S`; a second tab takes it over, on
+whichever node it opens, told by the bus topic `room`. Microphone, camera and "connected" of all nodes meet in the bus
+group `room:<consult>`, one member a participant; who may be there at all is the database's to say.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import logging
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from consult_rooms.model import Consult, LineState, Participant
+from consult_rooms.model import LineState, Participant
 from consult_rooms.rooms import Rooms
 from foundation.bus import Bus, Hint
 from foundation.clock import Clock
@@ -112,20 +112,27 @@ class RoomMembers:
         return [connection for connection in found if connection is not None]
 
     async def enter(
-        self, connection: Connection, consult: Consult, participant: Participant, tab_id: str, *, audio: bool, video: bool
+        self,
+        connection: Connection,
+        participant: Participant,
+        tab_id: str,
+        *,
+        audio: bool,
+        video: bool,
     ) -> Member:
         """Give the place to this socket. Whoever held it for another tab is told, and its media closed."""
-        old = self.find(consult.id, participant.id)
+        consult_id = participant.consult_id
+        old = self.find(consult_id, participant.id)
         now = self._clock.monotonic()
         stamp = f"{self._clock.now().isoformat()} {connection.id}"
         member = Member(participant, connection.id, tab_id, stamp, now, audio, video)
-        self._members[consult.id][participant.id] = member
+        self._members[consult_id][participant.id] = member
         if old is None or old.tab_id != tab_id:
-            await self._media.remove(consult.id, participant.id)
+            await self._media.remove(consult_id, participant.id)
         if old is not None and old.tab_id != tab_id and old.connection_id != connection.id:
-            await self._dispossess(consult.id, old)
-        await self._beat(consult.id, member)
-        await self._tell(consult.id, participant=participant.id, tab=tab_id, stamp=stamp)
+            await self._dispossess(consult_id, old)
+        await self._beat(consult_id, member)
+        await self._tell(consult_id, participant=participant.id, tab=tab_id, stamp=stamp)
         if self._connections.get(connection.id) is None:  # it broke while it came in
             await self.lost(connection)
         return member

@@ -19,7 +19,6 @@ from signaling.shapes import (
     EntryPart,
     ParticipantPart,
     Sdp,
-    Sex,
     StaffRef,
     TrackPart,
 )
@@ -40,14 +39,14 @@ class Ring:
     """The specialty's name in the person's language."""
     facility: str
     """Where the patient is."""
-    province: str
-    """Its province."""
+    address: str
+    """Its postal address, which ends in the province."""
     requester_name: str
     """Who asks."""
     age: int | None
     """The patient's age in years, perhaps estimated."""
-    sex: Sex | None
-    """The patient's sex."""
+    sex: str | None
+    """`male`, `female` or `other`, as far as it is known."""
     question: str
     """The question in one line."""
     rung_at: datetime
@@ -58,8 +57,8 @@ class Ring:
     """The server's time; count from the difference, not from the own clock."""
     also_ringing: list[str]
     """Names of the others for whom it rings."""
-    emergency_telephone: str | None
-    """The telephone of the asking facility's hospital line, for an emergency."""
+    emergency_telephone: str
+    """The number of the asking facility that answers at any hour."""
     name: ClassVar[str] = "ring"
     example: ClassVar[dict[str, Any]] = {
         "consult_id": CONSULT,
@@ -67,7 +66,7 @@ class Ring:
         "urgency": "emergency",
         "specialty": "Thần kinh",
         "facility": "Trạm y tế đặc khu",
-        "province": "Quảng Ngãi",
+        "address": "Đặc khu Lý Sơn, tỉnh Quảng Ngãi",
         "requester_name": "BS. Nguyễn Thị Lụa",
         "age": 60,
         "sex": "male",

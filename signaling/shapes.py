@@ -148,7 +148,7 @@ class TrackPart:
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
-class OfferPart:
+class RungPart:
     """One person who is or was rung."""
 
     staff_name: str
@@ -157,29 +157,46 @@ class OfferPart:
     """Where the person works."""
     step: str
     """Which step rang: `on_call`, `specialty` or `coordinator`."""
-    state: str
-    """`ringing`, `accepted`, `declined` or `stopped`."""
+    answer: str
+    """`ringing`, `accepted`, `declined`, `stopped`; or why a ring may not be heard: `busy` in another consult,
+    `offline`, `unknown`."""
     reason: str | None
-    """Why it was declined."""
-    online: bool
-    """Whether the person has a page open now."""
+    """Why it was declined: `in_procedure`, `in_consult`, `out_of_scope`, `other`."""
+    rung_at: datetime
+    """Since when."""
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class TelephonePart:
+    """A number that answers at any hour."""
+
+    name: str
+    """Whose it is."""
+    number: str
+    """To be dialled as it is."""
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class WaitingPart:
     """How a request stands, for the page on which one waits."""
 
+    code: str
+    """What people say on the telephone."""
     state: str
     """`scheduled`, `ringing`, `claimed`, `ended`, `closed` or `cancelled`."""
     step: str | None
     """The step of the ladder that rings now."""
     step_due_at: datetime | None
     """When the next step adds people, unless somebody accepts before."""
-    specialist_name: str | None
+    next_step: str | None
+    """Which step that is."""
+    claimed_by: str | None
     """Who took the case."""
-    emergency_telephone: str | None
-    """The number to call at once; given for an emergency from the first second."""
-    offers: list[OfferPart]
+    claimed_facility_name: str | None
+    """From where."""
+    telephones: list[TelephonePart]
+    """Emergency numbers of the linked hospitals: an emergency may call them from the first second."""
+    people: list[RungPart]
     """Everyone who was rung, in order."""
     server_time: datetime
     """The server's time when this was made; count down from the difference, not from the own clock."""
