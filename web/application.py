@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
-from web import health
+from web import api, health
 from web.assets import Assets, static_file
 from web.middlewares import MIDDLEWARES
 from web.rendering import RENDERER, Renderer
@@ -20,6 +21,8 @@ BODY_LIMIT = 1024 * 1024
 
 def build(services: Services) -> web.Application:
     """The application, ready to be run. Raises RuntimeError when the browser client has not been built."""
+    # Views read request["session"], ["language"] and ["token"]: three plain names that only the middlewares set.
+    warnings.filterwarnings("ignore", category=web.NotAppKeyWarning, module=r"web\.")
     application = web.Application(middlewares=MIDDLEWARES, client_max_size=BODY_LIMIT)
     application[SERVICES] = services
     application[RENDERER] = Renderer(
@@ -31,4 +34,5 @@ def build(services: Services) -> web.Application:
     application.router.add_get("/readyz", health.parts)
     for routes in ROUTES:
         application.router.add_routes(routes)
+    api.register(application)
     return application

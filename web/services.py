@@ -17,10 +17,10 @@ from foundation.settings import Settings
 from identity.model import Role
 
 if TYPE_CHECKING:
-    from consult_rooms.queries import Queries
-
+    from consult_rooms.exchange import Exchange
     from consult_rooms.opinions import Opinions
     from consult_rooms.presence import Presence
+    from consult_rooms.queries import Queries
     from consult_rooms.requests import Requests
     from consult_rooms.rooms import Rooms
     from consult_rooms.rota import Rota
@@ -69,6 +69,7 @@ class Services:
     opinions: Opinions
     scheduling: Scheduling
     queries: Queries
+    exchange: Exchange
     presence: Presence
     patients: Patients
     panel: Panel
