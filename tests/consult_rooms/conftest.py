@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from consult_rooms.log import ConsultLog
 from consult_rooms.model import (
+    Appointment,
     Consent,
     ConsentBy,
     Consult,
     IdentityState,
     Patient,
     Question,
+    Slot,
     Urgency,
 )
 from consult_rooms.opinions import Opinions
 from consult_rooms.presence import Presence
+from consult_rooms.queries import Queries
 from consult_rooms.requests import Requests
 from consult_rooms.rooms import Rooms
 from consult_rooms.rota import Rota
 from consult_rooms.runner import LadderRunner
+from consult_rooms.scheduling import Scheduling
 from consult_rooms.store import ConsultStore
 from foundation.audit import Audit
 from foundation.bus import Bus
@@ -78,6 +82,8 @@ class World:
     requests: Requests
     rooms: Rooms
     opinions: Opinions
+    scheduling: Scheduling
+    queries: Queries
     people: dict[str, Staff]
 
     def __getitem__(self, user_name: str) -> Staff:
@@ -102,6 +108,18 @@ class World:
             question=question,
             consent=consent,
             idempotency_key=key,
+        )
+
+    async def publish(self, user_name: str = "ha", hours: float = 2, count: int = 1) -> list[Slot]:
+        """Half-hour slots of a specialist of the provincial hospital, from that many hours on."""
+        starts = self.clock.now() + timedelta(hours=hours)
+        ends = starts + count * timedelta(minutes=30)
+        return await self.scheduling.publish(self["dieu"], self[user_name].id, STROKE, starts, ends, 30)
+
+    async def book(self, slot: Slot, key: str = "b", terminal_id: TerminalId | None = TERMINAL) -> Appointment:
+        """A booking of the island clinic."""
+        return await self.scheduling.book(
+            self["dieu"], slot.id, CLINIC, terminal_id, self["lan"].id, PATIENT, QUESTION, CONSENT, key
         )
 
     async def recruit(self, count: int) -> list[Staff]:
@@ -265,5 +283,7 @@ async def build(
         requests=Requests(database, store, log, runner, directory, Audit(database), ZONE),
         rooms=Rooms(database, store, log, directory, ZONE),
         opinions=Opinions(database, store, log, directory),
+        scheduling=Scheduling(database, store, log, directory, bus, ZONE, timedelta(minutes=15)),
+        queries=Queries(database, store, log, directory, turns, presence, ZONE),
         people=people,
     )

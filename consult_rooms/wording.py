@@ -1,0 +1,112 @@
+"""A log entry as a sentence, in the reader's language: the same words on the page and on the socket."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from consult_rooms.model import LogEntry, LogKind
+from consult_rooms.rows import TimelineRow
+from foundation.i18n import N_, Language
+
+_PLAIN: Mapping[LogKind, str] = {
+    LogKind.REQUESTED: N_("%(actor)s asked for a consult"),
+    LogKind.CLAIMED: N_("%(actor)s took this case"),
+    LogKind.QUESTION_CHANGED: N_("%(actor)s changed the question"),
+    LogKind.FIRST_FRAME: N_("%(actor)s sees %(name)s"),
+    LogKind.LEFT: N_("%(actor)s left the room"),
+    LogKind.CHAT: N_("%(actor)s wrote in the chat"),
+    LogKind.OPINION_SAVED: N_("%(actor)s saved the opinion, version %(version)s"),
+    LogKind.ENDED: N_("%(actor)s ended the consult"),
+    LogKind.CLOSED: N_("%(actor)s closed the consult with the opinion"),
+    LogKind.SCHEDULED: N_("%(actor)s booked this consult for %(time)s with %(name)s"),
+    LogKind.MOVED: N_("%(actor)s moved this consult to %(time)s with %(name)s"),
+}
+
+_STEPS: Mapping[str, tuple[str, str]] = {
+    "on_call": (N_("Ringing those on call"), N_("Nobody is on call; going on at once")),
+    "specialty": (N_("Ringing everybody of the specialty"), N_("Nobody else in the specialty; going on at once")),
+    "coordinator": (N_("The coordinator holds the request"), N_("There is no coordinator to ring")),
+}
+
+_BY_CODE: Mapping[LogKind, tuple[str, Mapping[str, str]]] = {
+    LogKind.DECLINED: (
+        "reason",
+        {
+            "in_procedure": N_("%(actor)s declined: in a procedure"),
+            "in_consult": N_("%(actor)s declined: in another consult"),
+            "out_of_scope": N_("%(actor)s declined: outside the scope of practice"),
+            "other": N_("%(actor)s declined: another reason"),
+        },
+    ),
+    LogKind.CANCELLED: (
+        "reason",
+        {
+            "no_longer_needed": N_("%(actor)s cancelled: no longer needed"),
+            "transferred": N_("%(actor)s cancelled: the patient was transferred"),
+            "mistake": N_("%(actor)s cancelled: made by mistake"),
+            "other": N_("%(actor)s cancelled: another reason"),
+        },
+    ),
+    LogKind.IDENTITY_CHANGED: (
+        "kind",
+        {
+            "confirmed": N_("%(actor)s confirmed the patient's identity"),
+            "merged": N_("%(actor)s merged the patient with an existing book"),
+            "reverted": N_("%(actor)s took the last change of identity back"),
+        },
+    ),
+    LogKind.LINE_CHANGED: (
+        "state",
+        {
+            "good": N_("%(actor)s: the line is good again"),
+            "weak": N_("%(actor)s: weak line, keeping sound, less picture"),
+            "lost": N_("%(actor)s: connection lost, reconnecting"),
+        },
+    ),
+}
+
+
+def sentence(language: Language, row: TimelineRow, zone: ZoneInfo) -> str:
+    """What happened, as one sentence without a full stop. Holds names of staff, never of a patient."""
+    data = row.entry.data
+    mentioned = next((str(data[key]) for key in ("staff", "from", "specialist") if data.get(key)), "")
+    starts_at = data.get("starts_at")
+    return language.text(
+        _message(row.entry),
+        actor=row.actor_name or "",
+        name=row.names.get(mentioned, ""),
+        version=data.get("version", ""),
+        time=language.moment(datetime.fromisoformat(starts_at), zone) if isinstance(starts_at, str) else "",
+    )
+
+
+def _message(entry: LogEntry) -> str:
+    data = entry.data
+    match entry.kind:
+        case LogKind.STEP_STARTED:
+            some, nobody = _STEPS[str(data["step"])]
+            return some if data["people"] else nobody
+        case LogKind.RUNG:
+            return N_("Ringing %(name)s, who is offline") if data.get("online") is False else N_("Ringing %(name)s")
+        case LogKind.CONSENT_RECORDED:
+            agreed = data["consult"] and data["record_view"]
+            return (
+                N_("%(actor)s recorded the patient's consent")
+                if agreed
+                else N_("%(actor)s recorded that the patient did not consent to everything")
+            )
+        case LogKind.INVITED:
+            observes = data["role"] == "observer"
+            return N_("%(actor)s invited %(name)s as an observer") if observes else N_("%(actor)s invited %(name)s")
+        case LogKind.JOINED:
+            again = data.get("again")
+            return N_("%(actor)s came back to the room") if again else N_("%(actor)s entered the room")
+        case LogKind.FIRST_FRAME if data["kind"] == "audio":
+            return N_("%(actor)s hears %(name)s")
+        case kind if kind in _BY_CODE:
+            key, messages = _BY_CODE[kind]
+            return messages[str(data[key])]
+        case kind:
+            return _PLAIN[kind]
