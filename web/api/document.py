@@ -20,6 +20,9 @@ VERSION = "1.0.0"
 
 JsonObject = dict[str, Any]
 
+Refs = Mapping[Any, JsonObject]
+"""Where the schema of a model stands, by the model and the mode: `validation` as sent, `serialization` as given."""
+
 _ALWAYS: Mapping[int, tuple[str, ...]] = {
     422: ("field.missing", "field.unknown", "field.type", "field.choice", "field.long", "field.form", "field.repeated"),
     500: ("internal",),
@@ -43,9 +46,9 @@ patients.
 
 A system shows the token of its facility, `Authorization: Bearer hoi_…`, made and revoked by an administrator. A token
 holds for its scopes alone, and every call is audited. Where a person acts, the body names a member of the facility's
-staff, and that person's rights decide. Errors are problem+json (RFC 9457): act on `code`, show `detail`, which comes in
-the language of `Accept-Language` (`vi` or `en`). Unknown fields are refused in what is sent; fields may be added to what
-comes back."""
+staff, and that person's rights decide. Errors are problem+json (RFC 9457): act on `code`, show `detail`, which comes
+in the language of `Accept-Language` (`vi` or `en`). Unknown fields are refused in what is sent; fields may be added to
+what comes back."""
 
 
 def document(operations: Sequence[Operation[Any, Any]]) -> JsonObject:
@@ -56,6 +59,7 @@ def document(operations: Sequence[Operation[Any, Any]]) -> JsonObject:
             wanted.append((operation.body, "validation"))
         if operation.answer is not None:
             wanted.append((operation.answer, "serialization"))
+    refs: Refs
     refs, definitions = models_json_schema(
         list(dict.fromkeys(wanted)), ref_template="#/components/schemas/{model}", by_alias=True
     )
@@ -85,9 +89,6 @@ def document(operations: Sequence[Operation[Any, Any]]) -> JsonObject:
             },
         },
     }
-
-
-Refs = Mapping[tuple[type[BaseModel], JsonSchemaMode], JsonObject]
 
 
 def _operation(operation: Operation[Any, Any], refs: Refs) -> JsonObject:
@@ -147,7 +148,11 @@ def _query_parameters(query: type[BaseModel]) -> Iterable[JsonObject]:
         return
     shape = query.model_json_schema(by_alias=True)
     for name, schema in shape["properties"].items():
-        yield {"name": name, "in": "query", "required": name in shape.get("required", ()), "schema": schema}
+        # A parameter that is left out is not sent as null, so that half of its type means nothing here.
+        forms = [form for form in schema.pop("anyOf", ()) if form != {"type": "null"}]
+        if forms:
+            schema.pop("default", None)
+        yield {"name": name, "in": "query", "required": False, "schema": {**schema, **(forms[0] if forms else {})}}
 
 
 def _headers(operation: Operation[Any, Any]) -> Iterable[JsonObject]:
@@ -156,7 +161,7 @@ def _headers(operation: Operation[Any, Any]) -> Iterable[JsonObject]:
             "name": "Idempotency-Key",
             "in": "header",
             "required": True,
-            "description": "The same key again gives what the first call made, so a lost answer may be asked for again.",
+            "description": "The same key again gives what the first call made: a lost answer may be asked for.",
             "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY},
         }
     yield {"name": "Accept-Language", "in": "header", "schema": {"type": "string", "examples": ["vi", "en"]}}

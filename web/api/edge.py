@@ -1,4 +1,4 @@
-"""From a route to its operation: scope, reading, the act, and the audit entry that is durable before anything leaves."""
+"""From a route to its operation: scope, reading, the act, and its audit entry, durable before anything leaves."""
 
 from __future__ import annotations
 

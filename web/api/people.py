@@ -1,4 +1,4 @@
-"""Who and where: the token's own identity, specialties, facilities; and people in a few words for every other answer."""
+"""Who and where: the token's own identity, specialties, facilities; people in a few words for every answer."""
 
 from __future__ import annotations
 

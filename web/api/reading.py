@@ -1,4 +1,4 @@
-"""Reading what a system sent: strict JSON and query parameters into models, or a stable code and the field to correct."""
+"""Reading what a system sent: strict JSON and query parameters into models, or a stable code and a field to correct."""
 
 from __future__ import annotations
 

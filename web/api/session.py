@@ -1,7 +1,7 @@
 """A person's own session for programs that hold consults over the socket: sign in, look, sign out, by cookie.
 
-Nothing else of this interface goes by cookie. Programs send no Origin; when one is sent, as browsers do, it has to be one
-of this installation's own.
+Nothing else of this interface goes by cookie. Programs send no Origin; when one is sent, as browsers do, it has to be
+one of this installation's own.
 """
 
 from __future__ import annotations
