@@ -84,15 +84,25 @@ class MediaNodes(Protocol):
 
     Errors are `foundation.errors`: `media.unavailable` when no live worker admits the room,
     `media.sdp_invalid` for an offer or answer that cannot be used, `media.revision_stale` for an answer to
-    an offer that has been replaced, `media.connection_unknown` for an answer with nothing to answer.
+    an offer that has been replaced (harmless: a newer offer is on its way), `media.connection_unknown` for an
+    answer with nothing to answer, `media.room_full` for one participant too many.
     """
 
     async def publish(self, room_id: str, participant_id: str, offer_sdp: str, sources: Mapping[str, str]) -> str:
-        """Answer a publish offer; `sources` names each mid's source. Replaces an earlier publish connection."""
+        """Answer a publish offer; `sources` names each mid's source (without it: camera, microphone).
+
+        An offer of the same peer connection renegotiates it (a screen added, a track stopped, an ICE restart), and
+        tracks that stay keep their ids and, unless `sources` names them anew, their sources. Any other offer opens a
+        new connection, which replaces the earlier one. The connection has 30 s to come up.
+        """
         ...
 
     async def subscribe(self, room_id: str, participant_id: str) -> SubscribeOffer:
-        """Open (or open anew) the subscribe connection and offer every track of the others in the room."""
+        """Open (or open anew) the subscribe connection and offer every track of the others in the room.
+
+        Without tracks the offer holds idle sections, so that ICE and DTLS are done before anybody publishes. It has
+        30 s to be answered and to connect.
+        """
         ...
 
     async def answer(self, room_id: str, participant_id: str, answer_sdp: str, revision: int) -> None:

@@ -39,6 +39,8 @@ class WorkerNodes:
         self._token = token
         self._endpoints = tuple(endpoints)
         self._keepers: dict[str, asyncio.Task[None]] = {}
+        self._silent: set[str] = set()
+        """Control addresses where nobody answers, and whose rooms have been given up."""
         self._links: dict[str, WorkerLink] = {}
         self._rooms: dict[str, str] = {}
         self._events = Events()
@@ -139,10 +141,12 @@ class WorkerNodes:
                 if before is not None:
                     await self._lose(before.placement)
                     before = None
+                self._silent.add(address)
                 await asyncio.sleep(_RETRY_S[min(failures, len(_RETRY_S) - 1)])
                 failures += 1
                 continue
             failures = 0
+            self._silent.discard(address)
             if before is not None and before.placement != link.placement:
                 await self._lose(before.placement)
             again = before is not None and before.placement == link.placement
@@ -186,11 +190,9 @@ class WorkerNodes:
             known = {record.control for record in await self._directory.workers()} | set(self._endpoints)
             for address in known - self._keepers.keys():
                 self._keepers[address] = self._tasks.start(f"media link {address}", self._keep(address))
-            connected = {address for address, keeper in self._keepers.items() if not keeper.done()}
-            for address in connected - known:
-                # A worker that registers no more but answers still is let go by its own end of the link.
-                if not self._links:
-                    self._keepers.pop(address).cancel()
+            for address in self._silent - known:
+                self._silent.discard(address)
+                self._keepers.pop(address).cancel()
 
     async def _measure(self) -> None:
         for link in list(self._links.values()):

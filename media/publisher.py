@@ -122,9 +122,10 @@ class Publisher:
             written.extensions[sdp.MID_URI] = connection.mid_number = section.extensions[sdp.MID_URI]
         if section.sends:
             written.direction = "recvonly"
-            source = sources.get(section.mid, _SOURCES[section.kind])[:64]
-            ssrcs = section.media_ssrcs
             up = before.get(section.mid)
+            usual = _SOURCES[section.kind]
+            source = sources.get(section.mid, usual if up is None else up.track.source)[:64]
+            ssrcs = section.media_ssrcs
             same = (
                 up is not None
                 and up.codec == codec
@@ -133,8 +134,7 @@ class Publisher:
             )
             if up is None or not same:
                 track = Track(random_text(16), self._participant_id, section.kind, source)
-                grouped = source == _SOURCES[section.kind]
-                stream = self._stream_id if grouped else f"{self._stream_id}-{section.mid}"
+                stream = self._stream_id if source == usual else f"{self._stream_id}-{section.mid}"
                 up = UpTrack(track, stream, connection, section.mid, codec, repair)
             if ssrcs:
                 up.ssrc = ssrcs[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
@@ -12,7 +12,7 @@ class WorkerSettings:
 
     worker_id: str
     """Stable name of this worker in the directory and in logs."""
-    control_token: str
+    control_token: str = field(repr=False)
     """Secret shared with the web nodes; both sides prove that they know it, it is never sent."""
     control_path: Path | None = None
     """Unix socket of the control channel; without it `control_host` and `control_port` are used."""
@@ -24,7 +24,8 @@ class WorkerSettings:
     bind_host: str = "127.0.0.1"
     """Address of the one UDP socket; `0.0.0.0` or `::` for every interface."""
     announce_host: str = "127.0.0.1"
-    """IP address that browsers are told to send to; several with commas between, the preferred one first."""
+    """IP address that browsers are told to send to; several with commas between, the preferred one first. Browsers
+    get these very words as ICE candidates, so a host's name would not do for all of them."""
     port: int = 0
     """UDP port; 0 takes any free one."""
     video_bitrate: int = 2_500_000

@@ -61,7 +61,11 @@ class MediaChild:
             while True:
                 began = self._clock.monotonic()
                 self._process = await asyncio.create_subprocess_exec(
-                    *self._arguments, stdin=asyncio.subprocess.PIPE, env=self._environment
+                    *self._arguments,
+                    stdin=asyncio.subprocess.PIPE,
+                    env=self._environment,
+                    # A Ctrl-C at the terminal goes to the parent, which then stops the child in its own time.
+                    start_new_session=True,
                 )
                 status = await self._process.wait()
                 failures = 0 if self._clock.monotonic() - began > _HEALTHY_S else failures + 1

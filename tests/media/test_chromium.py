@@ -12,7 +12,7 @@ import pytest
 from playwright.async_api import Browser, Page, async_playwright
 
 from foundation.tasks import Tasks
-from media.api import RoomLost, SubscribeOffer, SubscribeOffered
+from media.api import ConnectionChanged, ConnectionState, Direction, RoomLost, SubscribeOffer, SubscribeOffered
 from tests.media.conftest import Plane
 
 ARGUMENTS = (
@@ -173,6 +173,23 @@ async def test_streams_without_named_ssrcs_are_known_by_their_mid(browser: Brows
     await b.until(sees_and_hears)
     await a.page.evaluate("addScreen()")
     await b.until(lambda seen: any(v["width"] == 320 and v["frames"] >= 30 for v in seen["video"]))
+
+
+async def test_a_connection_is_ready_before_anybody_publishes(browser: Browser, plane: Plane, tasks: Tasks) -> None:
+    """A person who waits alone: the idle sections alone bring ICE and DTLS up, and keep them up."""
+    a, b = [await Visitor.enter(browser, name, plane) for name in ("a", "b")]
+    events = plane.nodes.events()
+    await b.subscribe()
+    async with asyncio.timeout(5):
+        event = await anext(events)
+    assert event == ConnectionChanged(ROOM, "b", Direction.SUBSCRIBE, ConnectionState.CONNECTED)
+    await asyncio.sleep(7)  # longer than the silence that means disconnected
+    tasks.start("relay", relay({"b": b}, plane))
+    await a.page.evaluate("publish('VP8')")
+    async with asyncio.timeout(5):
+        event = await anext(events)
+    assert isinstance(event, SubscribeOffered)  # and no report of a silent connection before it
+    await b.until(sees_and_hears)
 
 
 async def test_an_ice_restart_keeps_the_picture(browser: Browser, plane: Plane, tasks: Tasks) -> None:

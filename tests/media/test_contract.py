@@ -136,6 +136,18 @@ async def test_the_same_connection_keeps_its_tracks(nodes: MediaNodes, offers: l
     assert after.revision == before.revision + 1
 
 
+async def test_a_source_is_kept_until_it_is_named_anew(nodes: MediaNodes, offers: list[str]) -> None:
+    await nodes.publish("r", "a", offers[0], {"0": "stethoscope"})
+    before = await nodes.subscribe("r", "b")
+    await nodes.publish("r", "a", offers[0], {})
+    same = await nodes.subscribe("r", "b")
+    assert same.tracks == before.tracks
+    await nodes.publish("r", "a", offers[0], {"0": "microphone"})
+    after = await nodes.subscribe("r", "b")
+    assert [track.source for track in after.tracks] == ["microphone", "camera"]
+    assert after.tracks[1].track_id == before.tracks[1].track_id
+
+
 async def test_a_stale_answer_is_refused(nodes: MediaNodes, offers: list[str]) -> None:
     offer = await nodes.subscribe("r", "b")
     sdp = await answer_to(offer)
