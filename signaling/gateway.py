@@ -1,14 +1,16 @@
 """The Socket.IO server: the only file that knows python-socketio. It connects, refuses, receives, emits and cuts.
 
 What an event does stands in `dispatch`, what the log means to sockets in `notices`; a `Gateway` builds these parts of
-signalling for its node out of the program's services. Wiring: `attach(app)` before the application starts, `await start()`
-once its loop runs, `await close()` before the services close.
+signalling for its node out of the program's services. Wiring: `attach(app)` before the application starts, `await
+start()` once its loop runs, `await close()` before the application and the services close.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -49,6 +51,8 @@ MESSAGE_BYTES = 200_000
 """The largest message that is read; a longer one ends its connection (WebSocket close code 1009)."""
 BACKLOG = 1_000
 """Packets that may wait for one socket; a client that reads slower than that is cut and asks again."""
+HANG_UP_S = 2.0
+"""How long a client that is cut may take to read the last words."""
 PING_S = 5
 """Between pings, and the wait for each answer: a dead line is known within 10 s."""
 
@@ -133,8 +137,8 @@ class Gateway:
 
     async def close(self) -> None:
         """Close every socket. Clients come back to another node, or to this one when it runs again."""
-        for connection in self._connections.all():
-            await self.cut(connection)
+        transports = [self._transport(connection) for connection in self._connections.all()]
+        await asyncio.gather(*(self._hang_up(transport) for transport in transports if transport is not None))
         await self._server.shutdown()
 
     async def send(self, connection: Connection, event: ServerEvent) -> None:
@@ -147,7 +151,11 @@ class Gateway:
 
     async def cut(self, connection: Connection) -> None:
         """Close a socket from this side."""
+        transport = self._transport(connection)
         await self._server.disconnect(connection.id)
+        if transport is not None:
+            # A client that was told to go and stays is hung up on.
+            self._tasks.start("signaling: hang up", self._hang_up(transport))
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         """Every HTTP request of the transport. A page of another site gets no further than this."""
@@ -220,9 +228,17 @@ class Gateway:
             await self.cut(connection)
         return await self._dispatch.answer(connection, name, arguments)
 
+    async def _hang_up(self, transport: Any) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(HANG_UP_S):
+                await transport.close()
+
+    def _transport(self, connection: Connection) -> Any:
+        """The Engine.IO socket below a socket, or None when it is closed."""
+        return self._server.eio.sockets.get(self._server.manager.eio_sid_from_sid(connection.id, "/"))
+
     def _behind(self, connection: Connection) -> bool:
-        transport_id = self._server.manager.eio_sid_from_sid(connection.id, "/")
-        transport = self._server.eio.sockets.get(transport_id)
+        transport = self._transport(connection)
         return transport is not None and transport.queue.qsize() > BACKLOG
 
     def _language(self, request: web.Request, own: str | None = None) -> Language:

@@ -63,7 +63,7 @@ class Notices:
             yield
 
     async def open(self) -> None:
-        """Begin here, before anything else: what the logs hold by now is known from what a socket is given when it connects."""
+        """Begin here, before anything else: what the logs hold by now, a socket is given when it connects."""
         async with self._database.reading() as tx:
             now = await tx.now()
         for entry in await self._log.recent(now - LATE):
