@@ -17,6 +17,7 @@ from records_panel.fhir_reading import (
     is_restricted,
     is_test,
     paragraph,
+    word,
 )
 from records_panel.model import Absence, AbsenceKind
 
@@ -62,7 +63,7 @@ class Document:
             resource
             for kind in kinds
             for resource in self._of_type.get(kind, [])
-            if resource.get("status") not in ("entered-in-error", "cancelled")
+            if word(resource.get("status")) not in ("entered-in-error", "cancelled")
             and codes(resource.get("verificationStatus")).isdisjoint({"entered-in-error", "refuted"})
         ]
 

@@ -21,6 +21,7 @@ from records_panel.fhir_reading import (
     order,
     quantity,
     when,
+    word,
 )
 from records_panel.model import Drug, DrugState, Section
 
@@ -50,7 +51,11 @@ def drugs(document: Document, today: date) -> tuple[Section[Drug], Section[Drug]
             silent.append(concept)
             continue
         drug = _drug(document, resource, concept, today)
-        if not drug.text or resource.get("status") in _WRITTEN_ONLY or resource.get("intent") in _WRITTEN_ONLY:
+        if (
+            not drug.text
+            or word(resource.get("status")) in _WRITTEN_ONLY
+            or word(resource.get("intent")) in _WRITTEN_ONLY
+        ):
             continue
         if drug.state is DrugState.STOPPED:
             stopped.append(drug)
@@ -78,7 +83,7 @@ def _concept(document: Document, resource: Json) -> Json:
 
 
 def _drug(document: Document, resource: Json, concept: Json, today: date) -> Drug:
-    state = _STATES.get(str(resource.get("status")), DrugState.UNSURE)
+    state = _STATES.get(word(resource.get("status")), DrugState.UNSURE)
     until = when(as_dict(resource.get("effectivePeriod")).get("end"))
     if until is not None and until.day < today:
         state = DrugState.STOPPED

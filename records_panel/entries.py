@@ -20,6 +20,7 @@ from records_panel.fhir_reading import (
     order,
     paragraph,
     when,
+    word,
 )
 from records_panel.model import Absence, Entry, Report, Section, Visit
 
@@ -113,7 +114,7 @@ def _listed(
         said = concept(resource)
         if absence_of(said) is not None:
             none.append(said)
-        elif resource.get("status") not in _DONE and (made := entry(resource)).text:
+        elif word(resource.get("status")) not in _DONE and (made := entry(resource)).text:
             found.append(made)
     return Section(newest_first(found), absences(document, none, loinc, kind, any_item=bool(found)))
 
@@ -248,7 +249,7 @@ def reports(document: Document) -> Section[Report]:
                 conclusion=conclusion or "; ".join(paragraph(note.get("text")) for note in dicts(resource.get("note"))),
                 kind=kind,
                 origin=document.references.origin(resource, moment),
-                preliminary=resource.get("status") in ("registered", "partial", "preliminary"),
+                preliminary=word(resource.get("status")) in ("registered", "partial", "preliminary"),
             )
         )
     held = document.held_back("DiagnosticReport", "ImagingStudy")

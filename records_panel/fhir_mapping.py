@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from records_panel import entries
 from records_panel.document import Document
 from records_panel.drugs import drugs
-from records_panel.fhir_reading import Json, as_dict, dicts, line, person_name, when
+from records_panel.fhir_reading import Json, as_dict, dicts, line, person_name, when, word
 from records_panel.identifiers import masked
 from records_panel.model import Banner, BookView
 from records_panel.observations import Measured, measured
@@ -90,7 +90,7 @@ def _insurance(document: Document, today: date) -> tuple[date | None, bool | Non
     ends: list[date] = []
     for coverage in document.all("Coverage"):
         end = when(as_dict(coverage.get("period")).get("end"))
-        if end is not None and coverage.get("status") in ("active", None):
+        if end is not None and word(coverage.get("status")) in ("active", ""):
             ends.append(end.day)
     latest = max(ends, default=None)
     return latest, None if latest is None else latest >= today

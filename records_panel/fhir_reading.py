@@ -55,6 +55,11 @@ def dicts(value: object) -> list[Json]:
     return [item for item in as_list(value) if isinstance(item, dict)]
 
 
+def word(value: object) -> str:
+    """A code that stands bare, such as a status; anything else is empty."""
+    return value if isinstance(value, str) else ""
+
+
 def line(value: object, most: int = 300) -> str:
     """One clean line of text, cut with an ellipsis; anything else is empty."""
     text = clean_line(value) if isinstance(value, str) else ""

@@ -19,6 +19,7 @@ from records_panel.fhir_reading import (
     number,
     order,
     quantity,
+    word,
 )
 from records_panel.model import Mark, Origin, Quantity, Range
 
@@ -72,7 +73,7 @@ def measured(document: Document) -> list[Measured]:
         moment = first_when(resource, "effectiveDateTime", "effectiveInstant", "effectivePeriod", "issued")
         origin = document.references.origin(resource, moment)
         sort = categories(resource)
-        preliminary = resource.get("status") in ("registered", "preliminary")
+        preliminary = word(resource.get("status")) in ("registered", "preliminary")
         parts = (resource, *dicts(resource.get("component")))
         read = (_value(part, origin, sort, preliminary=preliminary) for part in parts)
         found += [value for value in read if value is not None]

@@ -19,6 +19,7 @@ from records_panel.fhir_reading import (
     line,
     order,
     when,
+    word,
 )
 from records_panel.model import Absence, Drug, Entry, RedLine, RedLineKind, Section, When
 
@@ -126,7 +127,7 @@ def _directives(document: Document) -> Iterable[RedLine]:
         known = categories(resource) | codes(resource.get("scope")) | codes(resource.get("type"))
         if id(resource) not in named and known.isdisjoint(_DIRECTIVE):
             continue
-        if resource.get("status") in ("rejected", "inactive", "superseded"):
+        if word(resource.get("status")) in ("rejected", "inactive", "superseded"):
             continue
         text = next((name for concept in as_list(resource.get("category")) if (name := concept_text(concept))), "")
         text = line(resource.get("description")) or text or concept_text(resource.get("type"))

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from records_panel.citizens import Identity
-from records_panel.fhir_reading import Json, as_dict, codes, dicts, first_code, first_when, order
+from records_panel.fhir_reading import Json, as_dict, codes, dicts, first_code, first_when, order, word
 
 LOINC = "http://loinc.org"
 CCCD_SYSTEM = "http://fhir.hl7.org.vn/core/sid/cccd"
@@ -137,5 +137,7 @@ def _group(resource: Json) -> str:
         units = {str(as_dict(resource.get("valueQuantity")).get("code"))}
         units |= {str(as_dict(part.get("valueQuantity")).get("code")) for part in dicts(resource.get("component"))}
         return f"Observation/{first_code(concept) or concept.get('text')}/{sorted(units)}"
-    over = resource.get("status") in ("stopped", "completed") or "resolved" in codes(resource.get("clinicalStatus"))
+    over = word(resource.get("status")) in ("stopped", "completed") or "resolved" in codes(
+        resource.get("clinicalStatus")
+    )
     return f"over/{kind}" if over else str(kind)
