@@ -153,6 +153,15 @@ async def test_every_node_hears_that_a_worker_died_and_meets_on_another(cluster:
     assert await carrier(cluster, "r") != dead
 
 
+async def test_a_claim_of_a_worker_that_is_no_more_is_given_up(cluster: Cluster) -> None:
+    """Its nodes died with it, so nobody released the room."""
+    await cluster.worker("w1")
+    node = await cluster.node()
+    await BusDirectory(cluster.bus).get_or_claim("r", "ghost/1")
+    await node.subscribe("r", "a")
+    assert await carrier(cluster, "r") == "w1"
+
+
 async def test_without_any_worker_a_command_fails_in_good_time(cluster: Cluster) -> None:
     await cluster.worker("w1")
     node = await cluster.node()
@@ -184,7 +193,17 @@ async def test_a_node_without_the_token_is_refused(worker: Worker) -> None:
 
 
 @pytest.mark.parametrize(
-    "junk", [b"", b"\n", b"{}\n", b"[]\n", b"x" * (wire.LIMIT + 10) + b"\n", b'{"nonce":1}\n', b"\xff\n"]
+    "junk",
+    [
+        b"",
+        b"\n",
+        b"{}\n",
+        b"[]\n",
+        b"x" * (wire.LIMIT + 10) + b"\n",
+        b'{"nonce":1}\n',
+        b'{"nonce":"n","proof":"p"}\n',
+        b"\xff\n",
+    ],
 )
 async def test_junk_on_the_control_channel_is_cut_off(worker: Worker, junk: bytes) -> None:
     reader, writer = await asyncio.open_unix_connection(worker.control.address.removeprefix("unix:"))
