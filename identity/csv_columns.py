@@ -70,22 +70,22 @@ COLUMNS: Mapping[ImportKind, tuple[Column, ...]] = {
 CHOICES: Mapping[str, StrEnum] = {
     heading(word): member
     for member, words in (
-        (FacilityKind.COMMUNE_STATION, ("Trạm y tế", "Trạm y tế xã")),
-        (FacilityKind.REGIONAL_CENTRE, ("Trung tâm y tế", "Trung tâm y tế khu vực")),
-        (FacilityKind.PROVINCIAL_HOSPITAL, ("Bệnh viện tỉnh", "Bệnh viện đa khoa tỉnh")),
-        (FacilityKind.CENTRAL_HOSPITAL, ("Bệnh viện trung ương",)),
-        (TechnicalLevel.INITIAL, ("Ban đầu",)),
-        (TechnicalLevel.BASIC, ("Cơ bản",)),
-        (TechnicalLevel.SPECIALISED, ("Chuyên sâu", "specialized")),
-        (ManagingLevel.COMMUNE, ("Xã",)),
-        (ManagingLevel.REGIONAL, ("Khu vực",)),
-        (ManagingLevel.PROVINCIAL, ("Tỉnh",)),
-        (ManagingLevel.CENTRAL, ("Trung ương",)),
-        (Role.RURAL_DOCTOR, ("Bác sĩ tuyến dưới", "Bác sĩ cơ sở")),
+        (FacilityKind.COMMUNE_STATION, ("Commune health station", "Trạm y tế", "Trạm y tế xã")),
+        (FacilityKind.REGIONAL_CENTRE, ("Regional health centre", "Trung tâm y tế", "Trung tâm y tế khu vực")),
+        (FacilityKind.PROVINCIAL_HOSPITAL, ("Bệnh viện tỉnh", "Bệnh viện tuyến tỉnh", "Bệnh viện đa khoa tỉnh")),
+        (FacilityKind.CENTRAL_HOSPITAL, ("Bệnh viện trung ương", "Bệnh viện tuyến trung ương")),
+        (TechnicalLevel.INITIAL, ("Ban đầu", "Cấp ban đầu")),
+        (TechnicalLevel.BASIC, ("Cơ bản", "Cấp cơ bản")),
+        (TechnicalLevel.SPECIALISED, ("Chuyên sâu", "Cấp chuyên sâu", "specialized")),
+        (ManagingLevel.COMMUNE, ("Xã", "Cấp xã")),
+        (ManagingLevel.REGIONAL, ("Khu vực", "Cấp khu vực")),
+        (ManagingLevel.PROVINCIAL, ("Tỉnh", "Cấp tỉnh")),
+        (ManagingLevel.CENTRAL, ("Trung ương", "Cấp trung ương")),
+        (Role.RURAL_DOCTOR, ("Doctor on site", "Bác sĩ tuyến cơ sở", "Bác sĩ tuyến dưới", "Bác sĩ cơ sở")),
         (Role.SPECIALIST, ("Chuyên gia", "Bác sĩ chuyên khoa")),
         (Role.COORDINATOR, ("Điều phối", "Điều phối viên")),
         (Role.ADMINISTRATOR, ("Quản trị", "Quản trị viên")),
-        (Role.DATA_PROTECTION_OFFICER, ("Cán bộ bảo vệ dữ liệu", "DPO")),
+        (Role.DATA_PROTECTION_OFFICER, ("Người phụ trách bảo vệ dữ liệu", "DPO")),
     )
     for word in (member.value, *words)
 }
