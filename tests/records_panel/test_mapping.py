@@ -120,7 +120,7 @@ def test_the_red_line_puts_severe_allergies_first() -> None:
 
 
 def _pregnancy(day: str, due: str | None, code: str = "LA15173-0") -> list[Any]:
-    told = {"valueCodeableConcept": {"coding": [{"code": code}], "text": "Đang mang thai"}}
+    told: dict[str, Any] = {"valueCodeableConcept": {"coding": [{"code": code}], "text": "Đang mang thai"}}
     status = value("Thai", "82810-3", None, day=day, category="social-history", **told)
     expected = value("Dự sinh", "11778-8", None, day=day, category="social-history", valueDateTime=due)
     return [status, expected] if due else [status]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import date
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from sqlalchemy import select
@@ -117,10 +117,10 @@ async def test_no_result_without_its_audit_entry(records: Records) -> None:
     await records.add(LANH)
     blind = Patients(
         records.database,
-        Broken(),
+        cast("Any", Broken()),
         records.sealer,
         Searches(records.storage),
-        records.clock,  # type: ignore[arg-type]
+        records.clock,
     )
     with pytest.raises(Unavailable):
         await blind.by_number(DOCTOR, "cccd", "051058004471")
