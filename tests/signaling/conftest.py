@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import socketio
 from aiohttp import web
+from aiortc import RTCPeerConnection
+from aiortc.mediastreams import AudioStreamTrack, VideoStreamTrack
 from limits.aio.storage import MemoryStorage
 
 from consult_rooms.model import Consult
@@ -30,6 +32,7 @@ from identity.throttle import Throttle
 from media.fake import FakeMediaNodes
 from signaling.gateway import Gateway
 from tests.consult_rooms.conftest import TERMINAL, ZONE, World, build, seed
+from tests.media.peers import SETTINGS, offer_loopback
 
 ORIGIN = "https://hoichan.example.vn"
 PATIENCE_S = 4.0
@@ -40,6 +43,19 @@ async def eventually(condition: Callable[[], object], within_s: float = PATIENCE
     async with asyncio.timeout(within_s):
         while not condition():
             await asyncio.sleep(0.01)
+
+
+async def publish_offer() -> tuple[str, dict[str, str]]:
+    """An offer of a microphone and a camera as aiortc writes it, and its sources by mid."""
+    offer_loopback()
+    connection = RTCPeerConnection(SETTINGS)
+    connection.addTrack(AudioStreamTrack())
+    connection.addTrack(VideoStreamTrack())
+    await connection.setLocalDescription(await connection.createOffer())
+    sources = {str(one.mid): "microphone" if one.kind == "audio" else "camera" for one in connection.getTransceivers()}
+    sdp: str = connection.localDescription.sdp
+    await connection.close()
+    return sdp, sources
 
 
 @dataclass
@@ -195,9 +211,7 @@ class Live:
 
 
 @asynccontextmanager
-async def living(
-    database: Database, clock: FakeClock, bus: Bus, sealer: Sealer, nodes: int = 1
-) -> AsyncIterator[Live]:
+async def living(database: Database, clock: FakeClock, bus: Bus, sealer: Sealer, nodes: int = 1) -> AsyncIterator[Live]:
     """A small country with that many nodes, which share one store, one bus and one media plane."""
     people = await seed(database)
     media = FakeMediaNodes(clock)
