@@ -230,3 +230,17 @@ async def test_unknown_commands_get_an_error(worker: Worker, tasks: Tasks) -> No
 def test_the_control_socket_is_its_owners_alone(worker: Worker) -> None:
     path = Path(worker.control.address.removeprefix("unix:"))
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+async def test_a_worker_registers_the_address_that_nodes_are_to_use(tasks: Tasks) -> None:
+    """It may listen on every interface, behind a name of its own."""
+    bus = MemoryBus(SystemClock())
+    settings = WorkerSettings("w", TOKEN, control_host="127.0.0.1", control_announce="media.example:7000")
+    worker = Worker(settings, SystemClock(), tasks, bus)
+    await worker.start()
+    async with asyncio.timeout(5):
+        while not (records := await BusDirectory(bus).workers()):
+            await asyncio.sleep(0)
+    assert [(record.placement, record.control) for record in records] == [(worker.placement, "tcp:media.example:7000")]
+    await worker.close()
+    assert await BusDirectory(bus).workers() == []
