@@ -12,7 +12,7 @@ from consult_rooms.model import Consult, ConsultState, LogKind, OfferState, Part
 from consult_rooms.standing import standing
 from consult_rooms.store import ConsultStore
 from consult_rooms.tables import offers
-from consult_rooms.transitions import Act, after, refusal
+from consult_rooms.transitions import Act, after, before, refusal
 from foundation.database import Transaction
 from foundation.errors import Conflict, HoichanError
 from foundation.i18n import N_
@@ -66,7 +66,11 @@ class Claims:
             raise await self.lost(tx, consult_id)
         await tx.execute(
             update(offers)
-            .where(offers.c.consult_id == consult_id, offers.c.staff_id == staff.id)
+            .where(
+                offers.c.consult_id == consult_id,
+                offers.c.staff_id == staff.id,
+                offers.c.state.in_(before(OfferState.ACCEPTED)),
+            )
             .values(state=OfferState.ACCEPTED, reason=None, answered_at=now)
         )
         await self.stop_ringing(tx, consult_id)
@@ -94,7 +98,7 @@ class Claims:
         """Every ring that still goes stops."""
         await tx.execute(
             update(offers)
-            .where(offers.c.consult_id == consult_id, offers.c.state == OfferState.RINGING)
+            .where(offers.c.consult_id == consult_id, offers.c.state.in_(before(OfferState.STOPPED)))
             .values(state=OfferState.STOPPED, answered_at=await tx.now())
         )
 

@@ -121,7 +121,7 @@ class ConsultLog:
                 .where(consult_log.c.at >= since_at)
                 .group_by(consult_log.c.consult_id)
             )
-            return dict(found.tuples().all())
+            return dict(iter(found))
 
     async def audience(self, consult_id: ConsultId) -> set[StaffId]:
         """Whom its entries concern: the requester, everybody rung or in the room, the coordinators in charge."""

@@ -35,7 +35,7 @@ from consult_rooms.runner import LadderRunner
 from consult_rooms.standing import Standing, standing
 from consult_rooms.store import ConsultStore, new_code
 from consult_rooms.tables import consults, offers
-from consult_rooms.transitions import Act, after, refusal
+from consult_rooms.transitions import Act, after, before, refusal
 from foundation.audit import Audit, AuditEntry
 from foundation.database import Database, Transaction
 from foundation.errors import Conflict, Forbidden, Invalid
@@ -191,7 +191,7 @@ class Requests:
                 .where(
                     offers.c.consult_id == consult_id,
                     offers.c.staff_id == staff.id,
-                    offers.c.state == OfferState.RINGING,
+                    offers.c.state.in_(before(OfferState.DECLINED)),
                 )
                 .values(state=OfferState.DECLINED, reason=why, answered_at=await tx.now())
             )

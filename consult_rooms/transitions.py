@@ -97,6 +97,11 @@ def after(state: ConsultState, act: Act) -> ConsultState:
     return led_to
 
 
+def before(led_to: OfferState) -> list[OfferState]:
+    """The states of an offer from which it may become `led_to`."""
+    return [state for state, leads in OFFER.items() if led_to in leads]
+
+
 def refusal(state: ConsultState) -> Conflict:
     """Why nothing of the kind can be done now."""
     code, message = _REFUSALS[state]

@@ -1,0 +1,68 @@
+"""Every state against every act."""
+
+from __future__ import annotations
+
+import pytest
+
+from consult_rooms.model import ConsultState, OfferState
+from consult_rooms.transitions import CONSULT, OFFER, Act, after, before
+from foundation.errors import Conflict
+
+S, A = ConsultState, Act
+LEADS = {
+    (S.SCHEDULED, A.CANCEL): S.CANCELLED,
+    (S.SCHEDULED, A.ASK): S.SCHEDULED,
+    (S.SCHEDULED, A.IDENTIFY): S.SCHEDULED,
+    (S.SCHEDULED, A.CONSENT): S.SCHEDULED,
+    (S.SCHEDULED, A.MOVE): S.SCHEDULED,
+    (S.SCHEDULED, A.OPEN): S.CLAIMED,
+    (S.SCHEDULED, A.MEET): S.SCHEDULED,
+    (S.RINGING, A.RING): S.RINGING,
+    (S.RINGING, A.CLAIM): S.CLAIMED,
+    (S.RINGING, A.CANCEL): S.CANCELLED,
+    (S.RINGING, A.ASK): S.RINGING,
+    (S.RINGING, A.IDENTIFY): S.RINGING,
+    (S.RINGING, A.CONSENT): S.RINGING,
+    (S.CLAIMED, A.IDENTIFY): S.CLAIMED,
+    (S.CLAIMED, A.CONSENT): S.CLAIMED,
+    (S.CLAIMED, A.MEET): S.CLAIMED,
+    (S.CLAIMED, A.ADVISE): S.CLAIMED,
+    (S.CLAIMED, A.END): S.ENDED,
+    (S.ENDED, A.IDENTIFY): S.ENDED,
+    (S.ENDED, A.CONSENT): S.ENDED,
+    (S.ENDED, A.ADVISE): S.ENDED,
+    (S.ENDED, A.CLOSE): S.CLOSED,
+    (S.CLOSED, A.IDENTIFY): S.CLOSED,
+}
+CODES = {
+    S.SCHEDULED: "consult.scheduled",
+    S.RINGING: "consult.not_claimed",
+    S.CLAIMED: "consult.claimed",
+    S.ENDED: "consult.ended",
+    S.CLOSED: "consult.closed",
+    S.CANCELLED: "consult.cancelled",
+}
+
+
+@pytest.mark.parametrize("state", S)
+@pytest.mark.parametrize("act", A)
+def test_every_pair_leads_where_the_table_says_or_is_refused(state: ConsultState, act: Act) -> None:
+    expected = LEADS.get((state, act))
+    if expected is not None:
+        assert after(state, act) is expected
+    else:
+        with pytest.raises(Conflict) as error:
+            after(state, act)
+        assert error.value.code == CODES[state]
+
+
+def test_every_state_is_in_both_tables() -> None:
+    assert set(CONSULT) == set(S)
+    assert set(OFFER) == set(OfferState)
+    assert OFFER[OfferState.ACCEPTED] == OFFER[OfferState.STOPPED] == frozenset()
+
+
+def test_what_an_offer_can_come_from() -> None:
+    assert before(OfferState.ACCEPTED) == [OfferState.RINGING, OfferState.DECLINED]
+    assert before(OfferState.DECLINED) == before(OfferState.STOPPED) == [OfferState.RINGING]
+    assert before(OfferState.RINGING) == []
