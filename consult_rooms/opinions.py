@@ -99,6 +99,12 @@ class Opinions:
                 raise Forbidden("opinion.not_for_you", NOT_FOR_YOU)
             return await self._find(tx, consult_id)
 
+    async def closed(self, consult_id: ConsultId) -> Opinion | None:
+        """The locked opinion, for a caller that has decided on access itself, such as a facility's own system."""
+        async with self._database.reading() as tx:
+            known = await self._find(tx, consult_id)
+        return known if known is not None and known.closed_at is not None else None
+
     async def _own(self, tx: Transaction, staff: Staff, consult_id: ConsultId, act: Act) -> Standing:
         place = await standing(tx, self._store, self._directory, staff, consult_id, lock=True)
         place.require(Relation.SPECIALIST)
