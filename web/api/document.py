@@ -24,7 +24,17 @@ Refs = Mapping[Any, JsonObject]
 """Where the schema of a model stands, by the model and the mode: `validation` as sent, `serialization` as given."""
 
 _ALWAYS: Mapping[int, tuple[str, ...]] = {
-    422: ("field.missing", "field.unknown", "field.type", "field.choice", "field.long", "field.form", "field.repeated"),
+    422: (
+        "field.missing",
+        "field.unknown",
+        "field.type",
+        "field.choice",
+        "field.long",
+        "field.short",
+        "field.range",
+        "field.form",
+        "field.repeated",
+    ),
     500: ("internal",),
     503: ("database.unavailable",),
 }
@@ -35,7 +45,6 @@ _WITH_BODY: Mapping[int, tuple[str, ...]] = {
     400: ("json.malformed",),
     413: ("request.too_large",),
     415: ("request.media_type",),
-    422: ("field.short", "field.range"),
 }
 _WITHOUT_BODY: Mapping[int, tuple[str, ...]] = {413: ("request.too_large",), 422: ("body.unexpected",)}
 _WITH_KEY: Mapping[int, tuple[str, ...]] = {422: ("key.unusable",)}

@@ -102,7 +102,7 @@ def _said(error: ErrorDetails) -> tuple[str, str]:
     kind = error["type"]
     if kind in _KINDS:
         return _KINDS[kind]
-    if kind.endswith(("_type", "_parsing")):
+    if kind.endswith(("_type", "_parsing")) and not kind.startswith(("date_", "datetime_")):
         return "field.type", N_("This field is of the wrong type.")
     return "field.form", N_("This field has not the form that is asked for.")
 

@@ -1,0 +1,153 @@
+"""Asking in a doctor's name: policy holds, the patient is proved, a key makes one request, strangers see nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from foundation.ids import new_id
+from tests.api.conftest import EVIDENCE, NAME, Hospital, System
+from tests.consult_rooms.conftest import CENTRAL_HOSPITAL, OTHER_CLINIC, STROKE_HOSPITAL
+
+
+async def test_a_request_rings_and_is_followed(hospital: Hospital, clinic: System) -> None:
+    made = await clinic.post("/requests", hospital.new_request(terminal_code="P1"), key="1")
+    assert made.status == 201
+    assert made.headers["Location"] == f"/api/v1/requests/{made.body['id']}"
+    assert (made.body["state"], made.body["urgency"], made.body["specialty"]) == ("ringing", "urgent", "stroke")
+    assert made.body["requester"]["full_name"] == "BS. Lan"
+    assert [(one["staff"]["full_name"], one["state"]) for one in made.body["offers"]] == [("BS. Hà", "ringing")]
+    assert {one["number"] for one in made.body["emergency_telephones"]} == {"0255 000 1002", "0255 000 1003"}
+    await hospital.world.requests.accept(hospital.world["ha"], made.body["id"])
+    seen = await clinic.get(f"/requests/{made.body['id']}")
+    assert (seen.body["state"], seen.body["specialist"]["full_name"]) == ("claimed", "BS. Hà")
+    [entry] = await hospital.audited("api.create_request")
+    token = (await clinic.get("/me")).body["id"]
+    assert (entry.actor, entry.outcome) == (f"token:{token}", "success")
+    assert (entry.consult_id, entry.patient_id) == (made.body["id"], hospital.patient_id)
+    assert entry.details["staff"] == hospital.world["lan"].id
+
+
+async def test_an_emergency_needs_only_its_specialty(hospital: Hospital, clinic: System) -> None:
+    body = {
+        "requester_user_name": "lan",
+        "specialty": "stroke",
+        "urgency": "emergency",
+        "patient": {"identity": "temporary", "sex": "female", "age_years": 70},
+    }
+    made = await clinic.post("/requests", body, key="1")
+    assert made.status == 201
+    held = (await clinic.get(f"/consults/{made.body['id']}")).body["patient"]
+    assert held == {
+        "identity": "temporary", "patient_id": None, "name": None, "birth_date": None,
+        "sex": "female", "age_years": 70, "masked_number": None,
+    }  # fmt: skip
+    refused = await clinic.post("/requests", {**body, "urgency": "routine"}, key="2")
+    assert (refused.status, refused.code) == (422, "patient.not_established")
+
+
+async def test_the_same_key_makes_one_request(hospital: Hospital, clinic: System) -> None:
+    body = hospital.new_request()
+    replies = await asyncio.gather(*(clinic.post("/requests", body, key="same") for _ in range(4)))
+    assert {reply.status for reply in replies} == {201}
+    assert len({reply.body["id"] for reply in replies}) == 1
+    other = await clinic.post("/requests", body, key="another")
+    assert other.body["id"] != replies[0].body["id"]
+
+
+async def test_a_key_of_another_patient_or_specialty_is_refused(hospital: Hospital, clinic: System) -> None:
+    assert (await clinic.post("/requests", hospital.new_request(), key="1")).status == 201
+    for change in ({"specialty": "burns"}, {"patient": {"identity": "temporary"}, "urgency": "emergency"}):
+        refused = await clinic.post("/requests", hospital.new_request(**change), key="1")
+        assert (refused.status, refused.code) == (409, "idempotency.reused")
+
+
+@pytest.mark.parametrize("key", [None, "", "ü", "k" * 129])
+async def test_a_key_has_to_come_and_be_usable(hospital: Hospital, clinic: System, key: str | None) -> None:
+    refused = await clinic.post("/requests", hospital.new_request(), key=key)
+    assert (refused.status, refused.code, refused.body["field"]) == (422, "key.unusable", "Idempotency-Key")
+
+
+@pytest.mark.parametrize("user_name", ["mai", "ha", "nghi", "nobody"])
+async def test_only_people_of_the_facility_lend_their_name(hospital: Hospital, clinic: System, user_name: str) -> None:
+    refused = await clinic.post("/requests", hospital.new_request(requester_user_name=user_name), key="1")
+    assert (refused.code, refused.body["field"]) == ("staff.unknown", "requester_user_name")
+
+
+async def test_the_persons_own_rights_decide(hospital: Hospital) -> None:
+    system = await hospital.system(STROKE_HOSPITAL)
+    refused = await system.post("/requests", hospital.new_request(requester_user_name="dieu"), key="1")
+    assert (refused.status, refused.code) == (403, "policy.denied")
+    [entry] = await hospital.audited("api.create_request")
+    assert (entry.outcome, entry.details["code"]) == ("denied", "policy.denied")
+
+
+@pytest.mark.parametrize(
+    ("evidence", "status", "code"),
+    [
+        ({"cccd": EVIDENCE["cccd"]}, 422, "patient.two_identifiers"),
+        ({}, 422, "patient.two_identifiers"),
+        ({**EVIDENCE, "birth_date": "03/03/1958"}, 403, "patient.not_confirmed"),
+        ({**EVIDENCE, "cccd": "12"}, 422, "patient.cccd_form"),
+        ({**EVIDENCE, "birth_date": "soon"}, 422, "patient.birth_date_form"),
+    ],
+)
+async def test_the_patient_is_proved_by_two_identifiers(
+    hospital: Hospital, clinic: System, evidence: dict[str, str], status: int, code: str
+) -> None:
+    patient = {"identity": "established", "patient_id": hospital.patient_id, "evidence": evidence}
+    refused = await clinic.post("/requests", hospital.new_request(patient=patient), key="1")
+    assert (refused.status, refused.code) == (status, code)
+    assert NAME not in refused.text
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"question": {}}, "question.empty"),
+        ({"consent": None}, "consent.missing"),
+        ({"consent": {"consult": False, "record_view": False, "by": "self"}}, "consent.refused"),
+        ({"specialty": "alchemy"}, "specialty.unknown"),
+        ({"terminal_code": "P9"}, "terminal.unknown"),
+    ],
+)
+async def test_what_a_request_lacks_is_told(
+    hospital: Hospital, clinic: System, change: dict[str, Any], code: str
+) -> None:
+    refused = await clinic.post("/requests", hospital.new_request(**change), key="1")
+    assert (refused.status, refused.code) == (422, code)
+
+
+async def test_cancelling_stops_the_ring_and_may_be_repeated(hospital: Hospital, clinic: System) -> None:
+    made = await clinic.post("/requests", hospital.new_request(), key="1")
+    path, body = f"/requests/{made.body['id']}/cancel", {"requester_user_name": "lan", "reason": "transferred"}
+    for _ in range(2):
+        cancelled = await clinic.post(path, body)
+        assert (cancelled.status, cancelled.body["state"], cancelled.body["cancel_reason"]) == (
+            200,
+            "cancelled",
+            "transferred",
+        )
+    assert {offer["state"] for offer in cancelled.body["offers"]} == {"stopped"}
+
+
+async def test_a_claimed_request_is_not_cancelled(hospital: Hospital, clinic: System) -> None:
+    made = await clinic.post("/requests", hospital.new_request(), key="1")
+    await hospital.world.requests.accept(hospital.world["ha"], made.body["id"])
+    refused = await clinic.post(f"/requests/{made.body['id']}/cancel", {"requester_user_name": "lan"})
+    assert (refused.status, refused.code) == (409, "consult.already_claimed")
+    assert "BS. Hà" in refused.body["detail"]
+
+
+async def test_other_facilities_know_of_no_such_request(hospital: Hospital, clinic: System) -> None:
+    made = await clinic.post("/requests", hospital.new_request(), key="1")
+    for facility_id, user_name in ((OTHER_CLINIC, "mai"), (STROKE_HOSPITAL, "dieu"), (CENTRAL_HOSPITAL, "khai")):
+        system = await hospital.system(facility_id)
+        hidden = await system.get(f"/requests/{made.body['id']}")
+        cancel = await system.post(f"/requests/{made.body['id']}/cancel", {"requester_user_name": user_name})
+        assert (hidden.status, hidden.code, cancel.code) == (404, "consult.unknown", "consult.unknown")
+    for nothing in (new_id("con"), "con_1", "1"):
+        assert (await clinic.get(f"/requests/{nothing}")).status == 404
+    assert (await clinic.get(f"/requests/{made.body['id']}")).body["state"] == "ringing"
