@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -93,7 +94,13 @@ def _environment(language: Language, assets: Assets, zone: ZoneInfo, *, is_demo:
     )
     # JSON for data attributes: autoescape makes it safe there, and there only.
     environment.filters["data"] = lambda value: json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    environment.filters["flags"] = _flags
     return environment
+
+
+def _flags(attributes: Mapping[str, object]) -> dict[str, object]:
+    """Attributes for `xmlattr`, as HTML has them: true stands by its name alone, false and none not at all."""
+    return {name: "" if value is True else value for name, value in attributes.items() if value not in (False, None)}
 
 
 def _url(path: str, **query: str | int | None) -> str:

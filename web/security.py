@@ -33,7 +33,7 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": (
         "camera=(self), microphone=(self), display-capture=(self), autoplay=(self), "
-        "geolocation=(), payment=(), usb=(), bluetooth=(), serial=(), midi=()"
+        "geolocation=(), payment=(), usb=(), serial=(), midi=()"
     ),
 }
 

@@ -25,7 +25,6 @@ async def sign_out(request: web.Request) -> web.StreamResponse:
     await request.app[SERVICES].sessions.end(session.id, "signed_out")
     response = web.HTTPSeeOther("/sign-in")
     response.del_cookie(SESSION_COOKIE, path="/")
-    response.headers["Clear-Site-Data"] = '"cache", "storage"'
     raise response
 
 

@@ -6,11 +6,12 @@ from aiohttp import web
 from yarl import URL
 
 from foundation.errors import HoichanError, SignInNeeded, TooMany
+from identity.model import Role
 from web.admission import Admission, admits
 from web.forms import Form
 from web.rendering import render
 from web.security import TERMINAL_COOKIE, address_of, local_path, set_session_cookie
-from web.services import SERVICES
+from web.services import SERVICES, DemoSignIn, Services
 
 routes = web.RouteTableDef()
 
@@ -50,6 +51,16 @@ async def sign_in(request: web.Request) -> web.StreamResponse:
     raise response
 
 
+def _demo(services: Services) -> tuple[list[DemoSignIn], list[DemoSignIn]]:
+    """One sign-in of each role, two of specialists so that they can race for a case; and all the others."""
+    featured: list[DemoSignIn] = []
+    for entry in services.demo_sign_ins:
+        had = sum(one.role is entry.role for one in featured)
+        if had < (2 if entry.role is Role.SPECIALIST else 1):
+            featured.append(entry)
+    return featured, [entry for entry in services.demo_sign_ins if entry not in featured]
+
+
 async def _page(
     request: web.Request, form: Form, *, status: int = 200, failure: HoichanError | None = None, ended: bool = False
 ) -> web.Response:
@@ -57,6 +68,7 @@ async def _page(
     credential = request.cookies.get(TERMINAL_COOKIE)
     terminal = await services.terminals.find(credential) if credential else None
     facility = await services.directory.facility(terminal.facility_id) if terminal else None
+    featured, others = _demo(services) if services.settings.on_loopback else ([], [])
     response = render(
         request,
         "sign_in.html",
@@ -66,7 +78,8 @@ async def _page(
         ended=ended,
         terminal=terminal,
         facility=facility,
-        demo_sign_ins=services.demo_sign_ins if services.settings.on_loopback else (),
+        demo_featured=featured,
+        demo_others=others,
         telephone=services.settings.coordinator_telephone,
         here=URL("/sign-in").with_query(next=local_path(form.value("next"))),
     )
