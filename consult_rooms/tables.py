@@ -164,7 +164,9 @@ on_call_shifts = Table(
     Column("weekday", Integer, nullable=False),
     Column("starts_minute", Integer, nullable=False),
     Column("ends_minute", Integer, nullable=False),
-    UniqueConstraint("staff_id", "specialty_id", "facility_id", "weekday", "starts_minute"),
+    UniqueConstraint(
+        "staff_id", "specialty_id", "facility_id", "weekday", "starts_minute", name="uq_on_call_shifts_turn"
+    ),
     Index("ix_on_call_shifts_specialty_facility", "specialty_id", "facility_id"),
 )
 """Weekly turns on call; minutes count from local midnight of `weekday` (0 is Monday)."""

@@ -27,7 +27,7 @@ async def load_books(parts: Parts) -> None:
             return
     now = parts.clock.now()
     today = now.astimezone(parts.zone).date()
-    communes = {commune.code: commune.name for commune in demo.COMMUNES}
+    communes = {code: commune.name for code, commune in demo.COMMUNES.items()}
     measured = {story.citizen_key: story for story in demo.stories()}
     books = []
     for citizen in demo.citizens(today):

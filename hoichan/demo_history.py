@@ -18,10 +18,10 @@ from foundation.ids import PatientId, SpecialtyId
 from hoichan import demo
 from hoichan.demo_books import patient_ids
 from hoichan.wiring import Parts, opened
-from identity.model import Staff
+from identity.model import Role, Staff
 from identity.tables import installation
 
-_COORDINATOR = "dp.khue"
+_CONSENT = Consent(consult=True, record_view=True, by=ConsentBy.SELF)
 
 
 async def load_history(parts: Parts) -> None:
@@ -53,7 +53,7 @@ async def _hold_past_consults(parts: Parts, today: date, ids: Mapping[str, Patie
                 urgency=Urgency(past.urgency),
                 patient=_snapshot(citizens[past.citizen_key], ids[past.citizen_key]),
                 question=Question(situation=past.question),
-                consent=Consent(consult=True, record_view=True, by=ConsentBy.SELF),
+                consent=_CONSENT,
                 idempotency_key=f"demo-past-{number}",
             )
             clock.advance(24)
@@ -72,9 +72,12 @@ async def _hold_past_consults(parts: Parts, today: date, ids: Mapping[str, Patie
 
 async def _book_calendar(parts: Parts, today: date, ids: Mapping[str, PatientId]) -> None:
     people, fields, citizens = await _people(parts), await _fields(parts), _citizens(today)
-    coordinator = people[_COORDINATOR]
+    coordinators = {p.facility_id: p for p in people.values() if Role.COORDINATOR in p.roles}
     appointments = {appointment.slot: appointment for appointment in demo.appointments(today)}
     for slot in dict.fromkeys([*appointments, *demo.slots(today)]):
+        coordinator = coordinators.get(people[slot.user_name].facility_id)
+        if coordinator is None:
+            continue  # nobody schedules for this hospital
         starts = _moment(parts, today + timedelta(days=slot.offset_days), slot.starts)
         try:
             published = await parts.scheduling.publish(
@@ -99,16 +102,17 @@ async def _book_calendar(parts: Parts, today: date, ids: Mapping[str, PatientId]
             requester_id=requester.id,
             patient=_snapshot(citizens[appointment.citizen_key], ids[appointment.citizen_key]),
             question=Question(situation=appointment.reason),
-            consent=None,
+            consent=_CONSENT,
             idempotency_key=f"demo-{starts.isoformat()}-{requester.id}",
         )
 
 
 async def _people(parts: Parts) -> dict[str, Staff]:
-    return {
-        person.user_name: await parts.directory.staff_by_user_name(person.user_name)
-        for person in demo.staff(parts.clock.now().date())
-    }
+    people = {}
+    for person in demo.staff(parts.clock.now().date()):
+        if stored := await parts.directory.staff_by_user_name(person.user_name):
+            people[person.user_name] = stored
+    return people
 
 
 async def _fields(parts: Parts) -> dict[str, SpecialtyId]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
+from consult_rooms.tables import on_call_shifts
 from foundation.database import Transaction
 from foundation.errors import Conflict
 from foundation.i18n import N_
@@ -35,7 +36,6 @@ from identity.writes import (
     insert_staff,
     insert_terminals,
 )
-from consult_rooms.tables import on_call_shifts
 from records_panel.tables import patients
 from web.services import DemoSignIn
 

@@ -105,7 +105,23 @@ async def _serve(
 
 def build_gateway(parts: Parts, nodes: WorkerNodes, tasks: Tasks) -> Gateway:
     """The Socket.IO edge over these services."""
-    return Gateway()
+    return Gateway(
+        origins=parts.settings.allowed_origins,
+        database=parts.database,
+        sessions=parts.sessions,
+        directory=parts.directory,
+        requests=parts.requests,
+        rooms=parts.rooms,
+        queries=parts.queries,
+        consult_log=parts.log,
+        presence=parts.presence,
+        media=nodes,
+        bus=parts.bus,
+        languages=parts.languages,
+        clock=parts.clock,
+        zone=parts.zone,
+        tasks=tasks,
+    )
 
 
 def services_of(
@@ -130,11 +146,13 @@ def services_of(
         administration=parts.administration,
         terminals=parts.terminals,
         tokens=parts.tokens,
+        csv_import=parts.csv_import,
         requests=parts.requests,
         rooms=parts.rooms,
         opinions=parts.opinions,
         scheduling=parts.scheduling,
         queries=parts.queries,
+        exchange=parts.exchange,
         presence=parts.presence,
         patients=parts.patients,
         panel=parts.panel,

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import click
 from redis.asyncio import Redis
 
+from consult_rooms.exchange import Exchange
 from consult_rooms.log import ConsultLog
 from consult_rooms.model import Urgency
 from consult_rooms.opinions import Opinions
@@ -34,6 +35,7 @@ from foundation.settings import Settings
 from identity.accounts import Accounts
 from identity.administration import Administration
 from identity.authentication import Authentication
+from identity.csv_import import CsvImport
 from identity.guard import Guard
 from identity.passwords import Passwords
 from identity.sessions import Sessions
@@ -66,6 +68,7 @@ class Parts:
     terminals: Terminals
     administration: Administration
     tokens: ApiTokens
+    csv_import: CsvImport
     log: ConsultLog
     presence: Presence
     rota: Rota
@@ -75,6 +78,7 @@ class Parts:
     opinions: Opinions
     scheduling: Scheduling
     queries: Queries
+    exchange: Exchange
     book: EmbeddedBook
     patients: Patients
     panel: Panel
@@ -177,6 +181,7 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
         }
         runner = LadderRunner(database, log, directory, rota, presence, seconds)
         store = ConsultStore(sealer)
+        grant = timedelta(hours=settings.grant_hours)
         book = EmbeddedBook(database, sealer)
         yield Parts(
             settings=settings,
@@ -194,6 +199,7 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
             terminals=terminals,
             administration=Administration(database, audit, guard, directory, sessions),
             tokens=ApiTokens(database, audit, guard, directory),
+            csv_import=CsvImport(database, audit, passwords, sessions),
             log=log,
             presence=presence,
             rota=rota,
@@ -201,9 +207,12 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
             requests=Requests(database, store, log, runner, directory, audit, zone),
             rooms=Rooms(database, store, log, directory, zone),
             opinions=Opinions(database, store, log, directory),
-            scheduling=Scheduling(),
-            queries=Queries(),
+            scheduling=Scheduling(
+                database, store, log, directory, bus, zone, timedelta(minutes=settings.room_opens_minutes)
+            ),
+            exchange=Exchange(database, store, log, directory),
+            queries=Queries(database, store, log, directory, rota, presence, zone, grant),
             book=book,
             patients=Patients(database, audit, sealer, Searches(counts), clock),
-            panel=Panel(audit, book, zone=zone, grant=timedelta(hours=settings.grant_hours)),
+            panel=Panel(database, store, directory, audit, book, zone=zone, grant=grant),
         )

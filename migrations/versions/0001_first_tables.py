@@ -287,12 +287,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["staff_id"], ["staff.id"], name=op.f("fk_on_call_shifts_staff_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_on_call_shifts")),
         sa.UniqueConstraint(
-            "staff_id",
-            "specialty_id",
-            "facility_id",
-            "weekday",
-            "starts_minute",
-            name=op.f("uq_on_call_shifts_staff_id_specialty_id_facility_id_weekday_starts_minute"),
+            "staff_id", "specialty_id", "facility_id", "weekday", "starts_minute", name="uq_on_call_shifts_turn"
         ),
     )
     with op.batch_alter_table("on_call_shifts", schema=None) as batch_op:

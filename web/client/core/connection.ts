@@ -1,0 +1,79 @@
+// One Socket.IO connection of a page: calls with acknowledgements, events, signs of life.
+
+import { io, type Socket } from "socket.io-client";
+import type { Failure, ServerEvents } from "./protocol.ts";
+
+/** An acknowledgement that said no; `code` is stable, the message is for people. */
+export class CallError extends Error {
+  readonly code: string;
+  readonly field: string | undefined;
+
+  constructor(failure: Failure) {
+    super(failure.message);
+    this.code = failure.code;
+    this.field = failure.field;
+  }
+}
+
+type Ack = { ok: true; error?: undefined } | { error: Failure };
+
+const BEAT_MS = 10_000;
+const CALL_MS = 10_000;
+
+export class Connection {
+  readonly #socket: Socket;
+  readonly #offline: string;
+
+  /** `offline` is the sentence for a call that got no answer. */
+  constructor(offline: string, address?: string) {
+    const options = { transports: ["websocket", "polling"], reconnectionDelay: 300, reconnectionDelayMax: 2_000, timeout: 5_000 };
+    this.#socket = address === undefined ? io(options) : io(address, options);
+    this.#offline = offline;
+    const beat = () => {
+      if (this.#socket.connected) this.#socket.emit("beat", {}, () => undefined);
+    };
+    setInterval(beat, BEAT_MS);
+    this.#socket.on("connect", beat);
+  }
+
+  get connected(): boolean {
+    return this.#socket.connected;
+  }
+
+  /** Send an event and wait for its acknowledgement. Throws CallError, with code `offline` when no answer comes. */
+  async call<T = Record<string, never>>(event: string, payload: object): Promise<T> {
+    let ack: Ack;
+    try {
+      ack = (await this.#socket.timeout(CALL_MS).emitWithAck(event, payload)) as Ack;
+    } catch {
+      throw new CallError({ code: "offline", message: this.#offline });
+    }
+    if (ack.error !== undefined) throw new CallError(ack.error);
+    return ack as T;
+  }
+
+  on<E extends keyof ServerEvents>(event: E, handler: (payload: ServerEvents[E]) => void): void {
+    this.#socket.on(event as string, handler);
+  }
+
+  /** Runs at once when connected already, and after each reconnect. */
+  onConnect(handler: () => void): void {
+    this.#socket.on("connect", handler);
+    if (this.#socket.connected) handler();
+  }
+
+  onDisconnect(handler: () => void): void {
+    this.#socket.on("disconnect", handler);
+  }
+
+  /** The server refused the connection; the message is its error code. */
+  onRefused(handler: (code: string) => void): void {
+    this.#socket.on("connect_error", (error) => {
+      if (!this.#socket.active) handler(error.message);
+    });
+  }
+
+  close(): void {
+    this.#socket.disconnect();
+  }
+}

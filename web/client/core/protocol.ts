@@ -1,0 +1,121 @@
+// The events of docs/protocol.md as types. Names and fields are the wire's own.
+
+export type Urgency = "emergency" | "urgent" | "routine";
+export type Role = "requester" | "specialist" | "invited" | "observer";
+export type LineState = "good" | "weak" | "lost";
+
+export interface Failure {
+  code: string;
+  message: string;
+  field?: string;
+}
+
+export interface LogEntry {
+  number: number;
+  at: string;
+  kind: string;
+  actor_name: string | null;
+  text: string;
+  data: Record<string, string | number | boolean | null>;
+}
+
+export interface ChatLine {
+  number: number;
+  at: string;
+  sender_id: string;
+  sender_name: string;
+  text: string;
+  client_id: string;
+}
+
+export interface Participant {
+  participant_id: string;
+  staff_id: string;
+  staff_name: string;
+  facility_name: string;
+  role: Role;
+  present: boolean;
+  connected: boolean;
+  audio: boolean;
+  video: boolean;
+}
+
+export interface TrackInfo {
+  mid: string | null;
+  track_id: string;
+  participant_id: string;
+  kind: string;
+  source: string;
+}
+
+export interface Ring {
+  consult_id: string;
+  code: string;
+  urgency: Urgency;
+  specialty: string;
+  facility: string;
+  address: string;
+  requester_name: string;
+  age: number | null;
+  sex: string | null;
+  question: string;
+  rung_at: string;
+  step_due_at: string | null;
+  server_time: string;
+  also_ringing: string[];
+  emergency_telephone: string;
+}
+
+export interface RingStopped {
+  consult_id: string;
+  reason: "claimed" | "declined" | "cancelled";
+  by_name: string | null;
+  at: string;
+}
+
+export interface Joined {
+  participant_id: string;
+  role: Role;
+  state: string;
+  started_at: string | null;
+  participants: Participant[];
+  entries: LogEntry[];
+  chat: ChatLine[];
+}
+
+export interface SubscribeOffer {
+  consult_id?: string;
+  sdp: string;
+  revision: number;
+  tracks: TrackInfo[];
+}
+
+export interface Invited {
+  consult_id: string;
+  code: string;
+  by_name: string;
+  role: Role;
+  room_url: string;
+}
+
+/** What the server sends, by event name. */
+export interface ServerEvents {
+  ring: Ring;
+  ring_stopped: RingStopped;
+  log: { consult_id: string; entries: LogEntry[] };
+  chat: ChatLine & { consult_id: string };
+  room: { consult_id: string; participants: Participant[] };
+  subscribe_offer: SubscribeOffer & { consult_id: string };
+  media_lost: { consult_id: string };
+  taken_over: { consult_id: string };
+  session_ended: { reason: string };
+  consult: { consult_id: string; state: string };
+  invited: Invited;
+  agenda: Record<string, never>;
+}
+
+/** A random key that a client repeats when it tries again. */
+export function clientKey(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(12));
+  return Array.from(bytes, (byte) => byte.toString(36).padStart(2, "0")).join("");
+}

@@ -1,0 +1,58 @@
+// Forms and links with data-fragment-target="#id" fetch their answer and put it into that element, without a new page.
+
+const HEADER = { "X-Fragment": "1" };
+
+async function put(target: Element, request: Promise<Response>): Promise<void> {
+  target.setAttribute("aria-busy", "true");
+  try {
+    const response = await request;
+    if (response.headers.get("X-Fragment") === null) {
+      // Not a fragment: signed out, locked, or a page of its own.
+      location.assign(response.url);
+      return;
+    }
+    target.innerHTML = await response.text();
+    const focus = target.querySelector<HTMLElement>("[autofocus], [aria-invalid=true]");
+    focus?.focus();
+    target.dispatchEvent(new CustomEvent("fragment", { bubbles: true }));
+  } catch {
+    const note = target.querySelector("[data-offline]");
+    if (note) note.removeAttribute("hidden");
+  } finally {
+    target.removeAttribute("aria-busy");
+  }
+}
+
+function targetOf(element: HTMLElement): Element | null {
+  const selector = element.dataset["fragmentTarget"];
+  return selector ? document.querySelector(selector) : null;
+}
+
+/** Fetch an address of this site into an element. */
+export function load(target: Element, address: string): Promise<void> {
+  return put(target, fetch(address, { headers: HEADER }));
+}
+
+export function startFragments(): void {
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (!(form instanceof HTMLFormElement)) return;
+    const target = targetOf(form);
+    if (target === null) return;
+    event.preventDefault();
+    const body = new URLSearchParams();
+    const submitter = event.submitter instanceof HTMLButtonElement ? event.submitter : null;
+    for (const [name, value] of new FormData(form, submitter)) if (typeof value === "string") body.append(name, value);
+    const address = submitter?.getAttribute("formaction") ?? form.action;
+    if (form.method === "get") void put(target, fetch(`${form.action}?${body}`, { headers: HEADER }));
+    else void put(target, fetch(address, { method: "POST", headers: HEADER, body }));
+  });
+  document.addEventListener("click", (event) => {
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
+    const link = event.target instanceof Element ? event.target.closest<HTMLAnchorElement>("a[data-fragment-target]") : null;
+    const target = link && targetOf(link);
+    if (!link || !target) return;
+    event.preventDefault();
+    void put(target, fetch(link.href, { headers: HEADER }));
+  });
+}

@@ -1,0 +1,27 @@
+// Every page of a person who is signed in: rings and notices, fragments, and a fresh look when something changed.
+
+import { startAlerts } from "../alerts.ts";
+import { Connection } from "../core/connection.ts";
+import { load, startFragments } from "../fragments.ts";
+import { say } from "../words.ts";
+
+const connection = new Connection(say("offline"));
+startAlerts(connection);
+startFragments();
+
+// Lists that live: the server is asked again a moment after the last hint.
+const lists = Array.from(document.querySelectorAll<HTMLElement>("[data-live]"));
+if (lists.length > 0) {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const look = () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      for (const list of lists) {
+        const address = list.dataset["live"];
+        if (address && !list.contains(document.activeElement)) void load(list, address);
+      }
+    }, 150);
+  };
+  connection.on("consult", look);
+  connection.on("agenda", look);
+}
