@@ -7,6 +7,8 @@ from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
+from identity.guard import Guard
+from identity.trail import AuditTrail
 from web import api, health
 from web.assets import Assets, static_file
 from web.middlewares import MIDDLEWARES
@@ -14,6 +16,7 @@ from web.rendering import RENDERER, Renderer
 from web.security import add_headers
 from web.services import SERVICES, Services
 from web.views import ROUTES
+from web.views.administration.audit import TRAIL
 
 BODY_LIMIT = 1024 * 1024
 """Bytes of a request's body; a handler that needs more says so (`web.admission.body_limit`)."""
@@ -28,6 +31,7 @@ def build(services: Services) -> web.Application:
     application[RENDERER] = Renderer(
         services.languages, Assets.built(), ZoneInfo(services.settings.zone), is_demo=services.is_demo
     )
+    application[TRAIL] = AuditTrail(services.database, services.audit, Guard(services.audit), services.directory)
     application.on_response_prepare.append(add_headers)
     application.router.add_get("/static/{name:.+}", static_file)
     application.router.add_get("/healthz", health.process)

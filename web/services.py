@@ -4,36 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from consult_rooms.exchange import Exchange
+from consult_rooms.opinions import Opinions
+from consult_rooms.presence import Presence
+from consult_rooms.queries import Queries
+from consult_rooms.requests import Requests
+from consult_rooms.rooms import Rooms
+from consult_rooms.rota import Rota
+from consult_rooms.scheduling import Scheduling
 from foundation.audit import Audit
 from foundation.bus import Bus
 from foundation.clock import Clock
 from foundation.database import Database
 from foundation.i18n import Languages
 from foundation.settings import Settings
+from identity.accounts import Accounts
+from identity.administration import Administration
+from identity.csv_import import CsvImport
 from identity.model import Role
-
-if TYPE_CHECKING:
-    from consult_rooms.exchange import Exchange
-    from consult_rooms.opinions import Opinions
-    from consult_rooms.presence import Presence
-    from consult_rooms.queries import Queries
-    from consult_rooms.requests import Requests
-    from consult_rooms.rooms import Rooms
-    from consult_rooms.rota import Rota
-    from consult_rooms.scheduling import Scheduling
-    from identity.accounts import Accounts
-    from identity.administration import Administration
-    from identity.csv_import import CsvImport
-    from identity.sessions import Sessions
-    from identity.store import Directory
-    from identity.terminals import Terminals
-    from identity.tokens import ApiTokens
-    from records_panel.panel import Panel
-    from records_panel.patients import Patients
+from identity.sessions import Sessions
+from identity.store import Directory
+from identity.terminals import Terminals
+from identity.tokens import ApiTokens
+from records_panel.panel import Panel
+from records_panel.patients import Patients
 
 
 @dataclass(frozen=True, slots=True)

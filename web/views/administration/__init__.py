@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from aiohttp import web
 
-from web.views.administration import facilities, imports, overview, specialties, staff, terminals, tokens
+from web.views.administration import audit, facilities, imports, overview, specialties, staff, terminals, tokens
 
 ROUTES: tuple[Iterable[web.AbstractRouteDef], ...] = (
     overview.routes,
@@ -16,4 +16,5 @@ ROUTES: tuple[Iterable[web.AbstractRouteDef], ...] = (
     terminals.routes,
     tokens.routes,
     imports.routes,
+    audit.routes,
 )
