@@ -22,6 +22,8 @@ from web.views.patient_forms import evidence_of, patient_id_of
 
 routes = web.RouteTableDef()
 
+_EMBEDDED = "book.embedded"
+
 TABS = {
     "summary": N_("Summary"),
     "results": N_("Results"),
@@ -60,6 +62,14 @@ async def change_identity(request: web.Request) -> web.StreamResponse:
             return _identity(request, place, failure=error)
         consult = await establish(request, place.consult, patient)
     return await _panel(request, await _place(request, consult.id), "summary")
+
+
+async def embedded_book(request: web.Request, consult_id: ConsultId) -> str:
+    """The panel's content for a page that puts it beside the call: what the fragment would say, denials included."""
+    place = await _place(request, consult_id)
+    request[_EMBEDDED] = True
+    response = await _panel(request, place, "summary")
+    return response.text or "" if isinstance(response, web.Response) else ""
 
 
 async def establish(request: web.Request, consult: Consult, patient: Patient) -> Consult:
@@ -108,7 +118,7 @@ def _identity(request: web.Request, place: Place, *, failure: HoichanError | Non
 def _fragment(request: web.Request, name: str, place: Place, *, status: int = 200, **context: object) -> web.Response:
     """The content of the panel, or a whole page around it for a browser that asked for a page."""
     zone = ZoneInfo(request.app[SERVICES].settings.zone)
-    is_fragment = "X-Fragment" in request.headers
+    is_fragment = "X-Fragment" in request.headers or _EMBEDDED in request
     response = render(
         request,
         f"book/{name}.html" if is_fragment else "book/page.html",
@@ -116,7 +126,7 @@ def _fragment(request: web.Request, name: str, place: Place, *, status: int = 20
         content=f"book/{name}.html",
         consult=place.consult,
         is_requester=place.related is Relation.REQUESTER,
-        words=BookWords(request["language"], zone, place.now),
+        say=BookWords(request["language"], zone, place.now),
         tabs=TABS,
         sexes=SEXES,
         report_kinds=REPORT_KINDS,

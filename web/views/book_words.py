@@ -66,6 +66,7 @@ _UNITS = {
 }
 _UNITLESS = (VitalKind.COMA_SCALE, VitalKind.PAIN)
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
+_YEAR = 365  # days
 
 
 class BookWords:
@@ -90,6 +91,15 @@ class BookWords:
                 return self._language.time(moment.instant, self._zone)
             return self._language.date(moment.instant, self._zone)
         return self._language.date(moment.day)
+
+    def brief(self, moment: When | None) -> str:
+        """As short as still says enough: the time today, day and month this half year, the year alone long ago."""
+        if moment is None or moment.precision in (Precision.YEAR, Precision.MONTH):
+            return self.when(moment)
+        days = (self._today - self._day(moment)).days
+        if days > _YEAR:
+            return str(self._day(moment).year)
+        return f"{self._day(moment):%d/%m}" if 0 < days < _YEAR // 2 else self.when(moment)
 
     def ago(self, moment: When | None) -> str:
         """How long ago, in the largest whole unit; empty when unknown or known by the year alone."""
@@ -121,12 +131,13 @@ class BookWords:
             return self._language.plural("%(count)s month old", "%(count)s months old", months)
         return self._language.plural("%(count)s day old", "%(count)s days old", max(0, (today - day).days))
 
-    def source(self, origin: Origin) -> str:
+    def source(self, origin: Origin, *, brief: bool = False) -> str:
         """Facility and date, such as `BV Sông Trà, 18/11/2026`; each part that is known."""
         facility = origin.facility or (
             self._language.text(N_("facility %(code)s"), code=origin.facility_code) if origin.facility_code else ""
         )
-        return ", ".join(part for part in (facility, self.when(origin.when)) if part)
+        at = self.brief(origin.when) if brief else self.when(origin.when)
+        return ", ".join(part for part in (facility, at) if part)
 
     def latest(self, vitals: tuple[Vital, ...]) -> Origin | None:
         """The origin of the newest value among the vital signs."""
@@ -186,6 +197,8 @@ class BookWords:
             return self._language.plural(
                 "%(count)s entry is withheld (R)", "%(count)s entries are withheld (R)", absence.count
             )
+        if absence.kind is AbsenceKind.KNOWN_NONE and absence.text:
+            return absence.text  # the record's own words for “none”
         said = self._language.text(_ABSENT[absence.kind])
         return f"{said}: {absence.text}" if absence.text else said
 
