@@ -9,9 +9,11 @@ from types import MappingProxyType
 from foundation.i18n import N_
 from identity.csv_columns import ImportKind
 from identity.model import FacilityKind, ManagingLevel, Role, Scope, TechnicalLevel
+from web.consult_labels import CONSULT_LABELS
 
 LABELS: Mapping[type[StrEnum], Mapping[str, str]] = MappingProxyType(
     {
+        **CONSULT_LABELS,
         Role: {
             Role.RURAL_DOCTOR: N_("Doctor on site"),
             Role.SPECIALIST: N_("Specialist"),
