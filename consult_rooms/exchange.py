@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, or_, select, tuple_
+from sqlalchemy import ColumnElement, and_, or_, select
 
 from consult_rooms.bookings import UNKNOWN_APPOINTMENT, appointment_of, slot_of
 from consult_rooms.log import ConsultLog
@@ -69,7 +69,7 @@ class Exchange:
         if since is not None:
             conditions.append(at >= since)
         if after is not None:
-            conditions.append(tuple_(at, consults.c.id) > tuple_(*after))
+            conditions.append(_behind(at, consults.c.id, after))
         query = (
             select(consults, at.label("updated_at"))
             .join(
@@ -118,7 +118,7 @@ class Exchange:
         if specialty_id is not None:
             conditions.append(slots.c.specialty_id == specialty_id)
         if after is not None:
-            conditions.append(tuple_(slots.c.starts_at, slots.c.id) > tuple_(*after))
+            conditions.append(_behind(slots.c.starts_at, slots.c.id, after))
         query = (
             select(slots, appointments.c.consult_id, appointments.c.clinic_id, appointments.c.version)
             .outerjoin(appointments, appointments.c.id == slots.c.appointment_id)
@@ -166,6 +166,13 @@ class Exchange:
 
 def _sides(facility_id: FacilityId) -> ColumnElement[bool]:
     return or_(consults.c.requester_facility_id == facility_id, consults.c.specialist_facility_id == facility_id)
+
+
+def _behind(at: ColumnElement[datetime], row_id: ColumnElement[str], last: tuple[datetime, str]) -> ColumnElement[bool]:
+    """Rows after the last one of a page, in the order of time and id. Said in two parts so that each value takes its
+    column's type; a row value would not.
+    """
+    return or_(at > last[0], and_(at == last[0], row_id > last[1]))
 
 
 def _published(row: Any, facility_id: FacilityId) -> PublishedSlot:

@@ -10,7 +10,8 @@ from consult_rooms.exchange import ChangedConsult
 from consult_rooms.model import ConsultState
 from foundation.ids import ConsultId, SpecialtyId
 from identity.model import Scope
-from web.api.answers import (
+from web.api.bodies import ConsultsQuery, TimelineQuery
+from web.api.consult_answers import (
     ConsentAnswer,
     ConsultAnswer,
     ConsultPatient,
@@ -20,7 +21,6 @@ from web.api.answers import (
     OpinionAnswer,
     QuestionAnswer,
 )
-from web.api.bodies import ConsultsQuery, TimelineQuery
 from web.api.cursor import cursor, position
 from web.api.operation import Call, Nothing, Operation
 from web.api.people import specialty_codes, staff_refs

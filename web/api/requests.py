@@ -9,8 +9,8 @@ from foundation.errors import Conflict
 from foundation.i18n import N_
 from foundation.ids import ConsultId
 from identity.model import Scope
-from web.api.answers import OfferAnswer, RequestAnswer, Telephone
 from web.api.bodies import Cancellation, NewRequest
+from web.api.consult_answers import OfferAnswer, RequestAnswer, Telephone
 from web.api.operation import PREFIX, Call, Nothing, Operation
 from web.api.patients import IDENTITY_ERRORS, consent_of, identified, question_of
 from web.api.people import specialty_codes, specialty_of, staff_refs, terminal_of
