@@ -176,7 +176,7 @@ async def seed(database: Database) -> dict[str, Staff]:
         user_name: str, full_name: str, facility_id: FacilityId, roles: list[str], fields: list[SpecialtyId]
     ) -> tuple[dict[str, object], list[SpecialtyId]]:
         licensed = "specialist" in roles or "rural_doctor" in roles
-        row = {
+        row: dict[str, object] = {
             "id": new_id("stf"),
             "user_name": user_name,
             "full_name": full_name,

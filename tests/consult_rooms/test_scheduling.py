@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -140,14 +141,7 @@ async def test_fifty_bookings_of_one_terminal_have_one_winner(world: World) -> N
     # Slots of fifty people at one hour, published past the policy, which is tested above.
     slots = []
     for staff in crowd:
-        chief = type(world["dieu"])
-        boss = chief(
-            id=world["dieu"].id,
-            user_name="boss",
-            full_name="Điều phối",
-            facility_id=staff.facility_id,
-            roles=world["dieu"].roles,
-        )
+        boss = replace(world["dieu"], facility_id=staff.facility_id)
         slots += await world.scheduling.publish(boss, staff.id, STROKE, starts, starts + timedelta(minutes=30), 30)
 
     async def book(number: int) -> Appointment | str:
@@ -173,13 +167,7 @@ async def test_the_same_booking_sent_at_once_is_one(world: World) -> None:
 async def test_a_clinic_without_terminal_has_one_room(world: World) -> None:
     first = (await world.publish("ha"))[0]
     await world.book(first, "a", None)
-    coordinator = type(world["dieu"])(
-        id=world["dieu"].id,
-        user_name="boss",
-        full_name="Điều phối",
-        facility_id=world["khai"].facility_id,
-        roles=world["dieu"].roles,
-    )
+    coordinator = replace(world["dieu"], facility_id=world["khai"].facility_id)
     second = (
         await world.scheduling.publish(coordinator, world["khai"].id, STROKE, first.starts_at, first.ends_at, 30)
     )[0]
@@ -209,13 +197,7 @@ async def test_a_move_frees_the_old_time_and_is_version_checked(world: World) ->
 
 async def test_a_move_to_another_specialist_changes_the_room(world: World) -> None:
     booked = await world.book((await world.publish("ha"))[0])
-    chief = type(world["dieu"])(
-        id=world["dieu"].id,
-        user_name="boss",
-        full_name="Điều phối",
-        facility_id=world["khai"].facility_id,
-        roles=world["dieu"].roles,
-    )
+    chief = replace(world["dieu"], facility_id=world["khai"].facility_id)
     starts = world.clock.now() + timedelta(hours=5)
     other = await world.scheduling.publish(chief, world["khai"].id, STROKE, starts, starts + timedelta(minutes=30), 30)
     await world.scheduling.move(world["dieu"], booked.id, other[0].id, 1)
@@ -236,7 +218,7 @@ async def test_two_moves_that_want_each_others_time_both_end(world: World) -> No
             return error.code
         return "moved"
 
-    assert await asyncio.gather(move(one, second.id), move(two, first.id)) == ["slot.taken", "slot.taken"]
+    assert set(await asyncio.gather(move(one, second.id), move(two, first.id))) == {"slot.taken"}
 
 
 async def test_a_cancelled_appointment_frees_slot_and_terminal(world: World) -> None:
