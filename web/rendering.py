@@ -17,6 +17,7 @@ from identity.model import Session
 from web.assets import Assets
 from web.labels import label
 from web.navigation import navigation
+from web.words import WORDS
 
 TEMPLATES = Path(__file__).with_name("templates")
 
@@ -26,7 +27,7 @@ class Renderer:
 
     `_(message, **parameters)`, `plural(one, many, count, **parameters)`, `language` (the Language), `asset(name)`,
     `url(path, **query)`, `time(at)`, `date(day)`, `moment(at)`, `weekday(day)` in the installation's zone, `number`,
-    `label(value)` of an enumeration, `is_demo`. Each page also gets `session`, `csrf`, `request_path` and `nav`.
+    `label(value)` of an enumeration, `script_words(group, …)`, `zone`, `is_demo`. Each page also gets `session`, `csrf`, `request_path` and `nav`.
     """
 
     def __init__(self, languages: Languages, assets: Assets, zone: ZoneInfo, *, is_demo: bool) -> None:
@@ -64,6 +65,7 @@ def _environment(language: Language, assets: Assets, zone: ZoneInfo, *, is_demo:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        auto_reload=False,
     )
 
     def time(at: datetime, *, seconds: bool = False) -> str:
@@ -91,6 +93,10 @@ def _environment(language: Language, assets: Assets, zone: ZoneInfo, *, is_demo:
         number=language.number,
         is_demo=is_demo,
         label=lambda value: language.text(label(value)),
+        script_words=lambda *groups: {
+            name: language.text(text) for group in groups for name, text in WORDS[group].items()
+        },
+        zone=str(zone),
     )
     # JSON for data attributes: autoescape makes it safe there, and there only.
     environment.filters["data"] = lambda value: json.dumps(value, ensure_ascii=False, separators=(",", ":"))

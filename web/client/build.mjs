@@ -1,7 +1,7 @@
 // Builds everything that a browser fetches into web/static/built: each web/client/pages/*.ts becomes one module
 // <name>-<hash>.js, web/static/styles/style.css one sheet with its fonts beside it, and manifest.json says which
 // name is which file. Names carry a hash of the content, so that files may be cached for ever.
-import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -46,16 +46,26 @@ for (const [file, output] of Object.entries(result.metafile.outputs)) {
   manifest[entry] = path.basename(file);
 }
 
-// Old files go only now, when the new ones are at hand: a build that fails leaves the last one in place.
-await rm(built, { recursive: true, force: true });
-await mkdir(built, { recursive: true });
+// The new folder is whole before it takes the old one's place: a build that fails, or a page that is asked for
+// meanwhile, finds the last one.
+const fresh = built + ".new";
+const old = built + ".old";
+await rm(fresh, { recursive: true, force: true });
+await mkdir(fresh, { recursive: true });
 const kb = (bytes) => (bytes / 1024).toFixed(1).padStart(7);
 for (const file of result.outputFiles) {
-  await writeFile(file.path, file.contents);
+  const target = path.join(fresh, path.basename(file.path));
+  await writeFile(target, file.contents);
   if (!/\.(js|css|svg)$/.test(file.path)) continue;
   const zipped = await promisify(gzip)(file.contents, { level: 9 });
-  await writeFile(file.path + ".gz", zipped);
-  await writeFile(file.path + ".br", await promisify(brotliCompress)(file.contents));
+  await writeFile(target + ".gz", zipped);
+  await writeFile(target + ".br", await promisify(brotliCompress)(file.contents));
   process.stdout.write(`${kb(file.contents.length)} kB ${kb(zipped.length)} kB gzip  ${path.basename(file.path)}\n`);
 }
-await writeFile(path.join(built, "manifest.json"), JSON.stringify(manifest, Object.keys(manifest).sort(), 2) + "\n");
+await writeFile(path.join(fresh, "manifest.json"), JSON.stringify(manifest, Object.keys(manifest).sort(), 2) + "\n");
+await rm(old, { recursive: true, force: true });
+await rename(built, old).catch((error) => {
+  if (error.code !== "ENOENT") throw error;
+});
+await rename(fresh, built);
+await rm(old, { recursive: true, force: true });

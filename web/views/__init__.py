@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from aiohttp import web
 
-from web.views import administration, book, language, patients, session, sign_in, terminal
+from web.views import administration, book, language, patients, room, session, sign_in, terminal
 
 ROUTES: tuple[Iterable[web.AbstractRouteDef], ...] = (
     sign_in.routes,
@@ -15,5 +15,6 @@ ROUTES: tuple[Iterable[web.AbstractRouteDef], ...] = (
     terminal.routes,
     book.routes,
     patients.routes,
+    room.routes,
     *administration.ROUTES,
 )

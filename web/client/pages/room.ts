@@ -288,11 +288,11 @@ for (const button of document.querySelectorAll<HTMLElement>("[data-close]")) {
 }
 
 // On a narrow screen one part shows below the video; the switch chooses which.
-for (const link of document.querySelectorAll<HTMLAnchorElement>("[data-part]")) {
+for (const link of document.querySelectorAll<HTMLAnchorElement>("a[data-part]")) {
   link.addEventListener("click", (event) => {
     event.preventDefault();
     page.dataset["part"] = link.dataset["part"] ?? "book";
-    for (const other of document.querySelectorAll("[data-part]")) other.removeAttribute("aria-current");
+    for (const other of document.querySelectorAll("a[data-part]")) other.removeAttribute("aria-current");
     link.setAttribute("aria-current", "true");
   });
 }

@@ -1,0 +1,40 @@
+// A form's draft: what was typed, as plain pairs, kept and put back. Pure but for the storage that it is given.
+
+export type Pairs = readonly (readonly [string, string])[];
+
+interface Store {
+  getItem(key: string): string | null;
+  setItem(key: string, value: string): void;
+  removeItem(key: string): void;
+}
+
+/** Fields that are never kept: the server's own, and what only it can prove. */
+const NEVER = new Set(["csrf", "idempotency_key", "patient"]);
+
+export class Draft {
+  readonly #store: Store;
+  readonly #key: string;
+
+  constructor(store: Store, key: string) {
+    this.#store = store;
+    this.#key = key;
+  }
+
+  keep(pairs: Pairs): void {
+    this.#store.setItem(this.#key, JSON.stringify(pairs.filter(([name, value]) => !NEVER.has(name) && value !== "")));
+  }
+
+  /** What was kept, or nothing when that cannot be read. */
+  kept(): Pairs {
+    try {
+      const found: unknown = JSON.parse(this.#store.getItem(this.#key) ?? "[]");
+      return Array.isArray(found) ? (found as Pairs) : [];
+    } catch {
+      return [];
+    }
+  }
+
+  drop(): void {
+    this.#store.removeItem(this.#key);
+  }
+}

@@ -1,0 +1,95 @@
+"""The consult room and the preview before it."""
+
+from __future__ import annotations
+
+from aiohttp import web
+from markupsafe import Markup
+
+from consult_rooms.access import Relation
+from consult_rooms.model import ConsultState, ParticipantRole
+from consult_rooms.rows import ConsultView
+from foundation.errors import Forbidden
+from foundation.i18n import N_
+from foundation.ids import ConsultId
+from identity.model import Role, Session, Staff
+from web.rendering import render
+from web.services import SERVICES, Services
+from web.views.book import embedded_book
+
+routes = web.RouteTableDef()
+
+_PEOPLE_OF_THE_ROOM = (Relation.REQUESTER, Relation.SPECIALIST, Relation.INVITED, Relation.OBSERVER)
+
+
+@routes.get("/consults/{consult_id}/room")
+async def show_room(request: web.Request) -> web.StreamResponse:
+    """The room with the book beside it, from the first second. A room that is not open leads to where one waits."""
+    session, services = request["session"], request.app[SERVICES]
+    view = await _view(request)
+    consult = view.consult
+    if not view.room_open:
+        raise _elsewhere(view)
+    opinion = await services.opinions.get(session.staff, consult.id) if view.reads_opinion else None
+    return render(
+        request,
+        "room.html",
+        view=view,
+        consult=consult,
+        specialty=view.specialty.name(request["language"].code),
+        role=view.related.value,
+        is_specialist=view.related is Relation.SPECIALIST,
+        book=Markup(await embedded_book(request, consult.id)),  # noqa: S704 - rendered by our own escaped templates
+        opinion=opinion,
+        invitees=await _invitees(services, session, view) if view.related is not Relation.OBSERVER else [],
+        invitee_roles=(ParticipantRole.INVITED, ParticipantRole.OBSERVER),
+    )
+
+
+@routes.get("/consults/{consult_id}/preview")
+async def show_preview(request: web.Request) -> web.StreamResponse:
+    """Choose camera and microphone before entering; says when a booked room opens."""
+    view = await _view(request)
+    if not view.room_open and view.consult.state is not ConsultState.SCHEDULED:
+        raise _elsewhere(view)
+    return render(
+        request,
+        "preview.html",
+        view=view,
+        consult=view.consult,
+        specialty=view.specialty.name(request["language"].code),
+        observes=view.related is Relation.OBSERVER,
+    )
+
+
+async def _view(request: web.Request) -> ConsultView:
+    session: Session = request["session"]
+    consult_id = ConsultId(request.match_info["consult_id"])
+    view = await request.app[SERVICES].queries.consult(session.staff, consult_id)
+    if view.related not in _PEOPLE_OF_THE_ROOM:
+        raise Forbidden("room.not_invited", NOT_INVITED)
+    return view
+
+
+def _elsewhere(view: ConsultView) -> web.HTTPException:
+    consult = view.consult
+    if consult.state is ConsultState.RINGING:
+        return web.HTTPSeeOther(f"/requests/{consult.id}")
+    if consult.state is ConsultState.SCHEDULED:
+        return web.HTTPSeeOther(f"/consults/{consult.id}/preview")
+    return web.HTTPSeeOther(f"/consults/{consult.id}")
+
+
+async def _invitees(services: Services, session: Session, view: ConsultView) -> list[tuple[Staff, str]]:
+    """Who can be asked in: doctors of the requesting clinic and of the hospitals linked to it, with their places."""
+    there = {person.participant.staff_id for person in view.people} | {session.staff.id}
+    places = [view.facility, *await services.directory.hubs_of(view.facility.id)]
+    found = []
+    for place in places:
+        for person in await services.directory.staff_at(place.id):
+            doctor = person.roles & {Role.SPECIALIST, Role.RURAL_DOCTOR}
+            if person.active and doctor and person.id not in there:
+                found.append((person, place.name))
+    return found
+
+
+NOT_INVITED = N_("You are not invited to this room.")
