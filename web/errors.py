@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from http import HTTPStatus
 
 from aiohttp import hdrs, web
@@ -14,6 +15,7 @@ from web.rendering import render
 from web.security import LANGUAGE_COOKIE
 from web.services import SERVICES
 
+log = logging.getLogger(__name__)
 _TITLES = {
     "invalid": N_("This cannot be used as it is"),
     "sign_in_needed": N_("Sign-in needed"),
@@ -74,7 +76,12 @@ def internal() -> Internal:
 def language_of(request: web.Request) -> Language:
     """The language of this request, also when it failed before that was settled."""
     found: Language | None = request.get("language")
-    return found or request.app[SERVICES].languages.get(request.cookies.get(LANGUAGE_COOKIE))
+    if found is not None:
+        return found
+    chosen = request.cookies.get(LANGUAGE_COOKIE)
+    if request.path.startswith("/api/"):
+        chosen = request.headers.get(hdrs.ACCEPT_LANGUAGE, "")[:2].lower()
+    return request.app[SERVICES].languages.get(chosen)
 
 
 def error_response(request: web.Request, error: HoichanError) -> web.Response:
@@ -109,13 +116,17 @@ def problem(request: web.Request, error: HoichanError) -> web.Response:
 
 
 def _page(request: web.Request, error: HoichanError) -> web.Response:
-    fragment = "X-Fragment" in request.headers
-    return render(
-        request,
-        "error_fragment.html" if fragment else "error.html",
-        status=error.status,
-        title=_TITLES[error.kind],
-        error=error,
-        sentence=language_of(request).error(error),
-        request_id=request_id.get(),
-    )
+    sentence = language_of(request).error(error)
+    try:
+        return render(
+            request,
+            "error_fragment.html" if "X-Fragment" in request.headers else "error.html",
+            status=error.status,
+            title=_TITLES[error.kind],
+            error=error,
+            sentence=sentence,
+            request_id=request_id.get(),
+        )
+    except Exception:  # whatever is wrong with the page, the person still hears what happened
+        log.exception("the error page failed")
+        return web.Response(text=f"{sentence}\n{request_id.get()}\n", status=error.status)
