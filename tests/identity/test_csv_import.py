@@ -96,6 +96,19 @@ async def test_staff_get_first_passwords_that_work(identity: Identity, world: Wo
     assert again.first_passwords == ()
 
 
+async def test_specialties_stay_without_their_column_and_change_with_it(identity: Identity, world: World) -> None:
+    await run(identity, world, "specialties", "code,name_vi,name_en\nburns,Bỏng,Burns\n")
+    head, row = "user_name,full_name,facility_code,roles", "bs.thuha,BS. Hà,51921,specialist"
+    for text, codes in (
+        (f"{head}\n{row}\n", {"neurology"}),
+        (f"{head},specialties\n{row},burns\n", {"burns"}),
+        (f'{head},specialties\n{row},"burns, neurology"\n', {"burns", "neurology"}),
+    ):
+        assert counts(await run(identity, world, "staff", text)) == (0, 1, 0, True)
+        person = await identity.directory.staff(world.specialist.id)
+        assert {(await identity.directory.specialty(held)).code for held in person.specialties} == codes
+
+
 async def test_taking_a_role_away_ends_the_sessions(identity: Identity, world: World) -> None:
     _, doctors = await identity.sign_in("bs.bao")
     _, nurses = await identity.sign_in("ys.loan")

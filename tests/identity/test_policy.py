@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from typing import cast
 
 import pytest
 
@@ -117,3 +118,7 @@ def test_require_raises_a_stable_code() -> None:
     with pytest.raises(Forbidden) as caught:
         require(ADMIN, Action.ADMINISTER_ALL)
     assert caught.value.code == "policy.denied"
+
+
+def test_an_act_that_no_rule_knows_is_denied() -> None:
+    assert not may(person(*Role, wide=True), cast("Action", "fly"), AT_HERE)

@@ -6,14 +6,14 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from foundation.errors import Conflict, SignInNeeded
 from foundation.ids import SessionId
 from identity.entries import staff_entry
 from identity.model import Role
 from identity.sessions import TOPIC
-from identity.tables import sessions
+from identity.tables import facilities, sessions, terminals
 from tests.identity.conftest import ADDRESS, OPERATOR, PASSWORD, Identity, World
 
 HOUR, MINUTE = 3600, 60
@@ -187,3 +187,17 @@ async def test_a_facility_out_of_use_has_no_sessions(identity: Identity, world: 
     assert await identity.sessions.living([session.id]) == set()
     with pytest.raises(SignInNeeded, match=r"sign_in\.wrong"):
         await identity.sign_in("bs.bao")
+
+
+async def test_a_session_needs_its_facility_and_terminal_even_when_nobody_ended_it(
+    identity: Identity, world: World
+) -> None:
+    """As after a restore of a backup: the rows alone decide."""
+    terminal, credential = await identity.enrolled(world.clinic)
+    session, secret = await identity.sign_in("bs.bao", device_credential=credential)
+    for table, row_id in ((facilities, world.clinic.id), (terminals, terminal.id)):
+        for active, living in ((False, set()), (True, {session.id})):
+            async with identity.database.transaction() as tx:
+                await tx.execute(update(table).where(table.c.id == row_id).values(active=active))
+            assert await identity.sessions.living([session.id]) == living
+            assert (await identity.sessions.find(secret) is not None) is active
