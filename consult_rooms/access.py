@@ -99,7 +99,7 @@ def knows_patient(consult: Consult, related: Relation, participant: Participant 
 
 
 def reads_opinion(related: Relation) -> bool:
-    """Whether the opinion and the chat may be read: by those who hold the consult together."""
+    """Whether the opinion may be read: by those who hold the consult together."""
     return related in (Relation.REQUESTER, Relation.SPECIALIST, Relation.INVITED)
 
 

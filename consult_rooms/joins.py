@@ -162,7 +162,7 @@ def mine(staff_id: StaffId) -> ColumnElement[bool]:
 
 
 def without_names(consult: Consult, today: date) -> Consult:
-    """The consult of a patient known by age and sex alone."""
+    """The consult of a patient known by age and sex alone; who consented for them is left out as well."""
     person = consult.patient
     shown = Patient(patient_id=None, identity=person.identity, sex=person.sex, age_years=person.age(today))
-    return replace(consult, patient=shown)
+    return replace(consult, patient=shown, consent=None)

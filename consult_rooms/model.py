@@ -1,4 +1,4 @@
-"""The consult from request to close: plain frozen values, no store, no framework."""
+"""The consult from request to close: plain frozen values, no store, no framework. One vocabulary, hence one file."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 
 from sqlalchemy import func, select
@@ -15,7 +16,7 @@ from consult_rooms.access import (
     sees_book,
 )
 from consult_rooms.joins import mine, without_names
-from consult_rooms.model import ConsultState, LogEntry, OfferState
+from consult_rooms.model import ConsultState, LogEntry, OfferState, Question
 from consult_rooms.ring_queries import RingQueries
 from consult_rooms.rows import ConsultRow, ConsultView, QueueRow, RoomPerson, Telephone, TimelineRow
 from consult_rooms.slot_queries import SlotQueries
@@ -48,6 +49,9 @@ class Queries(RingQueries, SlotQueries):
             now = await tx.now()
             knows = knows_patient(place.consult, place.related, place.participant)
             consult = place.consult if knows else without_names(place.consult, now.astimezone(self._zone).date())
+            if place.related is Relation.RUNG and consult.state is not ConsultState.RINGING:
+                # Whoever was rung may look up who took the case; what was asked is no longer for them.
+                consult = replace(consult, question=Question())
             hubs = await self._directory.hubs_of(consult.requester_facility_id, tx=tx)
             hubs.sort(key=lambda hub: hub.id != consult.specialist_facility_id)
             booked = (

@@ -45,6 +45,8 @@ async def test_before_the_claim_only_the_requester_sees_the_name(
     assert (view.related, view.names_patient) == (related, named)
     assert (view.consult.patient.name == NAME) is named
     assert (view.consult.patient.masked_number is not None) is named
+    assert (view.consult.consent is not None) is named
+    assert view.consult.question.line
     assert view.consult.patient.age(world.clock.now().date()) == 68
     assert [telephone.name for telephone in view.telephones] == ["Bệnh viện Tỉnh", "Bệnh viện Trung ương"]
 
@@ -57,7 +59,8 @@ async def test_after_the_claim_the_specialist_sees_the_name_and_their_hospital_f
     assert view.telephones[0].name == "Bệnh viện Trung ương"
     assert view.sees_book
     assert view.room_open
-    assert (await world.queries.consult(world["ha"], consult.id)).consult.patient.name is None
+    rung = await world.queries.consult(world["ha"], consult.id)
+    assert (rung.consult.patient.name, rung.consult.question.line, rung.specialist_name) == (None, "", "BS. Khải")
 
 
 async def test_a_ring_shows_what_one_must_know_and_no_name(world: World) -> None:
