@@ -334,6 +334,9 @@ async def test_a_nameless_patient_is_named_in_the_consult_and_it_can_be_taken_ba
     assert "Nguyễn Văn Lành" in text
     response, text = await fragment(clinic.doctor, f"{path}/identity", {"act": "revert"})
     assert "Chưa xác định danh tính" in text
+    response, text = await fragment(clinic.doctor, f"{path}/identity", {"act": "revert"})
+    assert response.status == 409
+    assert "Mở sổ sức khỏe" in text
     trail = [entry.action for entry in await clinic.records.trail()]
     assert "consult.identity_confirmed" in trail
     assert "consult.identity_reverted" in trail

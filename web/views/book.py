@@ -8,7 +8,7 @@ from aiohttp import web
 
 from consult_rooms.access import Relation
 from consult_rooms.model import Consult, IdentityChange, IdentityState, Patient
-from foundation.errors import Forbidden, HoichanError, Invalid, Unavailable
+from foundation.errors import Conflict, Forbidden, HoichanError, Invalid, Unavailable
 from foundation.i18n import N_
 from foundation.ids import ConsultId
 from identity.model import Session
@@ -46,9 +46,12 @@ async def change_identity(request: web.Request) -> web.StreamResponse:
     place = await _place(request)
     form, session, services = await Form.read(request), request["session"], request.app[SERVICES]
     if form.value("act") == "revert":
-        consult = await services.requests.change_identity(
-            session.staff, place.consult.id, None, IdentityChange.REVERTED
-        )
+        try:
+            consult = await services.requests.change_identity(
+                session.staff, place.consult.id, None, IdentityChange.REVERTED
+            )
+        except (Conflict, Forbidden) as error:
+            return _fragment(request, "closed", place, tab="summary", error=error, status=error.status)
     else:
         try:
             patient = await services.patients.confirm(
