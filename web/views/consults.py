@@ -1,0 +1,174 @@
+"""The consult after the call: its page with the timeline, the closing page with the opinion, the list of past ones."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from aiohttp import web
+
+from consult_rooms.access import Relation
+from consult_rooms.model import ChatMessage, ConsultState, LogKind, Opinion
+from consult_rooms.rows import ConsultView
+from consult_rooms.wording import sentence
+from foundation.errors import Conflict, Forbidden, HoichanError, Invalid
+from foundation.i18n import N_
+from foundation.ids import ConsultId
+from identity.model import Session
+from web.errors import problem
+from web.forms import Form
+from web.rendering import render
+from web.services import SERVICES, Services
+from web.views.consult_ways import way
+
+routes = web.RouteTableDef()
+
+PAGE = 30
+OPINION = 20_000
+IN_ROOM = (Relation.REQUESTER, Relation.SPECIALIST, Relation.INVITED, Relation.OBSERVER)
+NOT_YOURS = N_("Only the specialist of this consult writes its opinion.")
+TONES = {
+    LogKind.CLAIMED: "ok",
+    LogKind.FIRST_FRAME: "ok",
+    LogKind.CLOSED: "ok",
+    LogKind.DECLINED: "urgent",
+    LogKind.LINE_CHANGED: "urgent",
+    LogKind.CANCELLED: "urgent",
+}
+
+
+@routes.get("/consults")
+async def show_past(request: web.Request) -> web.StreamResponse:
+    """One's past consults, newest first; `before` is the time of the last one on the page before."""
+    services, session = request.app[SERVICES], request["session"]
+    before = _instant(request.query.get("before", ""))
+    rows = await services.queries.past(session.staff, before, PAGE + 1)
+    now = services.clock.now()
+    shown = rows[:PAGE]
+    return render(
+        request,
+        "consults.html",
+        past=[way(row, now) for row in shown],
+        is_first=before is None,
+        next_before=shown[-1].consult.created_at.isoformat() if len(rows) > PAGE else None,
+    )
+
+
+@routes.get("/consults/{consult_id}")
+async def show(request: web.Request) -> web.StreamResponse:
+    """Facts, question, opinion, chat and the timeline of one consult, as far as its reader may know them."""
+    services, session = request.app[SERVICES], request["session"]
+    view = await _view(request)
+    consult = view.consult
+    opinion = await services.opinions.get(session.staff, consult.id) if view.reads_opinion else None
+    rows = await services.queries.timeline(session.staff, consult.id)
+    zone = ZoneInfo(services.settings.zone)
+    return render(
+        request,
+        "consult.html",
+        view=view,
+        consult=consult,
+        opinion=opinion,
+        chat=await _chat(services, session, view),
+        timeline=[
+            (row.entry, sentence(request["language"], row, zone), TONES.get(row.entry.kind, "quiet"))
+            for row in rows
+            if row.entry.kind is not LogKind.CHAT
+        ],
+        is_specialist=view.related is Relation.SPECIALIST,
+        in_room=view.related in IN_ROOM,
+        may_ring=view.related in (Relation.REQUESTER, Relation.COORDINATOR) and consult.state is ConsultState.RINGING,
+        now=services.clock.now(),
+    )
+
+
+@routes.get("/consults/{consult_id}/opinion")
+async def show_opinion(request: web.Request) -> web.StreamResponse:
+    """The closing page of the specialist. Everybody else reads the opinion on the consult's page."""
+    view = await _view(request)
+    if view.related is not Relation.SPECIALIST or view.consult.state in (ConsultState.CLOSED, ConsultState.CANCELLED):
+        raise web.HTTPSeeOther(f"/consults/{view.consult.id}")
+    opinion = await request.app[SERVICES].opinions.get(request["session"].staff, view.consult.id)
+    return await _closing(request, view, opinion, _form_of(opinion))
+
+
+@routes.post("/consults/{consult_id}/opinion")
+async def write_opinion(request: web.Request) -> web.StreamResponse:
+    """Save the opinion; with `act` = `close` lock it and close the consult. A script may ask for JSON back."""
+    wants_json = "json" in request.headers.get("Accept", "")
+    form, services, staff = await Form.read(request), request.app[SERVICES], request["session"].staff
+    view = await _view(request)
+    try:
+        if view.related is not Relation.SPECIALIST:
+            raise Forbidden("opinion.not_yours", NOT_YOURS)
+        version = form.integer("version", least=0, most=10**9)
+        text = form.text("text", most=OPINION)
+        if version is None or not form.valid:
+            raise Invalid("opinion.too_long", N_("This is too long."), field="text")
+        saved = await services.opinions.save(staff, view.consult.id, text, version)
+        if form.value("act") == "close":
+            await services.opinions.close(staff, view.consult.id)
+    except (Conflict, Invalid, Forbidden) as error:
+        if wants_json:
+            return problem(request, error)
+        return await _refused(request, view, form, error)
+    if wants_json:
+        return web.json_response({"version": saved.version, "saved_at": saved.saved_at.isoformat()})
+    if form.value("act") == "close":
+        raise web.HTTPSeeOther(f"/consults/{view.consult.id}")
+    raise web.HTTPSeeOther(f"/consults/{view.consult.id}/opinion")
+
+
+async def _refused(request: web.Request, view: ConsultView, form: Form, error: HoichanError) -> web.StreamResponse:
+    """The page again with what was written; after somebody else's save also with what stands, so that both are read."""
+    if isinstance(error, Forbidden):
+        raise error
+    form.take(error, field="text")
+    known = await request.app[SERVICES].opinions.get(request["session"].staff, view.consult.id)
+    return await _closing(request, view, known, form, status=error.status)
+
+
+async def _closing(
+    request: web.Request, view: ConsultView, opinion: Opinion | None, form: Form, *, status: int = 200
+) -> web.StreamResponse:
+    services, session = request.app[SERVICES], request["session"]
+    written = form.value("text")
+    return render(
+        request,
+        "opinion.html",
+        status=status,
+        view=view,
+        consult=view.consult,
+        opinion=opinion,
+        form=form,
+        version=opinion.version if opinion else 0,
+        differs=status != 200 and opinion is not None and opinion.text != written,
+        chat=await _chat(services, session, view),
+        may_close=view.consult.state is ConsultState.ENDED,
+    )
+
+
+def _form_of(opinion: Opinion | None) -> Form:
+    return Form.of(text=opinion.text if opinion else "")
+
+
+async def _chat(services: Services, session: Session, view: ConsultView) -> list[tuple[ChatMessage, str]]:
+    """The room's messages with the names of who wrote them; none for those outside the room."""
+    if view.related not in IN_ROOM:
+        return []
+    names = {person.participant.staff_id: person.name for person in view.people}
+    messages = await services.rooms.chat_since(session.staff, view.consult.id, 0)
+    return [(message, names.get(message.sender_id, "")) for message in messages]
+
+
+async def _view(request: web.Request) -> ConsultView:
+    session: Session = request["session"]
+    return await request.app[SERVICES].queries.consult(session.staff, ConsultId(request.match_info["consult_id"]))
+
+
+def _instant(text: str) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo is not None else None
