@@ -137,7 +137,7 @@ class Gateway:
 
     async def close(self) -> None:
         """Close every socket. Clients come back to another node, or to this one when it runs again."""
-        transports = [self._transport(connection) for connection in self._connections.all()]
+        transports = [self._transport(connection.id) for connection in self._connections.all()]
         await asyncio.gather(*(self._hang_up(transport) for transport in transports if transport is not None))
         await self._server.shutdown()
 
@@ -151,7 +151,7 @@ class Gateway:
 
     async def cut(self, connection: Connection) -> None:
         """Close a socket from this side."""
-        transport = self._transport(connection)
+        transport = self._transport(connection.id)
         await self._server.disconnect(connection.id)
         if transport is not None:
             # A client that was told to go and stays is hung up on.
@@ -170,7 +170,7 @@ class Gateway:
         return response
 
     async def _connect(self, socket_id: str, environ: dict[str, Any], _auth: object = None) -> None:
-        """A client asks in. Refused with `{"code", "message"}` as the data of `connect_error`."""
+        """A client asks in. A refusal is the packet CONNECT_ERROR with `{"message", "data": {"code"}}`."""
         request = environ.get("aiohttp.request")
         if not isinstance(request, web.Request) or self._connections.get(socket_id) is not None:
             return  # an event that calls itself `connect`, from a socket that is in already
@@ -178,12 +178,20 @@ class Gateway:
         try:
             connection = await self._admit(socket_id, request)
         except HoichanError as error:
-            raise _refused(error, language) from None
+            raise self._refused(socket_id, error, language) from None
         except Exception:  # the root of a connection: one fault must not take the server with it
             log.exception("a connection failed")
-            raise _refused(Unavailable("internal", INTERNAL), language) from None
+            raise self._refused(socket_id, Unavailable("internal", INTERNAL), language) from None
         # After this handler returns: nothing may be sent before the client has heard that it is connected.
         self._tasks.start("signaling: greet", self._greet(connection))
+
+    def _refused(self, socket_id: str, error: HoichanError, language: Language) -> Exception:
+        """What python-socketio turns into the refusal; whoever stays on the line after it is hung up on."""
+        if (transport := self._transport(socket_id)) is not None:
+            self._tasks.start("signaling: hang up", self._hang_up(transport))
+        told = refusal(error, language)["error"]
+        refused: Exception = socketio.exceptions.ConnectionRefusedError(told.pop("message"), told)
+        return refused
 
     async def _admit(self, socket_id: str, request: web.Request) -> Connection:
         secret = request.cookies.get(SESSION_COOKIE)
@@ -233,24 +241,18 @@ class Gateway:
             async with asyncio.timeout(HANG_UP_S):
                 await transport.close()
 
-    def _transport(self, connection: Connection) -> Any:
+    def _transport(self, socket_id: str) -> Any:
         """The Engine.IO socket below a socket, or None when it is closed."""
-        return self._server.eio.sockets.get(self._server.manager.eio_sid_from_sid(connection.id, "/"))
+        return self._server.eio.sockets.get(self._server.manager.eio_sid_from_sid(socket_id, "/"))
 
     def _behind(self, connection: Connection) -> bool:
-        transport = self._transport(connection)
+        transport = self._transport(connection.id)
         return transport is not None and transport.queue.qsize() > BACKLOG
 
     def _language(self, request: web.Request, own: str | None = None) -> Language:
         """The browser's switch, else the person's own, else Vietnamese."""
         chosen = request.cookies.get(LANGUAGE_COOKIE)
         return self._languages.get(chosen if chosen in LOCALES else own)
-
-
-def _refused(error: HoichanError, language: Language) -> Exception:
-    told = refusal(error, language)["error"]
-    refused: Exception = socketio.exceptions.ConnectionRefusedError(told)
-    return refused
 
 
 FOREIGN = N_("This request came from another site and was not carried out.")

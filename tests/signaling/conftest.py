@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-import socketio
+import socketio  # type: ignore[import-untyped]  # python-socketio has no type marker
 from aiohttp import web
 from aiortc import RTCPeerConnection
 from aiortc.mediastreams import AudioStreamTrack, VideoStreamTrack
@@ -18,7 +18,7 @@ from limits.aio.storage import MemoryStorage
 from consult_rooms.model import Consult
 from consult_rooms.queries import Queries
 from foundation.audit import Audit
-from foundation.bus import Bus
+from foundation.bus import Bus, Hint
 from foundation.clock import FakeClock
 from foundation.database import Database
 from foundation.i18n import Languages
@@ -144,10 +144,8 @@ class Node:
         self.gateway.attach(application)
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=1)
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        assert site._server is not None
-        self.url = f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}"
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
         await self.gateway.start()
         try:
             yield self
@@ -231,6 +229,10 @@ async def living(database: Database, clock: FakeClock, bus: Bus, sealer: Sealer,
         for _ in range(nodes - 1):
             await add()
         yield Live(first.world, running, stack, add)
+
+
+async def lost(_topic: str, _hint: Hint) -> None:
+    """In the place of a bus's `publish`: what it would have told is lost, as when the process is killed before."""
 
 
 @pytest.fixture

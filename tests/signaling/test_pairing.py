@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from foundation.bus import Hint
+import pytest
+
 from tests.consult_rooms.conftest import NAME, STROKE
-from tests.signaling.conftest import Live, eventually
+from tests.signaling.conftest import Live, eventually, lost
 
 
 async def test_a_request_rings_those_on_call_and_nobody_else(live: Live) -> None:
@@ -94,14 +95,11 @@ async def test_what_rings_is_rung_again_on_connect(live: Live) -> None:
     assert len(ha.all("ring")) == 1
 
 
-async def test_a_lost_hint_is_made_good_by_the_look(live: Live) -> None:
+async def test_a_lost_hint_is_made_good_by_the_look(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
     """The process dies between commit and publish: the others hear of it all the same."""
     ha, lan = await live.connect("ha"), await live.connect("lan")
 
-    async def lost(_topic: str, _hint: Hint) -> None:
-        pass
-
-    live.world.bus.publish = lost  # type: ignore[method-assign]  # a process that is killed publishes nothing
+    monkeypatch.setattr(live.world.bus, "publish", lost)
     consult = await live.world.ask()
     await ha.next("ring", within_s=1.6, consult_id=consult.id)
     await lan.done("watch_consult", consult_id=consult.id)
