@@ -57,7 +57,7 @@ def _catalogues() -> dict[str, dict[str, str]]:
             for message in read_po(file, locale="vi"):
                 if message.id:
                     ids = (message.id,) if isinstance(message.id, str) else message.id
-                    text = message.string if isinstance(message.string, str) else message.string[0]
+                    text = message.string if isinstance(message.string, str) else (message.string or ("",))[0]
                     for id_ in ids:
                         found.setdefault(id_, {})[path.name] = text or ""
     return found

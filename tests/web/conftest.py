@@ -209,11 +209,16 @@ class Site:
         await self.server.close()
 
 
-@pytest.fixture
-async def site(services: Services, people: Cast) -> AsyncIterator[Site]:
+async def serve(services: Services) -> Site:
+    """Start an application over these services; the caller closes it."""
     server = TestServer(application.build(services), host="127.0.0.1")
     await server.start_server()
-    opened = Site(server, services)
+    return Site(server, services)
+
+
+@pytest.fixture
+async def site(services: Services, people: Cast) -> AsyncIterator[Site]:
+    opened = await serve(services)
     yield opened
     await opened.close()
 

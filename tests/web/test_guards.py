@@ -11,11 +11,10 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer
 
-from tests.web.conftest import ORIGIN, PASSWORD, Browser, Cast, Site
+from tests.web.conftest import ORIGIN, PASSWORD, Browser, Cast, Site, serve
 from web.admission import Admission, admission_of
-from web.application import BODY_LIMIT, build
+from web.application import BODY_LIMIT
 from web.security import local_path
 from web.services import Services
 
@@ -170,9 +169,7 @@ async def test_an_unforeseen_fault_tells_nothing_and_is_logged(
     async def broken() -> dict[str, bool]:
         raise ValueError("CCCD 001087012345")
 
-    server = TestServer(build(replace(services, ready=broken)), host="127.0.0.1")
-    await server.start_server()
-    site = Site(server, services)
+    site = await serve(replace(services, ready=broken))
     browser = await site.browser()
     with caplog.at_level(logging.ERROR, "web.middlewares"):
         response = await browser.get("/readyz")
@@ -235,9 +232,7 @@ async def test_readiness_names_the_part_that_is_away(services: Services) -> None
     async def no_media() -> dict[str, bool]:
         return {"database": True, "bus": True, "media": False}
 
-    server = TestServer(build(replace(services, ready=no_media)), host="127.0.0.1")
-    await server.start_server()
-    site = Site(server, services)
+    site = await serve(replace(services, ready=no_media))
     response = await (await site.browser()).get("/readyz")
     assert response.status == 503
     assert (await response.json())["parts"]["media"] is False

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from foundation.clock import FakeClock
-from tests.web.conftest import PASSWORD, Browser, Cast, Site
+from identity.model import Role
+from identity.trail import TrailQuery
+from tests.web.conftest import PASSWORD, Browser, Cast, Site, serve
+from web.services import DemoSignIn, Services
+from web.views.administration.audit import TRAIL
 
 
 async def test_one_signs_in_and_out(browser: Browser) -> None:
@@ -173,3 +179,38 @@ async def test_a_computer_is_enrolled_and_handed_over(browser: Browser, site: Si
     assert browser.cookie("hoichan_session") != first
     other = await site.browser()
     assert (await other.get("/password", headers={"Cookie": f"hoichan_session={first}"})).status == 303
+
+
+DEMO = (
+    DemoSignIn("bs.bao", "mat-khau-1", Role.RURAL_DOCTOR, "Trạm Y tế đảo Hòn Mây", "BS. Lê Quốc Bảo"),
+    DemoSignIn("bs.mot", "mat-khau-2", Role.SPECIALIST, "Bệnh viện Sông Trà"),
+    DemoSignIn("bs.hai", "mat-khau-3", Role.SPECIALIST, "Bệnh viện Sông Trà"),
+    DemoSignIn("bs.ba", "mat-khau-4", Role.SPECIALIST, "Bệnh viện Sông Trà"),
+)
+
+
+@pytest.mark.parametrize(("host", "shown"), [("127.0.0.1", True), ("192.0.2.1", False)])
+async def test_demo_sign_ins_stand_on_loopback_alone(services: Services, host: str, shown: bool) -> None:
+    settings = services.settings.model_copy(update={"host": host})
+    site = await serve(replace(services, settings=settings, is_demo=True, demo_sign_ins=DEMO))
+    browser = await site.browser()
+    await browser.get("/sign-in")
+    assert "Dữ liệu minh họa" in browser.page
+    assert ("mat-khau-1" in browser.page) is shown
+    if shown:
+        listed, _, folded = browser.page.partition("<summary")
+        assert "mat-khau-3" in listed  # two specialists, so that they can race
+        assert "mat-khau-4" in folded
+    await site.close()
+
+
+async def test_behind_a_proxy_the_address_is_the_one_that_the_proxy_saw(services: Services, people: Cast) -> None:
+    site = await serve(replace(services, settings=services.settings.model_copy(update={"proxied": True})))
+    browser = await site.browser()
+    forwarded = {"X-Forwarded-For": "10.9.9.9, 203.0.113.7"}
+    await browser.post("/sign-in", {"user_name": "bs.bao", "password": PASSWORD}, headers=forwarded)
+    assert site.server.app is not None
+    trail = site.server.app[TRAIL]
+    [entry] = await trail.latest(people.chief, TrailQuery(action="session.start"))
+    assert entry.address == "203.0.113.7"
+    await site.close()
