@@ -59,6 +59,7 @@ async def test_no_token_or_a_wrong_one_is_asked_for(hospital: Hospital, secret: 
     refused = await hospital.system_with(secret).get("/specialties")
     assert (refused.status, refused.code) == (401, "token.unknown")
     assert refused.headers["WWW-Authenticate"].startswith("Bearer")
+    assert refused.body["detail"] == "A valid API token is needed."
 
 
 async def test_another_scheme_is_no_token(hospital: Hospital) -> None:
