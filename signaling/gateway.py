@@ -7,10 +7,8 @@ start()` once its loop runs, `await close()` before the application and the serv
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Iterable
-from contextlib import suppress
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -51,8 +49,6 @@ MESSAGE_BYTES = 200_000
 """The largest message that is read; a longer one ends its connection (WebSocket close code 1009)."""
 BACKLOG = 1_000
 """Packets that may wait for one socket; a client that reads slower than that is cut and asks again."""
-HANG_UP_S = 2.0
-"""How long a client that is cut may take to read the last words."""
 PING_S = 5
 """Between pings, and the wait for each answer: a dead line is known within 10 s."""
 
@@ -137,8 +133,8 @@ class Gateway:
 
     async def close(self) -> None:
         """Close every socket. Clients come back to another node, or to this one when it runs again."""
-        transports = [self._transport(connection.id) for connection in self._connections.all()]
-        await asyncio.gather(*(self._hang_up(transport) for transport in transports if transport is not None))
+        for connection in self._connections.all():
+            await self.cut(connection)
         await self._server.shutdown()
 
     async def send(self, connection: Connection, event: ServerEvent) -> None:
@@ -154,8 +150,8 @@ class Gateway:
         transport = self._transport(connection.id)
         await self._server.disconnect(connection.id)
         if transport is not None:
-            # A client that was told to go and stays is hung up on.
-            self._tasks.start("signaling: hang up", self._hang_up(transport))
+            # A client that was told to go and stays is hung up on. Without waiting for it to read that.
+            await transport.close(wait=False)
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         """Every HTTP request of the transport. A page of another site gets no further than this."""
@@ -188,7 +184,7 @@ class Gateway:
     def _refused(self, socket_id: str, error: HoichanError, language: Language) -> Exception:
         """What python-socketio turns into the refusal; whoever stays on the line after it is hung up on."""
         if (transport := self._transport(socket_id)) is not None:
-            self._tasks.start("signaling: hang up", self._hang_up(transport))
+            self._tasks.start("signaling: hang up", transport.close(wait=False))
         told = refusal(error, language)["error"]
         refused: Exception = socketio.exceptions.ConnectionRefusedError(told.pop("message"), told)
         return refused
@@ -235,11 +231,6 @@ class Gateway:
         if self._behind(connection):
             await self.cut(connection)
         return await self._dispatch.answer(connection, name, arguments)
-
-    async def _hang_up(self, transport: Any) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(HANG_UP_S):
-                await transport.close()
 
     def _transport(self, socket_id: str) -> Any:
         """The Engine.IO socket below a socket, or None when it is closed."""
