@@ -68,4 +68,18 @@ WORDS: dict[str, dict[str, str]] = {
         "saved": N_("Saved at {time}"),
         "not_saved": N_("Not saved yet. Trying again."),
     },
+    "request": {
+        "call_now": N_("Call now"),
+        "send": N_("Send the request"),
+        "choose_specialty": N_("Choose the specialty to ring."),
+        "enough": N_("Enough to call. The rest can be written while it rings."),
+        "needs_rest": N_("Patient, question and consent are needed before it can be sent."),
+        "draft_kept": N_("Draft kept in this browser at {time}"),
+        "sending": N_("Sending…"),
+        "unsent": N_("Not sent yet: no network. It goes by itself as soon as the line is back. {telephone}"),
+        "telephone": N_("Emergency: call {number}"),
+    },
+    "waiting": {
+        "taken_by": N_("{name} has taken the case. The room opens."),
+    },
 }

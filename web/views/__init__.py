@@ -6,7 +6,19 @@ from collections.abc import Iterable
 
 from aiohttp import web
 
-from web.views import administration, book, language, patients, room, session, sign_in, terminal
+from web.views import (
+    administration,
+    book,
+    home,
+    language,
+    patients,
+    requests,
+    room,
+    session,
+    sign_in,
+    terminal,
+    waiting,
+)
 
 ROUTES: tuple[Iterable[web.AbstractRouteDef], ...] = (
     sign_in.routes,
@@ -16,5 +28,8 @@ ROUTES: tuple[Iterable[web.AbstractRouteDef], ...] = (
     book.routes,
     patients.routes,
     room.routes,
+    home.routes,
+    requests.routes,
+    waiting.routes,
     *administration.ROUTES,
 )

@@ -1,130 +1,146 @@
-"""GET /: the start page of each role. What awaits the person stands first; the lists live."""
+"""GET /: what awaits the person, by role. Each section also comes alone (`part`), for a script that looks again."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
+from consult_rooms.access import Relation
 from consult_rooms.model import ConsultState
-from consult_rooms.rows import Answer, OnCallPerson
-from foundation.errors import Unavailable
-from foundation.ids import StaffId
-from identity.model import Role, Session, Staff
+from foundation.errors import NotFound
+from foundation.i18n import N_
+from identity.model import Role, Staff
 from web.rendering import render
 from web.services import SERVICES, Services
 from web.views.clinic_side import offered
-from web.views.consult_ways import Way, way
+from web.views.consult_ways import way
+from web.views.hospital_side import colleagues, turns
 
 routes = web.RouteTableDef()
 
-RECENT = 6
+PAST_ROWS = 5
+QUEUE_ROWS = 5
+AGENDA_DAYS = 14
+
+_AT_BEDSIDE = frozenset({Role.RURAL_DOCTOR, Role.SPECIALIST})
+_CLINICAL = _AT_BEDSIDE | {Role.COORDINATOR}
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who looks, and when."""
+
+    services: Services
+    staff: Staff
+    now: datetime
+
+
+Filling = Mapping[str, object]
+"""What the template of a section is given."""
+
+
+async def _waiting(reader: Reader) -> Filling:
+    rows = await reader.services.queries.waiting(reader.staff)
+    running = [row for row in rows if row.consult.state is not ConsultState.ENDED]
+    return {"waiting": [way(row, reader.now) for row in running]}
+
+
+async def _owed(reader: Reader) -> Filling:
+    rows = await reader.services.queries.waiting(reader.staff)
+    ended = [row for row in rows if row.consult.state is ConsultState.ENDED and row.related is Relation.SPECIALIST]
+    return {"owed": [way(row, reader.now) for row in ended]}
+
+
+async def _agenda(reader: Reader) -> Filling:
+    zone = ZoneInfo(reader.services.settings.zone)
+    rows = await reader.services.queries.agenda(reader.staff, reader.now.astimezone(zone).date(), AGENDA_DAYS)
+    coming = [row for row in rows if row.consult.state in (ConsultState.SCHEDULED, ConsultState.CLAIMED)]
+    return {
+        "agenda": [way(row, reader.now) for row in coming],
+        "room_opens": reader.services.settings.room_opens_minutes,
+    }
+
+
+async def _past(reader: Reader) -> Filling:
+    rows = await reader.services.queries.past(reader.staff, limit=PAST_ROWS)
+    return {"past": [way(row, reader.now) for row in rows]}
+
+
+async def _queue(reader: Reader) -> Filling:
+    queue = await reader.services.queries.queue(reader.staff)
+    return {"queue": [(one, way(one.row, reader.now)) for one in queue[:QUEUE_ROWS]], "queued": len(queue)}
+
+
+async def _on_call(reader: Reader) -> Filling:
+    return {"offered": await offered(reader.services, reader.staff.facility_id)}
+
+
+async def _duty(reader: Reader) -> Filling:
+    return {"turns": await turns(reader.services, reader.staff, reader.now)}
+
+
+async def _colleagues(reader: Reader) -> Filling:
+    return {"colleagues": await colleagues(reader.services, reader.staff, reader.now)}
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of the page that lives: for whom, in which column, filled by what. `mark` is its element's id."""
+
+    mark: str
+    column: str
+    roles: frozenset[Role]
+    fill: Callable[[Reader], Awaitable[Filling]]
+
+
+SECTIONS: Mapping[str, Section] = MappingProxyType(
+    {
+        "duty": Section("duty", "head", frozenset({Role.SPECIALIST}), _duty),
+        "waiting": Section("waiting-now", "main", _CLINICAL, _waiting),
+        "queue": Section("queue", "main", frozenset({Role.COORDINATOR}), _queue),
+        "agenda": Section("agenda", "main", _AT_BEDSIDE, _agenda),
+        "past": Section("past", "main", _CLINICAL, _past),
+        "owed": Section("owed", "aside", frozenset({Role.SPECIALIST}), _owed),
+        "on_call": Section("on-call", "aside", frozenset({Role.RURAL_DOCTOR}), _on_call),
+        "colleagues": Section("colleagues", "aside", frozenset({Role.SPECIALIST}), _colleagues),
+    }
+)
+"""By the name of the part, in the order of the page."""
 
 
 @routes.get("/")
 async def show(request: web.Request) -> web.StreamResponse:
-    """The page of the person's first role: doctor on site, specialist, coordinator, then administration."""
-    session: Session = request["session"]
-    roles = session.staff.roles
-    if Role.RURAL_DOCTOR in roles:
-        return await _clinic(request, session)
-    if Role.SPECIALIST in roles:
-        return await _specialist(request, session)
-    if Role.COORDINATOR in roles:
-        raise web.HTTPSeeOther("/coordinator")
+    """The page with the sections of all of the person's roles; with `part`, the content of that one alone."""
+    staff: Staff = request["session"].staff
+    services = request.app[SERVICES]
+    reader = Reader(services, staff, services.clock.now())
+    mine = {name: section for name, section in SECTIONS.items() if section.roles & staff.roles}
+    if (part := request.query.get("part")) is not None:
+        return await _part(request, reader, mine, part)
+    filling: dict[str, object] = {}
+    for section in mine.values():
+        filling |= await section.fill(reader)
     return render(
         request,
-        "home_office.html",
-        administers=Role.ADMINISTRATOR in roles,
-        reviews=Role.DATA_PROTECTION_OFFICER in roles,
+        "home/page.html",
+        status=200,
+        sections=mine,
+        asks=Role.RURAL_DOCTOR in staff.roles,
+        administers=Role.ADMINISTRATOR in staff.roles,
+        reviews=Role.DATA_PROTECTION_OFFICER in staff.roles,
+        now=reader.now,
+        **filling,
     )
 
 
-async def _clinic(request: web.Request, session: Session) -> web.StreamResponse:
-    services = request.app[SERVICES]
-    waiting, owed, agenda, past = await _lists(services, session.staff)
-    return _page(
-        request,
-        "home_clinic",
-        waiting=waiting,
-        owed=owed,
-        agenda=agenda,
-        past=past,
-        offered=await offered(services, session.facility.id),
-        room_opens=services.settings.room_opens_minutes,
-        now=services.clock.now(),
-    )
-
-
-async def _specialist(request: web.Request, session: Session) -> web.StreamResponse:
-    services, staff = request.app[SERVICES], session.staff
-    waiting, owed, agenda, past = await _lists(services, staff)
-    on_call = await services.rota.on_call([staff.facility_id])
-    fields = [one for one in await services.directory.specialties() if one.id in staff.specialties]
-    return _page(
-        request,
-        "home_specialist",
-        waiting=waiting,
-        owed=owed,
-        agenda=agenda,
-        past=past,
-        fields=fields,
-        on_call=[one for one in fields if any(person.staff_id == staff.id for person in on_call.get(one.id, ()))],
-        colleagues=await _colleagues(
-            services, staff, {person.staff_id for some in on_call.values() for person in some}
-        ),
-        room_opens=services.settings.room_opens_minutes,
-        now=services.clock.now(),
-    )
-
-
-async def _lists(services: Services, staff: Staff) -> tuple[list[Way], list[Way], list[Way], list[Way]]:
-    """What runs or rings; what one owes; today's agenda; the last consults."""
-    now = services.clock.now()
-    today = _local(services, now).date()
-    waiting = [way(row, now) for row in await services.queries.waiting(staff)]
-    agenda = [way(row, now) for row in await services.queries.agenda(staff, today)]
-    past = [way(row, now) for row in await services.queries.past(staff, limit=RECENT)]
-    running = [one for one in waiting if one.row.consult.state is not ConsultState.ENDED]
-    owed = [
-        one
-        for one in waiting
-        if one.row.consult.state is ConsultState.ENDED and one.row.consult.specialist_id == staff.id
-    ]
-    return running, owed, agenda, past
-
-
-async def _colleagues(services: Services, staff: Staff, on_call: set[StaffId]) -> list[tuple[OnCallPerson, bool]]:
-    """The others of one's specialties at one's hospital, whether they can be reached, and whether they are on call."""
-    found = {
-        person.id: person
-        for specialty_id in sorted(staff.specialties)
-        for person in await services.directory.staff_of_specialty(specialty_id, [staff.facility_id])
-        if person.id != staff.id
-    }
-    try:
-        online, busy = await services.presence.online(found), await services.presence.in_consult(found)
-    except Unavailable:
-        reach = dict.fromkeys(found, Answer.UNKNOWN)
-    else:
-        reach = {
-            one: Answer.BUSY if one in busy else Answer.RINGING if one in online else Answer.OFFLINE for one in found
-        }
-    return [
-        (OnCallPerson(one, person.full_name, person.facility_id, "", reach[one]), one in on_call)
-        for one, person in found.items()
-    ]
-
-
-def _local(services: Services, now: datetime) -> datetime:
-    return now.astimezone(ZoneInfo(services.settings.zone))
-
-
-def _page(request: web.Request, name: str, **context: object) -> web.Response:
-    """The page, or its living part alone for a script that looks again."""
-    is_fragment = "X-Fragment" in request.headers
-    response = render(request, f"{name}_live.html" if is_fragment else f"{name}.html", **context)
-    if is_fragment:
-        response.headers["X-Fragment"] = "1"
+async def _part(request: web.Request, reader: Reader, mine: Mapping[str, Section], part: str) -> web.Response:
+    if part not in mine:
+        raise NotFound("page.not_found", N_("There is no such page."))
+    response = render(request, f"home/{part}.html", status=200, now=reader.now, **await mine[part].fill(reader))
+    response.headers["X-Fragment"] = "1"
     return response

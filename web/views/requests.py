@@ -6,24 +6,25 @@ from secrets import token_urlsafe
 
 from aiohttp import web
 
+from consult_rooms import bounds
 from consult_rooms.model import Consent, ConsentBy, IdentityState, Patient, Question, Urgency
-from foundation.errors import Forbidden, HoichanError, Invalid
+from foundation.errors import Forbidden, HoichanError, Invalid, NotFound, TooMany
 from foundation.i18n import N_
 from foundation.ids import SpecialtyId, is_id
 from foundation.settings import Settings
 from identity.model import Session
-from identity.policy import Action, require
+from identity.policy import Action, Target, require
 from web.forms import Form
 from web.rendering import render
 from web.services import SERVICES
 from web.views.book_words import SEXES
-from web.views.clinic_side import offered
+from web.views.clinic_side import offered, telephones
 
 routes = web.RouteTableDef()
 
 NO_SPECIALTY = N_("Choose the specialty to ring.")
 NO_CONSENT = N_("Say who consented, or why nobody could be asked.")
-AGE = 130
+NO_PATIENT = N_("Find and confirm the patient. Only an emergency may go out without.")
 PARTS = ("situation", "background", "assessment", "recommendation")
 
 
@@ -31,41 +32,49 @@ PARTS = ("situation", "background", "assessment", "recommendation")
 async def show(request: web.Request) -> web.StreamResponse:
     """The empty form; `urgency` in the query chooses it beforehand."""
     asked = request.query.get("urgency", "")
-    urgency = asked if asked in set(Urgency) else Urgency.EMERGENCY
-    return await _page(request, Form.of(urgency=urgency, idempotency_key=token_urlsafe(18)))
+    return await _page(request, Form.of(urgency=asked if asked in set(Urgency) else Urgency.EMERGENCY))
 
 
 @routes.post("/requests/new")
 async def send(request: web.Request) -> web.StreamResponse:
-    """Ring. The same form sent twice is one request."""
+    """Ring, and go on to the waiting page. The same key sent twice is one request.
+
+    A script that sends the form hears where to go in the header `Location` of a 201, and an incomplete form as 422.
+    """
     form, session, services = await Form.read(request), request["session"], request.app[SERVICES]
-    if not form.value("urgency"):  # the proof of a patient page without script
-        return await _page(request, form, patient=await _confirmed(request, form))
+    if not form.value("urgency"):
+        # The patient's own page, which comes without script, brings the proof alone: the form is still to be filled in.
+        return await _page(request, Form.of(urgency=Urgency.EMERGENCY, patient=form.value("patient")))
     urgency = form.choice("urgency", Urgency)
-    specialty = form.value("specialty")
-    if not is_id(specialty, "spe"):
-        form.refuse("specialty", NO_SPECIALTY)
-    confirmed = await _confirmed(request, form)
-    question = question_of(form)
-    consent = consent_of(form)
-    temporary = _temporary(form)
+    emergency = urgency is Urgency.EMERGENCY
+    specialty_id = form.value("specialty_id")
+    if not is_id(specialty_id, "spe"):
+        form.refuse("specialty_id", NO_SPECIALTY)
+    patient = await _confirmed(request, form, needed=not emergency)
+    question, consent, temporary = question_of(form), consent_of(form, strict=not emergency), _temporary(form)
     if not form.valid or urgency is None:
-        return await _page(request, form, patient=confirmed, status=422)
+        return await _page(request, form, patient=patient, status=422)
     try:
         consult = await services.requests.create(
             session.staff,
             terminal_id=session.terminal.id if session.terminal else None,
-            specialty_id=SpecialtyId(specialty),
+            specialty_id=SpecialtyId(specialty_id),
             urgency=urgency,
-            patient=confirmed or temporary,
+            patient=patient or temporary,
             question=question,
             consent=consent,
-            idempotency_key=form.value("idempotency_key"),
+            idempotency_key=form.value("idempotency_key") or token_urlsafe(18),
         )
-    except Invalid as error:
-        form.take(error, field="specialty")
-        return await _page(request, form, patient=confirmed, status=422)
-    raise web.HTTPSeeOther(f"/requests/{consult.id}")
+    except NotFound:
+        form.refuse("specialty_id", NO_SPECIALTY)
+        return await _page(request, form, patient=patient, status=422)
+    except (Invalid, TooMany) as error:
+        form.take(error, field="specialty_id")
+        return await _page(request, form, patient=patient, status=422)
+    there = f"/requests/{consult.id}"
+    if "X-Fragment" in request.headers:
+        return web.Response(status=201, headers={"Location": there, "X-Fragment": "1"})
+    raise web.HTTPSeeOther(there)
 
 
 def question_of(form: Form) -> Question:
@@ -73,12 +82,15 @@ def question_of(form: Form) -> Question:
     return Question(**{part: form.text(part) for part in PARTS})
 
 
-def consent_of(form: Form) -> Consent | None:
-    """The consent as the form has it; None, and no error, while nothing was recorded."""
+def consent_of(form: Form, *, strict: bool = True) -> Consent | None:
+    """The consent as the form has it; None while nobody is named who gave it.
+
+    That is an error beside `consent` when something was ticked and it is `strict`; an emergency is not held up by it.
+    """
     given = form.value("consent_consult") == "1", form.value("consent_record") == "1"
     note = form.line("consent_note", most=500)
     if not form.value("consent_by"):
-        if any(given):
+        if any(given) and strict:
             form.refuse("consent", NO_CONSENT)
         return None
     by = form.choice("consent_by", ConsentBy)
@@ -86,30 +98,34 @@ def consent_of(form: Form) -> Consent | None:
 
 
 def _temporary(form: Form) -> Patient:
-    sex = form.value("temporary_sex")
-    age = form.integer("temporary_age", least=0, most=AGE, required=False)
-    return Patient(
-        None, IdentityState.TEMPORARY, sex=sex if sex in ("male", "female", "other") else None, age_years=age
-    )
+    sex = form.value("sex")
+    age = form.integer("age_years", least=0, most=bounds.AGE, required=False)
+    return Patient(None, IdentityState.TEMPORARY, sex=sex if sex in bounds.SEXES else None, age_years=age)
 
 
-async def _confirmed(request: web.Request, form: Form) -> Patient | None:
-    """The patient whose two identifiers were confirmed on this form; a proof that is void is said beside the field."""
+async def _confirmed(request: web.Request, form: Form, *, needed: bool) -> Patient | None:
+    """The patient whose two identifiers were confirmed on this form.
+
+    A missing or void proof is an error beside `patient` when one is needed; else the patient is confirmed later.
+    """
     proof = form.value("patient")
-    if not proof:
-        return None
     try:
-        return await request.app[SERVICES].patients.confirmed(request["session"].staff, proof)
+        if proof:
+            return await request.app[SERVICES].patients.confirmed(request["session"].staff, proof)
     except (Invalid, Forbidden) as error:
-        _note(form, error)
-        return None
+        if needed:
+            _note(form, error)
+    if needed:
+        form.refuse("patient", NO_PATIENT)
+    return None
 
 
 def _note(form: Form, error: HoichanError) -> None:
     form.refuse("patient", error.message, **error.parameters)
 
 
-def _step_seconds(settings: Settings) -> dict[str, int]:
+def step_seconds(settings: Settings) -> dict[Urgency, int]:
+    """How long a step of the ladder rings, by urgency."""
     return {
         Urgency.EMERGENCY: round(settings.ring_step_seconds),
         Urgency.URGENT: round(settings.urgent_step_seconds),
@@ -121,21 +137,30 @@ async def _page(
     request: web.Request, form: Form, *, patient: Patient | None = None, status: int = 200
 ) -> web.StreamResponse:
     session: Session = request["session"]
-    require(session.staff, Action.REQUEST_CONSULT)
+    require(session.staff, Action.REQUEST_CONSULT, Target(facility_id=session.staff.facility_id))
     services = request.app[SERVICES]
-    hubs = await services.directory.hubs_of(session.facility.id)
-    return render(
+    if patient is None and form.value("patient") and form.valid:
+        patient = await _confirmed(request, form, needed=True)
+    hubs = await services.directory.hubs_of(session.staff.facility_id)
+    response = render(
         request,
-        "request.html",
+        "requests/form.html",
         status=status,
         form=form,
         patient=patient,
         proof=form.value("patient"),
-        offered=await offered(services, session.facility.id),
-        hubs=hubs,
-        step_seconds=_step_seconds(services.settings),
+        key=form.value("idempotency_key") or token_urlsafe(18),
+        urgency=form.value("urgency"),
         urgencies=tuple(Urgency),
+        offered=await offered(services, session.staff.facility_id),
+        hubs=hubs,
+        coordinators=await services.directory.coordinators_for([session.staff.facility_id, *(hub.id for hub in hubs)]),
+        telephones=await telephones(services, session.staff.facility_id),
+        coordinator_telephone=services.settings.coordinator_telephone,
+        seconds=step_seconds(services.settings),
         consent_by=tuple(ConsentBy),
         sexes=SEXES,
-        key=form.value("idempotency_key") or token_urlsafe(18),
     )
+    if "X-Fragment" in request.headers:
+        response.headers["X-Fragment"] = "1"
+    return response

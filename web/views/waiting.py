@@ -2,172 +2,150 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
-
 from aiohttp import web
 
-from consult_rooms.access import Relation
-from consult_rooms.model import CancelReason, ConsentBy, ConsultState, Step
-from consult_rooms.rows import Answer, ConsultView, RungPerson, WaitingView
-from foundation.errors import Conflict, Forbidden, HoichanError, Invalid
+from consult_rooms.access import Relation, room_open
+from consult_rooms.model import CancelReason, ConsentBy, ConsultState, Urgency
+from consult_rooms.rows import ConsultView
+from foundation.errors import Conflict, HoichanError, Invalid
 from foundation.ids import ConsultId
 from identity.model import Session
 from web.forms import Form
 from web.rendering import render
 from web.services import SERVICES
 from web.views.book_words import SEXES
+from web.views.request_ladder import ladder_of
 from web.views.requests import consent_of, question_of
 
 routes = web.RouteTableDef()
 
-OPEN_ANSWERS = (Answer.RINGING, Answer.BUSY, Answer.OFFLINE, Answer.UNKNOWN)
-
-
-@dataclass(frozen=True, slots=True)
-class Rung:
-    """One step of the ladder: passed, running or to come, with everyone whom it rang."""
-
-    step: Step
-    state: str
-    people: tuple[RungPerson, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """The waiting page's own picture of a request."""
-
-    view: WaitingView
-    steps: tuple[Rung, ...]
-    ringing: tuple[str, ...]
-    """Names of those for whom it rings, those first whom it reaches."""
-    declined: tuple[str, ...]
-    step_began: datetime
-    now: datetime
-
-    @property
-    def left_s(self) -> int | None:
-        """Whole seconds until the next step; None when there is none."""
-        due = self.view.step_due_at
-        return None if due is None else max(0, round((due - self.now).total_seconds()))
-
-    @property
-    def step_s(self) -> int:
-        """How long the running step lasts in all."""
-        due = self.view.step_due_at
-        return 1 if due is None else max(1, round((due - self.step_began).total_seconds()))
+PARTS = {"ladder": "requests/ladder.html", "patient": "requests/patient.html"}
 
 
 @routes.get("/requests/{consult_id}")
 async def show(request: web.Request) -> web.StreamResponse:
-    """Who is rung now; once the case is taken, its requester goes on to the room."""
+    """Who is rung now; `part` gives one part alone. Once it rings no more, the page leads on."""
     found = await _consult(request)
-    if found.consult.state is ConsultState.CLAIMED and found.related is Relation.REQUESTER and not _fragment(request):
-        raise web.HTTPSeeOther(f"/consults/{found.consult.id}/room")
-    if found.related not in (Relation.REQUESTER, Relation.COORDINATOR) or found.consult.starts_at is not None:
-        raise web.HTTPSeeOther(f"/consults/{found.consult.id}")
-    return await _page(request, found)
+    part = request.query.get("part", "")
+    if part in PARTS:
+        return await _part(request, found, PARTS[part])
+    if (there := _onward(request, found)) is not None:
+        raise web.HTTPSeeOther(there)
+    return await _page(request, found, _form_of(found))
 
 
 @routes.post("/requests/{consult_id}/widen")
 async def widen(request: web.Request) -> web.StreamResponse:
     """Start the next step now."""
+    failure: HoichanError | None = None
     try:
         await request.app[SERVICES].requests.widen(request["session"].staff, _id(request))
     except Conflict as error:
-        return await _page(request, await _consult(request), failure=error)
-    return await _again(request)
+        failure = error
+    found = await _consult(request)
+    if _is_fragment(request):
+        return await _part(request, found, PARTS["ladder"], failure=failure)
+    if failure is None or _onward(request, found) is not None:
+        raise web.HTTPSeeOther(f"/requests/{found.consult.id}")
+    return await _page(request, found, _form_of(found), failure=failure)
 
 
 @routes.post("/requests/{consult_id}/cancel")
 async def cancel(request: web.Request) -> web.StreamResponse:
-    """Give the request up, with a reason."""
+    """Give the request up, with a reason. When somebody took it meanwhile, the page leads to them instead."""
     form = await Form.read(request)
+    reason = form.value("reason") or CancelReason.NO_LONGER_NEEDED
     try:
-        await request.app[SERVICES].requests.cancel(request["session"].staff, _id(request), form.value("reason"))
+        await request.app[SERVICES].requests.cancel(request["session"].staff, _id(request), reason)
     except (Conflict, Invalid) as error:
-        return await _page(request, await _consult(request), failure=error)
-    raise web.HTTPSeeOther("/")
+        found = await _consult(request)
+        if _onward(request, found) is None:
+            return await _page(request, found, _form_of(found), failure=error)
+    raise web.HTTPSeeOther(f"/requests/{_id(request)}")
 
 
 @routes.post("/requests/{consult_id}/question")
 async def change_question(request: web.Request) -> web.StreamResponse:
-    """Write on the question and the consent while it rings; those who are rung see it at once."""
+    """Write on the question, the urgency and the consent while it rings; those who are rung see it at once."""
     form, services, staff = await Form.read(request), request.app[SERVICES], request["session"].staff
     question, consent = question_of(form), consent_of(form)
+    urgency = form.choice("urgency", Urgency) if form.value("urgency") else None
     failure: HoichanError | None = None
     if form.valid:
         try:
-            consult = await services.requests.change_question(staff, _id(request), question)
+            consult = await services.requests.change_question(staff, _id(request), question, urgency=urgency)
             if consent is not None and consent != consult.consent:
                 await services.requests.record_consent(staff, consult.id, consent)
-        except (Conflict, Invalid, Forbidden) as error:
+        except (Conflict, Invalid) as error:
             failure = error
     found = await _consult(request)
-    return _part(
+    saved = failure is None and form.valid
+    if not _is_fragment(request):
+        if saved or _onward(request, found) is not None:
+            raise web.HTTPSeeOther(f"/requests/{found.consult.id}")
+        return await _page(request, found, form, failure=failure, status=422)
+    status = failure.status if failure else 200 if saved else 422
+    return await _part(
         request,
-        "waiting_question.html",
         found,
-        form=form if failure or not form.valid else _form_of(found),
-        failure=request["language"].error(failure) if failure else "",
-        saved_at=None if failure or not form.valid else services.clock.now(),
-        status=failure.status if failure else 200 if form.valid else 422,
+        "requests/question.html",
+        failure=failure,
+        status=status,
+        form=_form_of(found) if saved else form,
+        saved_at=services.clock.now() if saved else None,
     )
 
 
-async def _page(request: web.Request, found: ConsultView, *, failure: HoichanError | None = None) -> web.StreamResponse:
+def _onward(request: web.Request, found: ConsultView) -> str | None:
+    """Where one goes instead of waiting; None while it rings for one's own clinic or in one's charge."""
+    consult, here = found.consult, f"/consults/{found.consult.id}"
+    if consult.state is ConsultState.RINGING and found.related in (Relation.REQUESTER, Relation.COORDINATOR):
+        return None
+    if found.participant is None or not room_open(consult, request.app[SERVICES].clock.now()):
+        return here
+    return f"{here}/{'room' if consult.urgency is Urgency.EMERGENCY else 'preview'}"
+
+
+async def _page(
+    request: web.Request, found: ConsultView, form: Form, *, failure: HoichanError | None = None, status: int = 200
+) -> web.StreamResponse:
+    context = await _context(request, found, failure)
+    context |= {"form": form, "saved_at": None, "reasons": tuple(CancelReason)}
+    return render(request, "requests/waiting.html", status=failure.status if failure else status, **context)
+
+
+async def _part(
+    request: web.Request,
+    found: ConsultView,
+    template: str,
+    *,
+    failure: HoichanError | None = None,
+    status: int = 200,
+    **context: object,
+) -> web.StreamResponse:
+    response = render(request, template, status=status, **await _context(request, found, failure), **context)
+    response.headers["X-Fragment"] = "1"
+    return response
+
+
+async def _context(request: web.Request, found: ConsultView, failure: HoichanError | None) -> dict[str, object]:
     services = request.app[SERVICES]
-    context = {
+    now = services.clock.now()
+    requester = await services.directory.staff(found.consult.requester_id)
+    view = await services.queries.waiting_view(found.consult.id)
+    return {
         "found": found,
         "consult": found.consult,
-        "standing": standing_of(await services.queries.waiting_view(found.consult.id), services.clock.now()),
-        "failure": request["language"].error(failure) if failure else "",
-        "reasons": tuple(CancelReason),
+        "ladder": await ladder_of(services, view, requester, now),
+        "onward": _onward(request, found),
         "is_requester": found.related is Relation.REQUESTER,
-        "owner": _owner(found),
+        "failure": request["language"].error(failure) if failure else "",
+        "coordinator_telephone": services.settings.coordinator_telephone,
+        "urgencies": tuple(Urgency),
+        "consent_by": tuple(ConsentBy),
+        "sexes": SEXES,
+        "now": now,
     }
-    if _fragment(request):
-        response = render(request, "waiting_live.html", **context)
-        response.headers["X-Fragment"] = "1"
-        return response
-    return render(
-        request,
-        "waiting.html",
-        status=failure.status if failure else 200,
-        form=_form_of(found),
-        consent_by=tuple(ConsentBy),
-        sexes=SEXES,
-        saved_at=None,
-        **context,
-    )
-
-
-def standing_of(view: WaitingView, now: datetime) -> Standing:
-    """The ladder with every step, and the names for the headline."""
-    ringing = [person for person in view.people if person.answer in OPEN_ANSWERS]
-    ringing.sort(key=lambda person: OPEN_ANSWERS.index(person.answer))
-    began = [person.rung_at for person in view.people if person.step is view.step]
-    order = list(Step)
-    reached = -1 if view.step is None else order.index(view.step)
-    return Standing(
-        view=view,
-        steps=tuple(
-            Rung(
-                step,
-                "passed" if place < reached else "ringing" if place == reached else "to-come",
-                tuple(person for person in view.people if person.step is step),
-            )
-            for place, step in enumerate(order)
-        ),
-        ringing=tuple(person.name for person in ringing),
-        declined=tuple(person.name for person in view.people if person.answer is Answer.DECLINED),
-        step_began=max(began, default=view.consult.created_at),
-        now=now,
-    )
-
-
-def _owner(found: ConsultView) -> str:
-    return found.specialist_name or found.requester_name
 
 
 def _form_of(found: ConsultView) -> Form:
@@ -177,28 +155,12 @@ def _form_of(found: ConsultView) -> Form:
         background=asked.background,
         assessment=asked.assessment,
         recommendation=asked.recommendation,
+        urgency=found.consult.urgency,
         consent_by=consent.by if consent else "",
         consent_consult="1" if consent and consent.consult else "",
         consent_record="1" if consent and consent.record_view else "",
         consent_note=consent.note if consent else "",
     )
-
-
-def _part(request: web.Request, name: str, found: ConsultView, *, status: int, **context: object) -> web.Response:
-    """A form's fragment; without script the whole page again."""
-    if not _fragment(request):
-        raise web.HTTPSeeOther(f"/requests/{found.consult.id}")
-    response = render(
-        request, name, status=status, found=found, consult=found.consult, consent_by=tuple(ConsentBy), **context
-    )
-    response.headers["X-Fragment"] = "1"
-    return response
-
-
-async def _again(request: web.Request) -> web.StreamResponse:
-    if _fragment(request):
-        return await _page(request, await _consult(request))
-    raise web.HTTPSeeOther(f"/requests/{_id(request)}")
 
 
 async def _consult(request: web.Request) -> ConsultView:
@@ -210,5 +172,5 @@ def _id(request: web.Request) -> ConsultId:
     return ConsultId(request.match_info["consult_id"])
 
 
-def _fragment(request: web.Request) -> bool:
+def _is_fragment(request: web.Request) -> bool:
     return "X-Fragment" in request.headers

@@ -1,96 +1,146 @@
-// The request form: says what is enough to ring, keeps a draft in this window, sends once.
+// The request form: what is chosen shows at once, a draft survives a reload, and a lost line does not lose a call.
+// Fields belong to the form by their `form` attribute, since the patient's own forms stand between them.
 
-import { startAlerts } from "../alerts.ts";
-import { Connection } from "../core/connection.ts";
 import { Draft } from "../core/draft.ts";
-import { startFragments } from "../fragments.ts";
 import { clock, say } from "../words.ts";
 
-startAlerts(new Connection(say("offline")));
-startFragments();
+const KEPT = "hoichan.draft.";
+const AGAIN_MS = 3_000;
 
-const form = document.querySelector("#request") as HTMLFormElement;
-const send = document.querySelector("#send") as HTMLButtonElement;
-const summary = document.querySelector("#summary") as HTMLElement;
-const readiness = document.querySelector("#readiness") as HTMLElement;
-const status = document.querySelector("#draft") as HTMLElement;
-const draft = new Draft(sessionStorage, "hoichan.request");
-const choose = summary.textContent ?? "";
+const find = <T extends HTMLElement>(selector: string) => document.querySelector(selector) as T;
+const form = () => find<HTMLFormElement>("#request");
 
-type Field = HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement;
+const name = KEPT + (form().dataset["draft"] ?? "");
+const draft = new Draft(sessionStorage, name);
+/** The key of a request that may have arrived although no answer came: it goes out under that key again. */
+const UNANSWERED = `${name}.key`;
 
-function fields(): Field[] {
-  return Array.from(form.elements).filter(
-    (one): one is Field => one instanceof HTMLInputElement || one instanceof HTMLSelectElement || one instanceof HTMLTextAreaElement,
-  );
+function pairs(): [string, string][] {
+  return [...new FormData(form())].flatMap(([field, value]) => (typeof value === "string" ? [[field, value] as [string, string]] : []));
 }
 
-function checked(name: string): HTMLInputElement | null {
-  return document.querySelector(`input[name="${name}"]:checked`);
+function value(field: string): string {
+  return pairs().find(([known]) => known === field)?.[1] ?? "";
 }
 
-function describe(): void {
-  const urgency = checked("urgency");
-  const specialty = checked("specialty");
-  const patient = document.querySelector("#patient .found h3")?.textContent ?? "";
-  const emergency = urgency?.value === "emergency";
-  summary.textContent = specialty
-    ? [urgency?.dataset["word"], specialty.dataset["word"], patient].filter(Boolean).join(" · ")
-    : choose;
-  readiness.textContent = (emergency ? (specialty ? readiness.dataset["enough"] : "") : readiness.dataset["whole"]) ?? "";
-  send.classList.toggle("call-now", emergency);
-  send.classList.toggle("primary", !emergency);
-  const word = send.querySelector("span");
-  if (word) word.textContent = (emergency ? send.dataset["emergency"] : send.dataset["other"]) ?? "";
-  for (const note of document.querySelectorAll<HTMLElement>("[data-later]")) note.hidden = !emergency;
-  for (const people of document.querySelectorAll<HTMLElement>("[data-specialty]")) people.hidden = people.dataset["specialty"] !== specialty?.value;
-  for (const chip of document.querySelectorAll<HTMLElement>("[data-step-time]")) {
-    chip.textContent = urgency ? say("ringing_for", { seconds: urgency.dataset["stepSeconds"] ?? "" }) : "";
-  }
+function keep(): void {
+  draft.keep(pairs());
+  const note = find("#draft-note");
+  note.textContent = say("draft_kept", { time: clock(new Date().toISOString(), true) });
+  note.hidden = false;
 }
 
+function forget(): void {
+  draft.drop();
+  sessionStorage.removeItem(UNANSWERED);
+}
+
+/** Puts back what was typed; what another person typed on this browser is dropped instead. */
 function restore(): void {
-  // What the server put back after an error stands; a draft is for a page that was left or reloaded.
-  if (document.querySelector("[aria-invalid=true]")) return;
-  const wanted = new URLSearchParams(location.search).get("urgency");
-  for (const [name, value] of draft.kept()) {
-    for (const field of fields()) {
-      if (field.name !== name) continue;
-      if (field instanceof HTMLInputElement && (field.type === "radio" || field.type === "checkbox")) {
-        if (field.value === value && !(name === "urgency" && wanted)) field.checked = true;
-      } else if (field.value === "") field.value = value;
+  for (const other of Object.keys(sessionStorage)) {
+    if (other.startsWith(KEPT) && !other.startsWith(name)) sessionStorage.removeItem(other);
+  }
+  // What the server gave back after an error stands; a draft is for a page that was left or loaded again.
+  if ("again" in form().dataset) return;
+  const chosen = new URLSearchParams(location.search).has("urgency");
+  for (const [field, text] of draft.kept()) {
+    if (field === "urgency" && chosen) continue;
+    for (const element of document.querySelectorAll(`[form=request][name="${CSS.escape(field)}"]`)) {
+      if (element instanceof HTMLInputElement && (element.type === "radio" || element.type === "checkbox")) element.checked = element.value === text;
+      else if (element instanceof HTMLInputElement || element instanceof HTMLTextAreaElement || element instanceof HTMLSelectElement) element.value = text;
     }
   }
-  const temporary = document.querySelector<HTMLDetailsElement>("#temporary");
-  if (temporary?.querySelector<HTMLInputElement>("input")?.value) temporary.open = true;
+  const key = sessionStorage.getItem(UNANSWERED);
+  if (key !== null) find<HTMLInputElement>("#request [name=idempotency_key]").value = key;
 }
 
-let timer: ReturnType<typeof setTimeout> | undefined;
-document.addEventListener("input", (event) => {
-  const field = event.target;
-  if (!(field instanceof HTMLElement) || !("form" in field) || field.form !== form) return;
-  describe();
-  clearTimeout(timer);
-  timer = setTimeout(() => {
-    draft.keep([...new FormData(form)].flatMap(([name, value]) => (typeof value === "string" ? [[name, value] as const] : [])));
-    status.textContent = (status.dataset["saved"] ?? "").replace("{time}", clock(new Date().toISOString(), true));
-  }, 400);
-});
-document.querySelector("#patient")?.addEventListener("fragment", describe);
+/** The word beside a chosen radio. */
+function chosenWord(field: string): string {
+  return document.querySelector(`[form=request][name=${field}]:checked`)?.closest("label")?.querySelector("[data-word]")?.textContent?.trim() ?? "";
+}
 
-form.addEventListener("submit", (event) => {
-  if (form.dataset["sent"]) {
-    event.preventDefault();
-    return;
+function show(): void {
+  const urgency = value("urgency");
+  const specialty = value("specialty_id");
+  const emergency = urgency === "emergency";
+  const patient = value("patient") !== "";
+  find("#request-page").dataset["urgency"] = urgency;
+  for (const part of document.querySelectorAll<HTMLElement>("[data-for-urgency]")) part.hidden = part.dataset["forUrgency"] !== urgency;
+  for (const part of document.querySelectorAll<HTMLElement>("[data-for-specialty]")) part.hidden = part.dataset["forSpecialty"] !== specialty;
+  find("#temporary").hidden = !emergency || patient;
+  const button = find<HTMLButtonElement>("#send-request");
+  button.classList.toggle("call-now", emergency);
+  button.classList.toggle("primary", !emergency);
+  (button.querySelector("[data-label]") as HTMLElement).textContent = say(emergency ? "call_now" : "send");
+  const person = document.querySelector("#patient .found h3")?.textContent?.trim() ?? "";
+  find("#send-summary").textContent = [chosenWord("urgency"), chosenWord("specialty_id"), person].filter(Boolean).join(" · ");
+  find("#send-hint").textContent = say(specialty === "" ? "choose_specialty" : emergency ? "enough" : "needs_rest");
+}
+
+let sending = false;
+let again: ReturnType<typeof setTimeout> | undefined;
+
+async function send(): Promise<void> {
+  if (sending) return;
+  clearTimeout(again);
+  sending = true;
+  const note = find("#send-note");
+  note.textContent = say("sending");
+  delete note.dataset["tone"];
+  const body = new URLSearchParams(pairs());
+  try {
+    const response = await fetch(form().action, { method: "POST", headers: { "X-Fragment": "1" }, body });
+    const there = response.headers.get("Location");
+    if (response.status === 201 && there !== null) {
+      forget();
+      location.assign(there);
+      return;
+    }
+    if (response.status === 422 && response.headers.get("X-Fragment") !== null) {
+      replace(await response.text());
+      return;
+    }
+    if (response.status >= 500) throw new TypeError("no answer that counts");
+    // Signed out, locked or refused: the browser itself shows what the server says. The draft stays.
+    keep();
+    sessionStorage.removeItem(UNANSWERED);
+    form().submit();
+  } catch {
+    keep();
+    sessionStorage.setItem(UNANSWERED, value("idempotency_key"));
+    const number = document.querySelector("[href^='tel:']")?.textContent?.trim() ?? "";
+    note.dataset["tone"] = "urgent";
+    note.textContent = say("unsent", { telephone: number && value("urgency") === "emergency" ? say("telephone", { number }) : "" });
+    again = setTimeout(() => void send(), AGAIN_MS);
+  } finally {
+    sending = false;
   }
-  form.dataset["sent"] = "true";
-  send.setAttribute("aria-busy", "true");
-});
-// Coming back by the browser's own button shows the page as it was left: it may be sent again, under its own key.
-addEventListener("pageshow", () => {
-  delete form.dataset["sent"];
-  send.removeAttribute("aria-busy");
-});
+}
 
+/** The page again, with what is wrong beside its field. */
+function replace(text: string): void {
+  const page = new DOMParser().parseFromString(text, "text/html");
+  find("#main").replaceChildren(...(page.querySelector("#main") as HTMLElement).childNodes);
+  show();
+  const wrong = document.querySelector<HTMLElement>("[aria-invalid=true], .problem");
+  const input = wrong?.matches("fieldset") ? wrong.querySelector<HTMLElement>("input") : wrong;
+  input?.focus();
+  (wrong ?? find("#main")).scrollIntoView({ block: "center" });
+}
+
+document.addEventListener("submit", (event) => {
+  if (event.target !== form()) return;
+  event.preventDefault();
+  void send();
+});
+document.addEventListener("input", (event) => {
+  if (!(event.target instanceof Element) || event.target.getAttribute("form") !== "request") return;
+  keep();
+  show();
+});
+document.addEventListener("fragment", show);
+window.addEventListener("online", () => {
+  if (again !== undefined) void send();
+});
 restore();
-describe();
+show();

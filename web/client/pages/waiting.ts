@@ -1,77 +1,142 @@
-// The waiting page: looks again after each entry of the log, counts down, and goes to the room when the case is taken.
+// The page on which one waits: the ladder lives, the countdown runs, one's own picture is ready before anybody joins.
 
 import { startAlerts } from "../alerts.ts";
-import { Connection } from "../core/connection.ts";
 import { Countdown } from "../core/countdown.ts";
+import { Connection } from "../core/connection.ts";
 import type { LogEntry } from "../core/protocol.ts";
-import { Draft } from "../core/draft.ts";
 import { load, startFragments } from "../fragments.ts";
 import { startPreview } from "../preview.ts";
 import { say } from "../words.ts";
 
-const LOOK_AGAIN_MS = 10_000;
+const LOOK_MS = 5_000;
 
-const ladder = document.querySelector("#ladder") as HTMLElement;
-const consultId = ladder.dataset["consultId"] ?? "";
-const room = ladder.dataset["room"];
+const find = <T extends HTMLElement>(selector: string) => document.querySelector(selector) as T;
+const page = find("#waiting");
+const ladder = find("#ladder");
+const spoken = find("#spoken");
+const consultId = page.dataset["consultId"] ?? "";
+const serverNow = page.dataset["now"] ?? "";
+const arrived = Date.now();
+const offset = Date.parse(serverNow) - arrived;
 
-new Draft(sessionStorage, "hoichan.request").drop();
+let leaving = false;
+
+function leave(address: string): void {
+  if (leaving) return;
+  leaving = true;
+  location.assign(address);
+}
+
+const state = () => ladder.querySelector<HTMLElement>("[data-state]");
+
+/** What the ladder says goes into the rest of the page: where to go, what can still be widened, one spoken line. */
+function settle(): void {
+  const now = state();
+  const onward = now?.dataset["onward"];
+  if (onward !== undefined) leave(onward);
+  find("#widen-request").hidden = now !== null && "lastStep" in now.dataset;
+  const title = ladder.querySelector("#title")?.textContent?.trim() ?? "";
+  if (spoken.textContent !== title) spoken.textContent = title;
+  tick();
+}
+
+let looking = false;
+let lookAgain = false;
+
+/** Ask for the ladder; put it in only when something changed, so that nothing jumps under the hand. */
+async function look(): Promise<void> {
+  if (looking) {
+    lookAgain = true;
+    return;
+  }
+  looking = true;
+  try {
+    const response = await fetch(ladder.dataset["address"] ?? "", { headers: { "X-Fragment": "1" } });
+    if (!response.ok || response.headers.get("X-Fragment") === null) return;
+    const fresh = new DOMParser().parseFromString(await response.text(), "text/html").body;
+    const after = fresh.querySelector<HTMLElement>("[data-state]");
+    if (after?.dataset["state"] !== state()?.dataset["state"] || after?.dataset["onward"] !== undefined) {
+      ladder.replaceChildren(...fresh.childNodes);
+      settle();
+    }
+  } catch {
+    // No network: the banner of the connection says so, and the next look comes by itself.
+  } finally {
+    looking = false;
+    if (lookAgain) {
+      lookAgain = false;
+      void look();
+    }
+  }
+}
+
+function two(value: number): string {
+  return String(value).padStart(2, "0");
+}
+
+function tick(): void {
+  const now = Date.now() + offset;
+  for (const part of document.querySelectorAll<HTMLElement>("[data-since]")) {
+    const seconds = Math.max(0, Math.floor((now - Date.parse(part.dataset["since"] ?? "")) / 1000));
+    const hours = Math.floor(seconds / 3600);
+    part.textContent = `${hours > 0 ? `${hours}:` : ""}${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`;
+  }
+  const countdown = ladder.querySelector<HTMLElement>("[data-due]");
+  if (countdown === null) return;
+  const left = new Countdown(countdown.dataset["due"] ?? "", serverNow, arrived).left(Date.now());
+  const figure = countdown.querySelector("[data-left]");
+  if (figure) figure.textContent = String(left);
+  const ring = countdown.querySelector("circle + circle");
+  ring?.setAttribute("stroke-dasharray", `${left} ${ring.getAttribute("pathLength") ?? left}`);
+}
+
 const connection = new Connection(say("offline"));
 startAlerts(connection);
 startFragments();
 
-let gone = false;
-function enter(): void {
-  if (gone || room === undefined) return;
-  gone = true;
-  location.assign(room);
-}
-
-let last = 0;
-let looking: ReturnType<typeof setTimeout> | undefined;
-function look(soon = 60): void {
-  clearTimeout(looking);
-  looking = setTimeout(() => {
-    // An open list of reasons is not taken from under the hand.
-    if (!gone && !ladder.querySelector("details[open]")) void load(ladder, ladder.dataset["address"] ?? "");
-    look(LOOK_AGAIN_MS);
-  }, soon);
-}
-
-function heard(entries: readonly LogEntry[]): void {
-  for (const entry of entries) last = Math.max(last, entry.number);
-  if (entries.some((entry) => entry.kind === "claimed")) enter();
-  if (entries.length > 0) look();
+function read(entries: readonly LogEntry[]): void {
+  const claimed = entries.find((entry) => entry.kind === "claimed");
+  if (claimed) {
+    spoken.textContent = say("taken_by", { name: claimed.actor_name ?? "" });
+    leave(`/consults/${consultId}/${page.dataset["urgency"] === "emergency" ? "room" : "preview"}`);
+    return;
+  }
+  if (entries.some((entry) => entry.kind === "cancelled")) location.reload();
+  const patient = find("#patient-tile");
+  if (entries.some((entry) => entry.kind === "identity_changed")) void load(patient, patient.dataset["address"] ?? "");
 }
 
 connection.onConnect(() => {
   connection
-    .call<{ entries: LogEntry[]; view: { state: string } }>("watch_consult", { consult_id: consultId, after: last })
-    .then((answer) => {
-      if (answer.view.state === "claimed") enter();
-      heard(answer.entries);
+    .call<{ entries: LogEntry[] }>("watch_consult", { consult_id: consultId, after: 0 })
+    .then(({ entries }) => {
+      const identities = entries.some((entry) => entry.kind === "identity_changed");
+      read(identities ? entries.filter((entry) => entry.kind !== "identity_changed") : entries);
+      return look();
     })
-    .catch(() => look(1_000));
+    .catch(() => look());
 });
 connection.on("log", (message) => {
-  if (message.consult_id === consultId) heard(message.entries);
+  if (message.consult_id !== consultId) return;
+  read(message.entries);
+  if (!leaving) void look();
+});
+connection.on("consult", (hint) => {
+  if (hint.consult_id === consultId && !leaving) void look();
+});
+ladder.addEventListener("fragment", settle);
+
+const cancel = find<HTMLDetailsElement>("#cancel");
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && cancel.open) {
+    cancel.open = false;
+    find("#cancel-request").focus();
+  }
 });
 
-let countdown: Countdown | null = null;
-function follow(): void {
-  const timer = ladder.querySelector<HTMLElement>("[data-due]");
-  countdown = timer ? new Countdown(timer.dataset["due"] ?? "", timer.dataset["now"] ?? "", Date.now()) : null;
-}
-ladder.addEventListener("fragment", follow);
-follow();
+startPreview();
+setInterval(tick, 500);
 setInterval(() => {
-  const seconds = ladder.querySelector("[data-seconds]");
-  if (countdown === null || seconds === null) return;
-  const left = countdown.left(Date.now());
-  seconds.textContent = String(left);
-  const arc = ladder.querySelector(".countdown circle + circle");
-  const whole = Number(arc?.getAttribute("pathLength") ?? 1);
-  arc?.setAttribute("stroke-dasharray", `${Math.min(left, whole)} ${whole}`);
-}, 500);
-
-if (room !== undefined) startPreview();
+  if (!document.hidden && !leaving) void look();
+}, LOOK_MS);
+settle();
