@@ -1,33 +1,22 @@
 """Hints and presence between nodes. Nothing on the bus is the truth: the database is.
 
 `publish` carries hints (an id, a number), which may be lost; readers also look for themselves. A group's members are
-those that have beaten lately: presence, live workers, leases. `MemoryBus` serves one process, `RedisBus` many.
+those that have beaten lately: presence, live workers, leases. `MemoryBus` serves one process, `redis_bus` many.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
-import logging
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Protocol
 
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
-
 from foundation.clock import Clock
-from foundation.errors import Unavailable
-from foundation.i18n import N_
-
-log = logging.getLogger(__name__)
 
 Hint = Mapping[str, str | int]
 QUEUE = 10_000
 """Hints that wait for one subscriber at most; the oldest go first, since a hint may be lost."""
-
-UNAVAILABLE = N_("The live connection between servers is down. Try again in a moment.")
 
 
 class Bus(Protocol):
@@ -74,14 +63,16 @@ class Bus(Protocol):
         ...
 
 
-def _offer(queue: asyncio.Queue[Hint], hint: Hint) -> None:
+def offer(queue: asyncio.Queue[Hint], hint: Hint) -> None:
+    """Put a hint into a subscriber's queue; a full queue loses its oldest."""
     if queue.full():
         with suppress(asyncio.QueueEmpty):
             queue.get_nowait()
     queue.put_nowait(hint)
 
 
-async def _drain(queue: asyncio.Queue[Hint]) -> AsyncIterator[Hint]:
+async def drain(queue: asyncio.Queue[Hint]) -> AsyncIterator[Hint]:
+    """A subscriber's hints as they come."""
     while True:
         yield await queue.get()
 
@@ -100,13 +91,13 @@ class MemoryBus:
         queue: asyncio.Queue[Hint] = asyncio.Queue(QUEUE)
         self._queues[topic].add(queue)
         try:
-            yield _drain(queue)
+            yield drain(queue)
         finally:
             self._queues[topic].discard(queue)
 
     async def publish(self, topic: str, hint: Hint) -> None:
         for queue in self._queues.get(topic, ()):
-            _offer(queue, hint)
+            offer(queue, hint)
 
     async def beat(self, group: str, member: str, ttl_s: float, value: str = "") -> None:
         self._groups[group][member] = (self._clock.monotonic() + ttl_s, value)
@@ -150,127 +141,3 @@ class MemoryBus:
 
     async def close(self) -> None:
         self._queues.clear()
-
-
-# Times in these scripts are the Redis server's own, so that nodes' clocks do not matter.
-_BEAT = """
-local t = redis.call('TIME'); local until_ms = t[1] * 1000 + math.floor(t[2] / 1000) + ARGV[2]
-redis.call('ZADD', KEYS[1], until_ms, ARGV[1]); redis.call('HSET', KEYS[2], ARGV[1], ARGV[3])
-for _, key in ipairs(KEYS) do redis.call('PEXPIRE', key, math.max(ARGV[2], redis.call('PTTL', key))) end
-"""
-_MEMBERS = """
-local t = redis.call('TIME'); local now_ms = t[1] * 1000 + math.floor(t[2] / 1000)
-local gone = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now_ms)
-for _, member in ipairs(gone) do redis.call('ZREM', KEYS[1], member); redis.call('HDEL', KEYS[2], member) end
-return redis.call('HGETALL', KEYS[2])
-"""
-_ACQUIRE = """
-local owner = redis.call('GET', KEYS[1])
-if owner and owner ~= ARGV[1] then return 0 end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]); return 1
-"""
-_RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end"
-
-
-class RedisBus:
-    """The bus of a cluster, over one Redis. Keys and channels begin with `hoichan:`."""
-
-    def __init__(self, redis: Redis, *, prefix: str = "hoichan:") -> None:
-        self._redis = redis
-        self._prefix = prefix
-        self._beat = redis.register_script(_BEAT)
-        self._members = redis.register_script(_MEMBERS)
-        self._acquire = redis.register_script(_ACQUIRE)
-        self._release = redis.register_script(_RELEASE)
-
-    @asynccontextmanager
-    async def subscribe(self, topic: str) -> AsyncIterator[AsyncIterator[Hint]]:
-        queue: asyncio.Queue[Hint] = asyncio.Queue(QUEUE)
-        subscribed = asyncio.Event()
-        pump = asyncio.create_task(self._pump(topic, queue, subscribed))
-        try:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(subscribed.wait(), 5)
-            yield _drain(queue)
-        finally:
-            pump.cancel()
-            await asyncio.gather(pump, return_exceptions=True)
-
-    async def _pump(self, topic: str, queue: asyncio.Queue[Hint], subscribed: asyncio.Event) -> None:
-        while True:
-            try:
-                async with self._redis.pubsub() as channel:
-                    await channel.subscribe(self._prefix + topic)
-                    async for message in channel.listen():
-                        if message["type"] == "subscribe":
-                            subscribed.set()
-                        elif message["type"] == "message":
-                            _offer(queue, json.loads(message["data"]))
-            except RedisError:
-                log.warning("the bus is down; readers go on looking for themselves")
-                await asyncio.sleep(1)
-
-    async def publish(self, topic: str, hint: Hint) -> None:
-        try:
-            await self._redis.publish(self._prefix + topic, json.dumps(dict(hint)))
-        except RedisError:
-            log.warning("a hint was lost; readers will look for themselves")
-
-    def _keys(self, group: str) -> list[str]:
-        return [f"{self._prefix}group:{group}", f"{self._prefix}values:{group}"]
-
-    async def beat(self, group: str, member: str, ttl_s: float, value: str = "") -> None:
-        with _translated():
-            await self._beat(keys=self._keys(group), args=[member, int(ttl_s * 1000), value])
-
-    async def drop(self, group: str, member: str) -> None:
-        with _translated():
-            async with self._redis.pipeline() as pipe:
-                keys = self._keys(group)
-                pipe.zrem(keys[0], member)
-                pipe.hdel(keys[1], member)
-                await pipe.execute()
-
-    async def members(self, groups: Iterable[str]) -> dict[str, dict[str, str]]:
-        wanted = list(dict.fromkeys(groups))
-        found: dict[str, dict[str, str]] = {}
-        with _translated():
-            for group in wanted:
-                flat = [_text(part) for part in await self._members(keys=self._keys(group))]
-                if flat:
-                    found[group] = dict(zip(flat[::2], flat[1::2], strict=True))
-        return found
-
-    async def acquire(self, name: str, holder: str, ttl_s: float) -> bool:
-        with _translated():
-            return bool(await self._acquire(keys=[f"{self._prefix}lease:{name}"], args=[holder, int(ttl_s * 1000)]))
-
-    async def release(self, name: str, holder: str) -> None:
-        with _translated():
-            await self._release(keys=[f"{self._prefix}lease:{name}"], args=[holder])
-
-    async def holder(self, name: str) -> str | None:
-        with _translated():
-            owner = await self._redis.get(f"{self._prefix}lease:{name}")
-        return None if owner is None else _text(owner)
-
-    async def ready(self) -> bool:
-        try:
-            return bool(await asyncio.wait_for(self._redis.ping(), 1))
-        except (RedisError, TimeoutError):
-            return False
-
-    async def close(self) -> None:
-        await self._redis.aclose()
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except RedisError as error:
-        raise Unavailable("bus.unavailable", UNAVAILABLE) from error
-
-
-def _text(value: object) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)

@@ -13,7 +13,6 @@ from foundation import logs
 from foundation.errors import HoichanError
 from foundation.i18n import Languages
 from foundation.settings import Settings
-from hoichan.staff_command import staff
 
 
 def read_settings() -> Settings:
@@ -27,6 +26,16 @@ def read_settings() -> Settings:
 
 class Explained(click.Group):
     """A group whose commands end with the sentence of an error rather than with a traceback."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*super().list_commands(ctx), "staff"]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name == "staff":  # loaded only when asked for: a media worker starts without it
+            from hoichan.staff_command import staff
+
+            return staff
+        return super().get_command(ctx, cmd_name)
 
     def invoke(self, ctx: click.Context) -> object:
         try:
@@ -106,7 +115,7 @@ def media(check: bool, child: bool, worker_id: str) -> None:
 @click.option("--new", "message", default="", help="Write a new migration with this message from the difference.")
 def migrate(check: bool, message: str) -> None:
     """Bring the database to the newest form of its tables. Safe to run from several nodes at once."""
-    from hoichan.wiring import opened_database
+    from hoichan.connections import opened_database
 
     settings = read_settings()
     logs.configure(as_json=settings.log_json, level=settings.log_level)
@@ -131,7 +140,7 @@ def migrate(check: bool, message: str) -> None:
 @main.command()
 @click.option("--demo", is_flag=True, required=True, help="Say that invented data is what you want.")
 def seed(demo: bool) -> None:  # noqa: ARG001 - the option has to be given, its value is known
-    """Load the demo data into an empty installation, or freshen the dates of an earlier demo.
+    """Load the demo data into an empty installation, or complete an earlier demo.
 
     Refuses an address that is not loopback and a database that holds anything but demo data. The sign-ins are
     written to demo-sign-ins.json below HOICHAN_VAR.
@@ -149,8 +158,6 @@ def seed(demo: bool) -> None:  # noqa: ARG001 - the option has to be given, its 
 
     asyncio.run(work())
 
-
-main.add_command(staff)
 
 if __name__ == "__main__":
     main()

@@ -15,7 +15,7 @@ import click
 from foundation.clock import SystemClock
 from foundation.settings import Settings
 from foundation.tasks import Tasks
-from hoichan.wiring import opened_bus, read_secret
+from hoichan.connections import opened_bus, read_secret
 from media.directory import BusDirectory
 from media.nodes import WorkerNodes
 from media.settings import WorkerSettings

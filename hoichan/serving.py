@@ -13,10 +13,11 @@ from aiohttp import web
 from foundation.clock import SystemClock
 from foundation.settings import Settings
 from foundation.tasks import Tasks
+from hoichan.connections import opened_database, read_secret
 from hoichan.media_command import ChildPlan
 from hoichan.migrate import upgrade
 from hoichan.seeding import SIGN_INS, is_demo, read_sign_ins, seed_demo
-from hoichan.wiring import Parts, opened, opened_database, read_secret
+from hoichan.wiring import Parts, opened
 from media.directory import BusDirectory
 from media.nodes import WorkerNodes
 from media.supervisor import MediaChild
@@ -31,27 +32,25 @@ async def run_embedded(settings: Settings, *, demo: bool) -> int:
     """Everything on this machine, until a signal: migrate, seed when asked, one media worker as a child, serve."""
     if settings.redis_url:
         raise click.ClickException("`hoichan run` is one process on one machine; with Redis start `hoichan web`")
-    async with opened_database(settings) as database:
-        await upgrade(database)
-    plan = ChildPlan(settings)
+    plan, tasks = ChildPlan(settings), Tasks()
+    # The worker starts first: its libraries load beside the migration and the seeding.
+    arguments = [sys.executable, "-m", "hoichan", "media", "--child"]
+    child = MediaChild(arguments, tasks, SystemClock(), environment=plan.environment)
+    await child.start()
     try:
+        async with opened_database(settings) as database:
+            await upgrade(database)
         async with opened(settings) as parts:
             sign_ins: tuple[DemoSignIn, ...] = ()
             if demo:
                 sign_ins = await seed_demo(parts, settings)
-            elif await is_demo(parts):
-                sign_ins = read_sign_ins(settings.var / SIGN_INS) if settings.on_loopback else ()
-            tasks = Tasks()
-            arguments = [sys.executable, "-m", "hoichan", "media", "--child"]
-            child = MediaChild(arguments, tasks, SystemClock(), environment=plan.environment)
-            await child.start()
-            try:
-                nodes = WorkerNodes(BusDirectory(parts.bus), tasks, plan.token, (plan.control,))
-                await _serve(parts, nodes, tasks, sign_ins, lambda: _greet(settings, sign_ins, demo=demo))
-            finally:
-                await child.stop()
-                await tasks.close()
+            elif await is_demo(parts) and settings.on_loopback:
+                sign_ins = read_sign_ins(settings.var / SIGN_INS)
+            nodes = WorkerNodes(BusDirectory(parts.bus), tasks, plan.token, (plan.control,))
+            await _serve(parts, nodes, tasks, sign_ins, lambda: _greet(settings, sign_ins, demo=demo))
     finally:
+        await child.stop()
+        await tasks.close()
         plan.close()
     return 0
 

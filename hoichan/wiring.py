@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
-from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import click
-from redis.asyncio import Redis
 
 from consult_rooms.exchange import Exchange
 from consult_rooms.log import ConsultLog
@@ -26,12 +23,13 @@ from consult_rooms.runner import LadderRunner
 from consult_rooms.scheduling import Scheduling
 from consult_rooms.store import ConsultStore
 from foundation.audit import Audit
-from foundation.bus import Bus, MemoryBus, RedisBus
+from foundation.bus import Bus
 from foundation.clock import Clock, SystemClock
 from foundation.database import Database
 from foundation.i18n import Languages
 from foundation.sealing import Sealer
 from foundation.settings import Settings
+from hoichan.connections import opened_bus, opened_database, redis_address
 from identity.accounts import Accounts
 from identity.administration import Administration
 from identity.authentication import Authentication
@@ -84,54 +82,6 @@ class Parts:
     panel: Panel
 
 
-def read_secret(path: Path | None) -> str | None:
-    """The secret in a file, without its line end; None without a path. A file that cannot be read ends the program."""
-    if path is None:
-        return None
-    try:
-        return path.read_text().strip()
-    except OSError as error:
-        raise click.ClickException(f"the secret file {path.name} cannot be read: {error.strerror}") from error
-
-
-def redis_address(settings: Settings) -> str:
-    """The address of Redis with the password of its file, or nothing."""
-    password = read_secret(settings.redis_password_file)
-    if not settings.redis_url or not password:
-        return settings.redis_url
-    scheme, _, rest = settings.redis_url.partition("://")
-    return f"{scheme}://:{quote(password, safe='')}@{rest}"
-
-
-@asynccontextmanager
-async def opened_database(settings: Settings, *, told: Clock | None = None) -> AsyncIterator[Database]:
-    """The database of the settings; the folder of an embedded one is made. With `told` it takes that clock's time."""
-    if not settings.database_url:
-        settings.var.mkdir(parents=True, exist_ok=True, mode=0o700)
-    password = read_secret(settings.database_password_file)
-    clock, server_time = (SystemClock(), None) if told is None else (told, False)
-    database = Database(settings.database, clock, password=password, server_time=server_time)
-    try:
-        yield database
-    finally:
-        await database.close()
-
-
-@asynccontextmanager
-async def opened_bus(settings: Settings, clock: Clock) -> AsyncIterator[Bus]:
-    """The bus of the settings."""
-    bus: Bus
-    if settings.redis_url:
-        redis = Redis.from_url(redis_address(settings), health_check_interval=15, socket_connect_timeout=3)
-        bus = RedisBus(redis)
-    else:
-        bus = MemoryBus(clock)
-    try:
-        yield bus
-    finally:
-        await bus.close()
-
-
 def _sealer(settings: Settings) -> Sealer:
     embedded = settings.keys_file is None
     path = settings.keys_file or settings.var / "keys"
@@ -150,13 +100,16 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
     With a `clock` of one's own the database takes its time as well, as the demo's history needs it.
     """
     told, clock = clock, clock or SystemClock()
-    async with opened_database(settings, told=told) as database, opened_bus(settings, clock) as bus:
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(opened_database(settings, told=told))
+        bus = await stack.enter_async_context(opened_bus(settings, clock))
         zone = ZoneInfo(settings.zone)
         sealer = _sealer(settings)
         audit = Audit(database)
         counts = counters(redis_address(settings))
         directory = Directory(database)
         passwords = Passwords()
+        stack.callback(passwords.close)
         throttle = Throttle(
             counts, per_account=settings.sign_in_attempts, per_address=settings.sign_in_attempts_per_address
         )

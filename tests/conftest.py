@@ -16,9 +16,10 @@ from uuid import uuid4
 import pytest
 from redis.asyncio import Redis
 
-from foundation.bus import Bus, MemoryBus, RedisBus
+from foundation.bus import Bus, MemoryBus
 from foundation.clock import FakeClock
 from foundation.database import Database, metadata
+from foundation.redis_bus import RedisBus
 from foundation.sealing import Sealer
 
 for _tables in ("foundation.audit", "identity.tables", "consult_rooms.tables", "records_panel.tables"):

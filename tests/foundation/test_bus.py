@@ -7,8 +7,9 @@ import asyncio
 import pytest
 from redis.asyncio import Redis
 
-from foundation.bus import Bus, RedisBus
+from foundation.bus import Bus
 from foundation.errors import Unavailable
+from foundation.redis_bus import RedisBus
 
 
 async def test_a_hint_reaches_every_subscriber_of_its_topic(any_bus: Bus) -> None:

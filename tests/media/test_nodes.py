@@ -9,9 +9,10 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from foundation.bus import Bus, MemoryBus, RedisBus
+from foundation.bus import Bus, MemoryBus
 from foundation.clock import SystemClock
 from foundation.errors import Unavailable
+from foundation.redis_bus import RedisBus
 from foundation.tasks import Tasks
 from media import wire
 from media.api import MediaEvent, RoomLost, SubscribeOffered

@@ -1,0 +1,123 @@
+"""People at browsers: what a doctor does by hand, done by Playwright. Tests and benches share it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from playwright.async_api import Browser, BrowserContext, Page
+
+from tests.e2e.server import DemoServer
+
+NEUROLOGY = "than_kinh_dot_quy"
+DESKTOP = {"width": 1440, "height": 900}
+PHONE = {"width": 390, "height": 844}
+
+
+class Person:
+    """One signed-in person with one page. `errors` collects what the page's scripts threw or the console called an error."""
+
+    def __init__(self, server: DemoServer, context: BrowserContext, page: Page, user_name: str) -> None:
+        self.server = server
+        self.context = context
+        self.page = page
+        self.user_name = user_name
+        self.errors: list[str] = []
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
+
+    async def go(self, path: str) -> None:
+        """Open a page of the server; a room's page is not waited for until its pictures run."""
+        await self.page.goto(self.server.url + path, wait_until="commit")
+        await self.page.wait_for_load_state("domcontentloaded")
+
+    async def sign_in(self) -> None:
+        """Through the form."""
+        await self.go("/sign-in")
+        await self.page.fill("#user_name", self.user_name)
+        await self.page.fill("#password", self.server.people()[self.user_name].password)
+        await self.page.click("button.primary[type=submit]")
+        await self.page.wait_for_url(self.server.url + "/")
+
+    async def call_emergency(self, specialty: str, situation: str = "", age: str = "", sex: str = "") -> str:
+        """Ask for a specialist for a patient whom nobody knows yet; gives the consult's id."""
+        page = self.page
+        await self.go("/requests/new?urgency=emergency")
+        await page.check(f"input[name=specialty_id][value='{specialty}']", force=True)
+        if situation:
+            await page.fill("[name=situation]", situation)
+        if age:
+            await page.fill("[name=age_years]", age)
+        if sex:
+            await page.select_option("[name=sex]", sex)
+        await page.click("#send-request")
+        await page.wait_for_selector("#waiting")
+        return str(await page.get_attribute("#waiting", "data-consult-id"))
+
+    async def accept(self) -> None:
+        """Press Accept on the card that rings, and be in the room."""
+        await self.page.wait_for_selector("ring-card dialog[open]")
+        await self.page.click("ring-card [data-accept]")
+        await self.in_room()
+
+    async def in_room(self) -> None:
+        """Wait until the room is entered."""
+        await self.page.wait_for_url("**/consults/*/room", wait_until="commit")
+        await self.page.wait_for_selector("#room[data-state=joined]")
+
+    async def sees_other(self, frames: int = 60) -> None:
+        """Wait until that many frames of the other side were decoded."""
+        await self.page.wait_for_selector("video-tile.remote[data-decoded=true]", timeout=20_000)
+        await self.page.wait_for_function(
+            "count => document.querySelector('video-tile.remote video').getVideoPlaybackQuality().totalVideoFrames >= count",
+            arg=frames,
+        )
+
+    async def hears_other(self) -> float:
+        """The loudest sample (0 to 1) of the other side's sound within at most ten seconds; waits until it is not silent."""
+        loudest: Any = await self.page.evaluate(
+            """async () => {
+              const stream = document.querySelector('video-tile.remote video').srcObject;
+              const context = new AudioContext();
+              await context.resume();
+              const analyser = context.createAnalyser();
+              context.createMediaStreamSource(stream).connect(analyser);
+              const samples = new Float32Array(analyser.fftSize);
+              let loudest = 0;
+              for (let turn = 0; turn < 200 && loudest < 0.01; turn += 1) {
+                await new Promise((done) => setTimeout(done, 50));
+                analyser.getFloatTimeDomainData(samples);
+                for (const sample of samples) loudest = Math.max(loudest, Math.abs(sample));
+              }
+              await context.close();
+              return loudest;
+            }"""
+        )
+        return float(loudest)
+
+    async def say(self, text: str) -> None:
+        """Write a line into the room's chat."""
+        await self.page.fill("#chat-form [name=text]", text)
+        await self.page.press("#chat-form [name=text]", "Enter")
+
+    async def specialty_id(self, name: str) -> str:
+        """The id of a specialty by its Vietnamese name, as the request form offers it."""
+        await self.go("/requests/new?urgency=emergency")
+        label = self.page.locator("label.choice", has_text=name).locator("input[name=specialty_id]")
+        return str(await label.first.get_attribute("value"))
+
+
+@asynccontextmanager
+async def signed_in(
+    browser: Browser, server: DemoServer, user_name: str, viewport: dict[str, int] | None = None
+) -> AsyncIterator[Person]:
+    """A person in a private window of their own."""
+    size: Any = viewport or DESKTOP
+    context = await browser.new_context(locale="vi-VN", viewport=size, permissions=["camera", "microphone"])
+    person = Person(server, context, await context.new_page(), user_name)
+    await person.sign_in()
+    try:
+        yield person
+    finally:
+        await context.close()
