@@ -23,6 +23,7 @@ const CALL_MS = 10_000;
 export class Connection {
   readonly #socket: Socket;
   readonly #offline: string;
+  readonly #beats: ReturnType<typeof setInterval>;
 
   /** `offline` is the sentence for a call that got no answer. */
   constructor(offline: string, address?: string) {
@@ -32,7 +33,7 @@ export class Connection {
     const beat = () => {
       if (this.#socket.connected) this.#socket.emit("beat", {}, () => undefined);
     };
-    setInterval(beat, BEAT_MS);
+    this.#beats = setInterval(beat, BEAT_MS);
     this.#socket.on("connect", beat);
   }
 
@@ -74,6 +75,7 @@ export class Connection {
   }
 
   close(): void {
+    clearInterval(this.#beats);
     this.#socket.disconnect();
   }
 }

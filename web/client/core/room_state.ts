@@ -42,7 +42,7 @@ export function joined(state: RoomState, answer: Joined): RoomState {
   return {
     ...after,
     self: answer.participant_id,
-    started_at: answer.started_at ?? state.started_at,
+    started_at: answer.started_at ?? after.started_at,
     participants: answer.participants,
     ended: after.ended || ENDED.has(answer.state),
   };
