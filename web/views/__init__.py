@@ -8,7 +8,10 @@ from aiohttp import web
 
 from web.views import (
     administration,
+    agenda,
     book,
+    consults,
+    coordinator,
     home,
     language,
     patients,
@@ -16,6 +19,7 @@ from web.views import (
     room,
     session,
     sign_in,
+    slots,
     terminal,
     waiting,
 )
@@ -31,5 +35,9 @@ ROUTES: tuple[Iterable[web.AbstractRouteDef], ...] = (
     home.routes,
     requests.routes,
     waiting.routes,
+    consults.routes,
+    coordinator.routes,
+    agenda.routes,
+    slots.routes,
     *administration.ROUTES,
 )

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 
 from consult_rooms.access import Relation
-from consult_rooms.model import ChatMessage, ConsultState, LogKind, Opinion
+from consult_rooms.model import CancelReason, ChatMessage, ConsultState, LogKind, Opinion
 from consult_rooms.rows import ConsultView
 from consult_rooms.wording import sentence
 from foundation.errors import Conflict, Forbidden, HoichanError, Invalid
@@ -78,6 +78,10 @@ async def show(request: web.Request) -> web.StreamResponse:
         is_specialist=view.related is Relation.SPECIALIST,
         in_room=view.related in IN_ROOM,
         may_ring=view.related in (Relation.REQUESTER, Relation.COORDINATOR) and consult.state is ConsultState.RINGING,
+        may_cancel=view.appointment_id is not None
+        and view.related in (Relation.REQUESTER, Relation.COORDINATOR)
+        and consult.state is ConsultState.SCHEDULED,
+        reasons=tuple(CancelReason),
         now=services.clock.now(),
     )
 
