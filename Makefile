@@ -1,6 +1,7 @@
 # Everything that one does with Hoichan. `make help` lists it; nothing else is needed to work on the project.
 PYTHON ?= python3
 BIN := .venv/bin
+SOURCES := foundation identity notify media consult_rooms records_panel signaling web hoichan migrations
 CLIENT := $(shell find web/client web/static/styles -type f 2>/dev/null)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
@@ -13,7 +14,7 @@ help: ## list the targets
 run: setup ## start Hoichan with demo data on http://127.0.0.1:8080 (HOICHAN_HOST, HOICHAN_PORT)
 	@exec $(BIN)/hoichan run --demo
 
-setup: .venv/.runtime web/static/built/manifest.json ## install what running needs, and nothing more
+setup: .venv/.compiled web/static/built/manifest.json ## install what running needs, and nothing more
 
 .venv/.setup: requirements-setup.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Hoichan needs Python 3.11 or newer (PYTHON=...)"; exit 1; }
@@ -23,8 +24,13 @@ setup: .venv/.runtime web/static/built/manifest.json ## install what running nee
 	@touch $@
 
 .venv/.runtime: .venv/.setup requirements.txt pyproject.toml
-	$(BIN)/uv pip install --quiet --require-hashes -r requirements.txt
+	$(BIN)/uv pip install --quiet --compile-bytecode --require-hashes -r requirements.txt
 	$(BIN)/uv pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+# Bytecode is written here, so that a start is quick even where Python is told to write none.
+.venv/.compiled: .venv/.runtime $(shell find $(SOURCES) -name "*.py" 2>/dev/null)
+	@$(BIN)/python -m compileall -q $(SOURCES)
 	@touch $@
 
 .venv/.node: .venv/.setup requirements-node.txt
@@ -40,8 +46,8 @@ web/static/built/manifest.json: node_modules/.installed $(CLIENT)
 	npm run --silent build
 	@touch $@
 
-.venv/.dev: .venv/.runtime requirements-dev.txt
-	$(BIN)/uv pip install --quiet --require-hashes -r requirements-dev.txt
+.venv/.dev: .venv/.compiled requirements-dev.txt
+	$(BIN)/uv pip install --quiet --compile-bytecode --require-hashes -r requirements-dev.txt
 	@touch $@
 
 test-services: ## install Chromium, PostgreSQL and Redis from Debian packages when they are missing

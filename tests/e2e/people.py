@@ -10,13 +10,13 @@ from playwright.async_api import Browser, BrowserContext, Page
 
 from tests.e2e.server import DemoServer
 
-NEUROLOGY = "than_kinh_dot_quy"
+FRAMES = "document.querySelector('video-tile.remote video').getVideoPlaybackQuality().totalVideoFrames"
 DESKTOP = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
 
 
 class Person:
-    """One signed-in person with one page. `errors` collects what the page's scripts threw or the console called an error."""
+    """One signed-in person with one page. `errors` collects what scripts threw and the console called an error."""
 
     def __init__(self, server: DemoServer, context: BrowserContext, page: Page, user_name: str) -> None:
         self.server = server
@@ -70,12 +70,12 @@ class Person:
         """Wait until that many frames of the other side were decoded."""
         await self.page.wait_for_selector("video-tile.remote[data-decoded=true]", timeout=20_000)
         await self.page.wait_for_function(
-            "count => document.querySelector('video-tile.remote video').getVideoPlaybackQuality().totalVideoFrames >= count",
+            f"count => {FRAMES} >= count",
             arg=frames,
         )
 
     async def hears_other(self) -> float:
-        """The loudest sample (0 to 1) of the other side's sound within at most ten seconds; waits until it is not silent."""
+        """The loudest sample (0 to 1) of the other side's sound; waits at most ten seconds for one that is not silent."""
         loudest: Any = await self.page.evaluate(
             """async () => {
               const stream = document.querySelector('video-tile.remote video').srcObject;

@@ -6,7 +6,7 @@ import asyncio
 
 from playwright.async_api import Browser, expect
 
-from tests.e2e.people import Person, signed_in
+from tests.e2e.people import FRAMES, Person, signed_in
 from tests.e2e.server import DemoServer
 
 STROKE = "Thần kinh"
@@ -69,7 +69,7 @@ async def test_a_consult_with_the_patients_book(browser: Browser, server: DemoSe
         await specialist.page.click("ring-card [data-accept]")
         await specialist.page.wait_for_url("**/preview")
         await expect(specialist.page.locator("#level")).to_be_visible()
-        await specialist.page.wait_for_function("document.querySelector('#level').value > 0")
+        await specialist.page.wait_for_function("() => document.querySelector('#level').value > 0")
         await specialist.page.click("#enter-room", no_wait_after=True)
         await specialist.in_room()
         book = specialist.page.locator("#book")
@@ -108,7 +108,7 @@ async def test_of_two_who_accept_at_once_one_has_the_case_and_the_other_is_told_
         winners = []
         for specialist, other in ((ha, "Trần Thị Thu Hà"), (khai, "Vũ Đình Khải")):
             await specialist.page.wait_for_function(
-                "location.pathname.endsWith('/room') || document.querySelector('.toast')"
+                "() => location.pathname.endsWith('/room') || document.querySelector('.toast')"
             )
             if specialist.page.url.endswith("/room"):
                 winners.append((specialist, other))
@@ -152,9 +152,7 @@ async def _reload_comes_back(person: Person, other: Person) -> None:
     await person.page.reload(wait_until="commit")
     await person.page.wait_for_selector("#room[data-state=joined]")
     await person.sees_other(10)
-    before = await other.page.evaluate(
-        "document.querySelector('video-tile.remote video').getVideoPlaybackQuality().totalVideoFrames"
-    )
+    before = await other.page.evaluate(FRAMES)
     await other.sees_other(int(before) + 10)
 
 

@@ -71,9 +71,7 @@ async def show(request: web.Request) -> web.StreamResponse:
         opinion=opinion,
         chat=await _chat(services, session, view),
         timeline=[
-            (row.entry, sentence(request["language"], row, zone), TONES.get(row.entry.kind, "quiet"))
-            for row in rows
-            if row.entry.kind is not LogKind.CHAT
+            (row.entry, sentence(request["language"], row, zone), TONES.get(row.entry.kind, "quiet")) for row in rows
         ],
         is_specialist=view.related is Relation.SPECIALIST,
         in_room=view.related in IN_ROOM,
