@@ -75,7 +75,7 @@ class Person:
         )
 
     async def hears_other(self) -> float:
-        """The loudest sample (0 to 1) of the other side's sound; waits at most ten seconds for one that is not silent."""
+        """The loudest sample (0 to 1) of the other side's sound; waits up to ten seconds for sound."""
         loudest: Any = await self.page.evaluate(
             """async () => {
               const stream = document.querySelector('video-tile.remote video').srcObject;
