@@ -101,8 +101,8 @@ class Section:
 SECTIONS: Mapping[str, Section] = MappingProxyType(
     {
         "duty": Section("duty", "head", frozenset({Role.SPECIALIST}), _duty),
-        "waiting": Section("waiting-now", "main", _CLINICAL, _waiting),
         "queue": Section("queue", "main", frozenset({Role.COORDINATOR}), _queue),
+        "waiting": Section("waiting-now", "main", _CLINICAL, _waiting),
         "agenda": Section("agenda", "main", _AT_BEDSIDE, _agenda),
         "past": Section("past", "main", _CLINICAL, _past),
         "owed": Section("owed", "aside", frozenset({Role.SPECIALIST}), _owed),
