@@ -1,8 +1,8 @@
 """How long a consult takes to begin, in headless Chromium on loopback, against the real server and real media.
 
 For each of at least 20 emergencies: from the press of “Call now” to the ring on the specialist's screen; from the press
-of “Accept” to the first decoded frame of the clinic's camera; from a reload in the room to the first decoded frame; from
-the request for the panel of a patient's book to its content in the page. The pages' own clocks take all times.
+of “Accept” to the first decoded frame of the clinic's camera; from a reload in the room to the first decoded frame;
+from the request for the panel of a book to its content in the page. The pages' own clocks take all times.
 
     .venv/bin/python -m bench.consult [--json] [--quick]
 """

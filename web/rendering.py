@@ -27,7 +27,8 @@ class Renderer:
 
     `_(message, **parameters)`, `plural(one, many, count, **parameters)`, `language` (the Language), `asset(name)`,
     `url(path, **query)`, `time(at)`, `date(day)`, `moment(at)`, `weekday(day)` in the installation's zone, `number`,
-    `label(value)` of an enumeration, `script_words(group, …)`, `zone`, `is_demo`. Each page also gets `session`, `csrf`, `request_path` and `nav`.
+    `label(value)` of an enumeration, `script_words(group, …)`, `zone`, `is_demo`. Each page also gets `session`,
+    `csrf`, `request_path` and `nav`.
     """
 
     def __init__(self, languages: Languages, assets: Assets, zone: ZoneInfo, *, is_demo: bool) -> None:
