@@ -6,7 +6,7 @@ from aiohttp import web
 from markupsafe import Markup
 
 from consult_rooms.access import Relation
-from consult_rooms.model import ConsultState, ParticipantRole
+from consult_rooms.model import ConsultState
 from consult_rooms.rows import ConsultView
 from foundation.errors import Forbidden
 from foundation.i18n import N_
@@ -40,9 +40,18 @@ async def show_room(request: web.Request) -> web.StreamResponse:
         is_specialist=view.related is Relation.SPECIALIST,
         book=Markup(await embedded_book(request, consult.id)),  # noqa: S704 - rendered by our own escaped templates
         opinion=opinion,
-        invitees=await _invitees(services, session, view) if view.related is not Relation.OBSERVER else [],
-        invitee_roles=(ParticipantRole.INVITED, ParticipantRole.OBSERVER),
+        may_invite=view.related in (Relation.REQUESTER, Relation.SPECIALIST),
     )
+
+
+@routes.get("/consults/{consult_id}/invitees")
+async def list_invitees(request: web.Request) -> web.StreamResponse:
+    """Who can be asked into the room, as options of the invitation's choice; fetched when somebody opens it."""
+    session, services = request["session"], request.app[SERVICES]
+    view = await _view(request)
+    response = render(request, "invitees.html", invitees=await _invitees(services, session, view))
+    response.headers["X-Fragment"] = "1"
+    return response
 
 
 @routes.get("/consults/{consult_id}/preview")

@@ -265,7 +265,11 @@ find("#end-confirm")?.addEventListener("click", async () => {
 });
 
 const inviteDialog = find<HTMLDialogElement>("#invite-dialog");
-find("#invite")?.addEventListener("click", () => inviteDialog?.showModal());
+find("#invite")?.addEventListener("click", () => {
+  const choice = find("#invitee");
+  if (choice) void load(choice, `/consults/${consultId}/invitees`);
+  inviteDialog?.showModal();
+});
 find<HTMLFormElement>("#invite-form")?.addEventListener("submit", async (event) => {
   event.preventDefault();
   const form = new FormData(event.target as HTMLFormElement);
