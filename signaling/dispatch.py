@@ -24,6 +24,7 @@ from identity.sessions import Sessions
 from signaling import pairing_events as pairing
 from signaling import room_events as room
 from signaling.acks import Accepted, Ack, Done, Joined, Kept, Published, Requested, Subscribed, Watched
+from signaling.attendance import Switches
 from signaling.connections import Connection
 from signaling.negotiation import Negotiation, tracks
 from signaling.notices import Notices
@@ -94,7 +95,8 @@ class Dispatch:
 
     async def _carry_out(self, connection: Connection, event: ClientEvent) -> Ack:
         if isinstance(event, pairing.Beat):
-            return await self._beat(connection)
+            await self.beat(connection)
+            return Done()
         session = await self._sessions.get(connection.session_id)
         if session is None:
             raise SignInNeeded("session.ended", ENDED)
@@ -105,11 +107,14 @@ class Dispatch:
             return await self._meet(caller, event)
         return await self._pair(caller, event)
 
-    async def _beat(self, connection: Connection) -> Ack:
+    async def beat(self, connection: Connection) -> None:
+        """This socket lives. That the bus is down is no reason to refuse a person anything."""
         held = self._members.of(connection)
         room_of = held[0].participant.consult_id if held else None
-        await self._presence.beat(connection.staff_id, connection.id, room_of)
-        return Done()
+        try:
+            await self._presence.beat(connection.staff_id, connection.id, room_of)
+        except Unavailable:
+            log.warning("the bus is down; a socket's person is not seen as online")
 
     async def _pair(self, caller: Caller, event: pairing.PairingEvent) -> Ack:
         """Events about requests and rings."""
@@ -154,7 +159,7 @@ class Dispatch:
             case room.Answer(sdp=sdp, revision=revision):
                 await self._negotiation.answer(connection, consult_id, sdp, revision)
             case room.SetMedia(audio=audio, video=video):
-                await self._members.change(consult_id, member, audio=audio, video=video)
+                await self._members.change(member, Switches(audio, video))
             case room.SendChat(text=text, client_id=client_id):
                 message = await self._rooms.chat(staff, consult_id, text, client_id)
                 return Kept(message.number, message.at)
@@ -165,7 +170,7 @@ class Dispatch:
             case room.LeaveRoom():
                 connection.watched.pop(consult_id, None)
                 await self._members.leave(member)
-                await self._beat(connection)
+                await self.beat(connection)
             case room.EndConsult():
                 await self._rooms.end(staff, consult_id)
             case room.Invite(staff_id=invitee, role=role, sees_book=sees_book):
@@ -214,8 +219,8 @@ class Dispatch:
     async def _join(self, caller: Caller, consult_id: ConsultId, event: room.JoinRoom) -> Ack:
         connection = caller.connection
         consult, participant = await self._rooms.join(caller.staff, consult_id)
-        await self._members.enter(connection, participant, event.tab_id, audio=event.audio, video=event.video)
-        await self._presence.beat(connection.staff_id, connection.id, consult_id)
+        await self._members.enter(connection, participant, event.tab_id, Switches(event.audio, event.video))
+        await self.beat(connection)
         async with self._notices.still():
             entries = await self._entries(consult_id, event.after)
             messages = await self._messages(caller.staff, consult_id, event.after)

@@ -30,6 +30,7 @@ from identity.sessions import Sessions
 from identity.store import Directory
 from media.api import MediaNodes
 from signaling.announcements import Announcements
+from signaling.attendance import Attendance
 from signaling.connections import Connection, Connections
 from signaling.dispatch import INTERNAL, Dispatch, refusal
 from signaling.negotiation import Negotiation
@@ -93,7 +94,8 @@ class Gateway:
         self._server.on("*", self._event)
         self._connections = Connections()
         views = Views(directory, queries, clock, zone)
-        self._members = RoomMembers(self._connections, self, rooms, directory, media, bus, clock)
+        attendance = Attendance(rooms, directory, bus)
+        self._members = RoomMembers(self._connections, self, rooms, attendance, media, bus, clock)
         self._negotiation = Negotiation(self._connections, self, self._members, rooms, media)
         self._announcements = Announcements(
             self._connections, self, self._members, consult_log, queries, rooms, directory, views
@@ -121,7 +123,8 @@ class Gateway:
 
     async def start(self) -> None:
         """Begin to follow logs, rooms, sessions and media. Raises Unavailable when the database does not answer."""
-        await self._notices.open()
+        running = await self._notices.open()
+        self._tasks.start("signaling: keep places after a restart", self._members.adopt(running))
         self._tasks.forever("signaling: look at the logs", self._notices.look, pause_s=1.0)
         self._tasks.forever("signaling: hints of logs", self._notices.listen)
         self._tasks.forever("signaling: hints of agendas", self._notices.listen_for_agendas)
@@ -205,10 +208,7 @@ class Gateway:
         return connection
 
     async def _greet(self, connection: Connection) -> None:
-        try:
-            await self._presence.beat(connection.staff_id, connection.id)
-        except Unavailable:
-            log.warning("the bus is down; a socket's person is not seen as online")
+        await self._dispatch.beat(connection)
         async with self._notices.still():
             await self._announcements.greet(connection)
 

@@ -28,6 +28,7 @@ LATE = timedelta(seconds=15)
 REMEMBERED = timedelta(hours=1)
 """How long the position in a quiet consult is kept; older entries count as delivered."""
 TRIM_S = 300.0
+DAY = timedelta(days=1)
 
 
 class Notices:
@@ -62,14 +63,18 @@ class Notices:
         async with self._lock:
             yield
 
-    async def open(self) -> None:
-        """Begin here, before anything else: what the logs hold by now, a socket is given when it connects."""
+    async def open(self) -> list[ConsultId]:
+        """Begin here, before anything else: what the logs hold by now, a socket is given when it connects.
+
+        Gives the consults of the last day, whose rooms may have been left behind by a process that died.
+        """
         async with self._database.reading() as tx:
             now = await tx.now()
         for entry in await self._log.recent(now - LATE):
             self._note(entry)
         self._floor = now - LATE
         self._newest = max(self._newest or now, now)
+        return list(await self._log.heads(now - DAY))
 
     async def listen(self) -> None:
         """Follow hints, for ever."""

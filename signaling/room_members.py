@@ -1,15 +1,13 @@
 """Who is in which room on this node, from the join to the leave, across reloads, second tabs and other nodes.
 
 A person holds one place in a room. A socket that breaks keeps it for `GRACE_S`; a second tab takes it over, on
-whichever node it opens, told by the bus topic `room`. Microphone, camera and "connected" of all nodes meet in the bus
-group `room:<consult>`, one member a participant; who may be there at all is the database's to say.
+whichever node it opens, told by the bus topic `room`. Who may be there at all is the database's to say.
 """
 
 from __future__ import annotations
 
-import json
-import logging
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from consult_rooms.model import LineState, Participant
@@ -19,20 +17,19 @@ from foundation.clock import Clock
 from foundation.errors import Conflict, Unavailable
 from foundation.i18n import N_
 from foundation.ids import ConsultId, ParticipantId, new_id
-from identity.store import Directory
 from media.api import ConnectionState, Direction, MediaNodes
+from signaling.attendance import Attendance, Switches
 from signaling.connections import Connection, Connections, Outlet
 from signaling.server_events import Room, TakenOver
 from signaling.shapes import ParticipantPart
-
-log = logging.getLogger(__name__)
 
 TOPIC = "room"
 """Bus topic of hints `{"consult": id, "node": id}`; with `participant`, `tab` and `stamp` when somebody came in."""
 GRACE_S = 20.0
 """How long a place is kept for a socket that broke: a reload, a lift, a change from Wi-Fi to mobile."""
 BEAT_S = 10.0
-TTL_S = 30.0
+SWEEP_S = 30.0
+"""How often the rooms of this node are searched for people whom a node that died left behind."""
 TOGETHER_S = 3.0
 """Joins of one person on two nodes within this time are told apart by their stamps, later ones by the hint alone."""
 
@@ -46,8 +43,7 @@ class Member:
     tab_id: str
     stamp: str
     entered_at: float
-    audio: bool
-    video: bool
+    switches: Switches
     lost_at: float | None = None
     """Monotonic time at which its socket broke."""
     reported: LineState = LineState.GOOD
@@ -72,7 +68,7 @@ class RoomMembers:
         connections: Connections,
         outlet: Outlet,
         rooms: Rooms,
-        directory: Directory,
+        attendance: Attendance,
         media: MediaNodes,
         bus: Bus,
         clock: Clock,
@@ -80,11 +76,12 @@ class RoomMembers:
         self._connections = connections
         self._outlet = outlet
         self._rooms = rooms
-        self._directory = directory
+        self._attendance = attendance
         self._media = media
         self._bus = bus
         self._clock = clock
         self._node = new_id("nod")
+        self._swept_at = clock.monotonic()
         self._members: dict[ConsultId, dict[ParticipantId, Member]] = defaultdict(dict)
 
     def here(self, consult_id: ConsultId) -> list[Member]:
@@ -116,32 +113,30 @@ class RoomMembers:
         connection: Connection,
         participant: Participant,
         tab_id: str,
-        *,
-        audio: bool,
-        video: bool,
+        switches: Switches,
     ) -> Member:
         """Give the place to this socket. Whoever held it for another tab is told, and its media closed."""
         consult_id = participant.consult_id
         old = self.find(consult_id, participant.id)
         now = self._clock.monotonic()
         stamp = f"{self._clock.now().isoformat()} {connection.id}"
-        member = Member(participant, connection.id, tab_id, stamp, now, audio, video)
+        member = Member(participant, connection.id, tab_id, stamp, now, switches)
         self._members[consult_id][participant.id] = member
         if old is None or old.tab_id != tab_id:
             await self._media.remove(consult_id, participant.id)
         if old is not None and old.tab_id != tab_id and old.connection_id != connection.id:
             await self._dispossess(consult_id, old)
-        await self._beat(consult_id, member)
+        await self._beat(member)
         await self._tell(consult_id, participant=participant.id, tab=tab_id, stamp=stamp)
         if self._connections.get(connection.id) is None:  # it broke while it came in
             await self.lost(connection)
         return member
 
-    async def change(self, consult_id: ConsultId, member: Member, *, audio: bool, video: bool) -> None:
+    async def change(self, member: Member, switches: Switches) -> None:
         """Microphone or camera went on or off."""
-        member.audio, member.video = audio, video
-        await self._beat(consult_id, member)
-        await self._tell(consult_id)
+        member.switches = switches
+        await self._beat(member)
+        await self._tell(member.participant.consult_id)
 
     async def lost(self, connection: Connection) -> None:
         """A socket broke: its places are kept for a while, and the others read that it is reconnecting."""
@@ -167,13 +162,36 @@ class RoomMembers:
             await self._drop(member)
         await self._media.close_room(consult_id)
 
+    async def adopt(self, consult_ids: Iterable[ConsultId]) -> None:
+        """Keep the places of people who are in a room by the database but on no node, as after a crash.
+
+        They have the same grace as after a broken line: then they have left.
+        """
+        now = self._clock.monotonic()
+        for consult_id in consult_ids:
+            try:
+                connected = await self._attendance.connected(consult_id)
+            except Unavailable:
+                return  # nobody can tell now who is on which node
+            for participant in await self._rooms.participants(consult_id):
+                if (
+                    participant.present
+                    and participant.id not in connected
+                    and not self.find(consult_id, participant.id)
+                ):
+                    orphan = Member(participant, None, "", "", now, Switches(audio=False, video=False), lost_at=now)
+                    self._members[consult_id][participant.id] = orphan
+
     async def tick(self) -> None:
         """Each second: renew what others see of our members, and give up places kept long enough."""
         now = self._clock.monotonic()
+        if now - self._swept_at >= SWEEP_S:
+            self._swept_at = now
+            await self.adopt(list(self._members))
         for member in [member for room in self._members.values() for member in room.values()]:
             if member.lost_at is None:
                 if now - member.beaten_at >= BEAT_S:
-                    await self._beat(member.participant.consult_id, member)
+                    await self._beat(member)
             elif now - member.lost_at >= GRACE_S:
                 if await self._returned_elsewhere(member):
                     self._forget(member)
@@ -197,53 +215,21 @@ class RoomMembers:
 
     async def people(self, consult_id: ConsultId) -> list[ParticipantPart]:
         """Everyone who may be in the room, as all sockets see it. The caller has decided who may know."""
-        participants = await self._rooms.participants(consult_id)
-        staff = await self._directory.staff_many({participant.staff_id for participant in participants})
-        facilities = {facility.id: facility.name for facility in await self._directory.facilities()}
-        flags = await self._flags(consult_id)
-        parts = []
-        for participant in participants:
-            person = staff[participant.staff_id]
-            shown = flags.get(participant.id) if participant.present else None
-            parts.append(
-                ParticipantPart(
-                    participant_id=participant.id,
-                    staff_id=participant.staff_id,
-                    staff_name=person.full_name,
-                    facility_name=facilities.get(person.facility_id, ""),
-                    role=participant.role,
-                    present=participant.present,
-                    connected=shown is not None,
-                    audio=shown is not None and shown["audio"],
-                    video=shown is not None and shown["video"],
-                )
-            )
-        return parts
+        here = {m.participant.id: m.switches for m in self.here(consult_id) if m.connection_id is not None}
+        return await self._attendance.people(consult_id, here)
 
-    async def _flags(self, consult_id: ConsultId) -> dict[str, dict[str, bool]]:
-        group = f"room:{consult_id}"
-        try:
-            found = (await self._bus.members([group])).get(group, {})
-        except Unavailable:
-            log.warning("the bus is down; a room shows this node's members alone")
-            found = {m.participant.id: _value(m) for m in self.here(consult_id) if m.connection_id is not None}
-        return {participant_id: json.loads(value) for participant_id, value in found.items()}
-
-    async def _beat(self, consult_id: ConsultId, member: Member) -> None:
+    async def _beat(self, member: Member) -> None:
         member.beaten_at = self._clock.monotonic()
-        try:
-            await self._bus.beat(f"room:{consult_id}", member.participant.id, TTL_S, _value(member))
-        except Unavailable:
-            log.warning("the bus is down; a member of a room is not seen by other nodes")
+        await self._attendance.beat(member.participant.consult_id, member.participant.id, member.switches)
 
     async def _drop(self, member: Member) -> None:
-        try:
-            await self._bus.drop(f"room:{member.participant.consult_id}", member.participant.id)
-        except Unavailable:
-            log.warning("the bus is down; a member of a room stays shown until its lease runs out")
+        await self._attendance.drop(member.participant.consult_id, member.participant.id)
 
     async def _returned_elsewhere(self, member: Member) -> bool:
-        return member.participant.id in await self._flags(member.participant.consult_id)
+        try:
+            return member.participant.id in await self._attendance.connected(member.participant.consult_id)
+        except Unavailable:
+            return False
 
     async def _tell(self, consult_id: ConsultId, **came: str) -> None:
         """Tell this node's sockets and the other nodes that the people of a room changed."""
@@ -276,10 +262,6 @@ class RoomMembers:
             del room[member.participant.id]
             if not room:
                 del self._members[member.participant.consult_id]
-
-
-def _value(member: Member) -> str:
-    return json.dumps({"audio": member.audio, "video": member.video})
 
 
 NOT_JOINED = N_("You are not in this room, or it is open in another window. Join first.")

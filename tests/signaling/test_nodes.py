@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from signaling.room_members import GRACE_S
+from signaling.room_members import GRACE_S, SWEEP_S
 from tests.signaling.conftest import Live, eventually, publish_offer
 
 
@@ -111,3 +111,41 @@ async def test_a_node_that_starts_later_tells_nothing_old(pair: Live) -> None:
     assert not lan.all("consult")
     await pair.world.rooms.join(pair.world["ha"], consult.id)
     assert (await lan.next("consult"))["consult_id"] == consult.id
+
+
+async def test_who_was_left_behind_by_a_node_that_died_has_left_after_the_grace(pair: Live) -> None:
+    consult = await pair.claimed()
+    await pair.world.rooms.join(pair.world["ha"], consult.id)  # on a node that is no more
+    third = await pair.build_node()
+    ha = await pair.connect("ha", node=third)
+    await asyncio.sleep(0.3)
+    pair.world.clock.advance(GRACE_S - 1)
+    await asyncio.sleep(0.7)
+    assert "left" not in await pair.world.kinds(consult)
+    pair.world.clock.advance(2)
+    await asyncio.sleep(0.7)
+    assert (await pair.world.kinds(consult)).count("left") == 1
+    await ha.join(consult)
+    assert (await pair.world.kinds(consult))[-1] == "joined"
+
+
+async def test_who_comes_back_after_a_restart_never_left(pair: Live) -> None:
+    consult = await pair.claimed()
+    await pair.world.rooms.join(pair.world["ha"], consult.id)
+    third = await pair.build_node()
+    ha = await pair.connect("ha", node=third)
+    await ha.join(consult)
+    pair.world.clock.advance(GRACE_S + 1)
+    await asyncio.sleep(0.7)
+    assert "left" not in await pair.world.kinds(consult)
+
+
+async def test_a_living_node_finds_whom_a_dead_one_left_in_its_rooms(pair: Live) -> None:
+    lan = await pair.connect("lan")
+    consult = await pair.claimed()
+    await lan.join(consult)
+    await pair.world.rooms.join(pair.world["ha"], consult.id)
+    pair.world.clock.advance(SWEEP_S)
+    await asyncio.sleep(0.7)
+    pair.world.clock.advance(GRACE_S)
+    await eventually(lambda: "left" in lan.kinds(consult))

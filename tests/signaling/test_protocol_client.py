@@ -11,8 +11,11 @@ from collections.abc import Iterator
 import pytest
 from aiortc.mediastreams import MediaStreamTrack, VideoStreamTrack
 from av import AudioFrame
+from playwright.async_api import Browser
 
 from tests.conftest import free_port
+from tests.e2e.conftest import browser as browser  # a fixture, asked for by name
+from tests.e2e.people import signed_in
 from tests.e2e.server import DemoServer
 from tests.protocol_client import ProtocolClient, Refused, connected, hold_consult
 
@@ -122,3 +125,31 @@ async def test_a_wrong_password_is_refused_as_the_page_says(server: DemoServer) 
         await client.connect()
     assert refused.value.code == "session.needed"
     await client.close()
+
+
+@pytest.mark.timeout(120)
+async def test_a_client_of_the_page_receives_a_chromiums_picture_and_sound(
+    browser: Browser, server: DemoServer
+) -> None:
+    people = server.people()
+    async with signed_in(browser, server, DOCTOR) as doctor:
+        consult_id = await doctor.call_emergency(stroke(server), "Yếu nửa người phải", age="60")
+        held = asyncio.create_task(
+            hold_consult(
+                server.url,
+                SPECIALIST,
+                people[SPECIALIST].password,
+                consult_id=consult_id,
+                accept=True,
+                video_frames=90,
+                audio_frames=250,
+                within_s=60,
+            )
+        )
+        await doctor.in_room()
+        await doctor.sees_other(30)
+        outcome = await held
+        (from_chromium,) = outcome.heard.values()
+        assert from_chromium.video_frames >= 90
+        assert from_chromium.audio_energy > 1  # the fake microphone beeps once a second
+        assert doctor.errors == []
