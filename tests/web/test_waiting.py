@@ -1,0 +1,128 @@
+"""The waiting page: who is rung, what one may do meanwhile, and where it leads."""
+
+from __future__ import annotations
+
+import re
+
+from consult_rooms.model import ConsultState, DeclineReason, Urgency
+from tests.web.clinic import Clinic, clinic, part
+
+__all__ = ["clinic"]
+
+
+async def test_the_ladder_tells_each_answer_in_words(clinic: Clinic) -> None:
+    consult_id = await clinic.ask()
+    await clinic.world.presence.beat(clinic.expert.id, "socket")
+    response, before = await part(clinic.doctor, f"/requests/{consult_id}?part=ladder")
+    assert response.headers["X-Fragment"] == "1"
+    assert "<html" not in before
+    assert "Đang đổ chuông cho BS. Hà" in before
+    assert "14:00:30 gọi thêm BS. An" in before
+    await clinic.world.requests.decline(clinic.expert, consult_id, DeclineReason.IN_PROCEDURE)
+    _, after = await part(clinic.doctor, f"/requests/{consult_id}?part=ladder")
+    assert re.search(r"Từ chối: [đĐ]ang làm thủ thuật", after)
+    assert "Chưa ai trong số người được gọi đang trực tuyến" in after  # never "ringing" when it reaches nobody
+    assert state_of(before) != state_of(after)
+
+
+def state_of(fragment: str) -> str:
+    found = re.search(r'data-state="(\d+:[^"]*)"', fragment)
+    assert found
+    return found[1]
+
+
+async def test_widening_rings_the_next_step_until_there_is_none(clinic: Clinic) -> None:
+    consult_id = await clinic.ask()
+    await clinic.doctor.get(f"/requests/{consult_id}")
+    _, text = await part(clinic.doctor, f"/requests/{consult_id}/widen", {})
+    assert re.search(r"BS\. An<small", text)
+    await part(clinic.doctor, f"/requests/{consult_id}/widen", {})
+    response, text = await part(clinic.doctor, f"/requests/{consult_id}/widen", {})
+    assert response.status == 200
+    assert "data-last-step" in text
+    assert "Đã gọi tất cả" in text
+    assert "Người giữ ca lúc này: <strong>CN. Khuê</strong>" in text
+    response = await clinic.doctor.post(f"/requests/{consult_id}/widen", {})
+    assert response.status == 409  # without script the page says so
+    assert 'id="waiting"' in clinic.doctor.page
+
+
+async def test_a_cancelled_request_leads_on(clinic: Clinic) -> None:
+    consult_id = await clinic.ask()
+    await clinic.doctor.get(f"/requests/{consult_id}")
+    response = await clinic.doctor.post(f"/requests/{consult_id}/cancel", {"reason": "transferred"})
+    assert response.headers["Location"] == f"/requests/{consult_id}"
+    assert (await clinic.consult(consult_id)).state is ConsultState.CANCELLED
+    response = await clinic.doctor.get(f"/requests/{consult_id}")
+    assert (response.status, response.headers["Location"]) == (303, f"/consults/{consult_id}")
+
+
+async def test_an_unknown_reason_cancels_nothing(clinic: Clinic) -> None:
+    consult_id = await clinic.ask()
+    await clinic.doctor.get(f"/requests/{consult_id}")
+    response = await clinic.doctor.post(f"/requests/{consult_id}/cancel", {"reason": "bored"})
+    assert response.status == 400 or response.status == 422
+    assert (await clinic.consult(consult_id)).state is ConsultState.RINGING
+
+
+async def test_a_claim_leads_into_the_room_and_nothing_is_cancelled_after_it(clinic: Clinic) -> None:
+    consult_id = await clinic.ask()
+    await clinic.doctor.get(f"/requests/{consult_id}")
+    await clinic.world.requests.accept(clinic.expert, consult_id)
+    response = await clinic.doctor.post(f"/requests/{consult_id}/cancel", {"reason": "mistake"})
+    assert response.status == 303
+    response = await clinic.doctor.get(f"/requests/{consult_id}")
+    assert response.headers["Location"] == f"/consults/{consult_id}/room"
+    _, text = await part(clinic.doctor, f"/requests/{consult_id}?part=ladder")
+    assert f'data-onward="/consults/{consult_id}/room"' in text
+    assert (await clinic.consult(consult_id)).state is ConsultState.CLAIMED
+
+
+async def test_the_question_and_the_consent_can_follow_while_it_rings(clinic: Clinic) -> None:
+    consult_id = await clinic.ask()
+    await clinic.doctor.get(f"/requests/{consult_id}")
+    fields = {"situation": "Co giật", "recommendation": "Thuốc gì?", "consent_by": "proxy", "consent_consult": "1"}
+    response, text = await part(clinic.doctor, f"/requests/{consult_id}/question", fields)
+    assert response.status == 200
+    assert "Đã lưu lúc 14:00:00" in text
+    consult = await clinic.consult(consult_id)
+    assert consult.question.line == "Co giật Thuốc gì?"
+    assert consult.consent is not None
+    assert not consult.consent.record_view
+    fields = {"situation": "Co giật lại", "consent_consult": "1"}
+    response, text = await part(clinic.doctor, f"/requests/{consult_id}/question", fields)
+    assert response.status == 422
+    assert "Co giật lại" in text
+    assert (await clinic.consult(consult_id)).question.situation == "Co giật"
+
+
+async def test_a_request_without_a_name_does_not_become_urgent_only(clinic: Clinic) -> None:
+    consult_id = await clinic.ask()
+    await clinic.doctor.get(f"/requests/{consult_id}")
+    fields = {"situation": "Sốt", "urgency": "routine"}
+    response, text = await part(clinic.doctor, f"/requests/{consult_id}/question", fields)
+    assert response.status >= 400
+    assert 'role="' in text
+    assert (await clinic.consult(consult_id)).urgency is Urgency.EMERGENCY
+
+
+async def test_strangers_find_no_request(clinic: Clinic) -> None:
+    consult_id = await clinic.ask()
+    nurse = await clinic.site.browser()
+    await nurse.sign_in("dd.hoa")
+    for path in ("", "?part=ladder", "?part=patient"):
+        assert (await nurse.get(f"/requests/{consult_id}{path}")).status == 404
+    await nurse.get("/")
+    for act in ("widen", "cancel", "question"):
+        assert (await nurse.post(f"/requests/{consult_id}/{act}", {"reason": "mistake"})).status == 404
+        await nurse.get("/")
+    assert (await clinic.consult(consult_id)).state is ConsultState.RINGING
+
+
+async def test_a_coordinator_may_watch_and_widen_but_not_see_who_it_is(clinic: Clinic) -> None:
+    consult_id = await clinic.ask(situation="Yếu nửa người")
+    coordinator = await clinic.site.browser()
+    await coordinator.sign_in("dp.khue")
+    assert (await coordinator.get(f"/requests/{consult_id}")).status == 200
+    assert 'name="consent_by"' not in coordinator.page
+    assert (await coordinator.post(f"/requests/{consult_id}/widen", {})).status == 303
