@@ -119,7 +119,7 @@ class Database:
         self._clock = None if server_time else clock
         if self.is_sqlite:
             self._writer = create_async_engine(address, pool_size=1, max_overflow=0, pool_timeout=30)
-            # A reader sees each statement's newest state, as in READ COMMITTED: no BEGIN, no ROLLBACK, a third of the cost.
+            # A reader sees each statement's newest state, as in READ COMMITTED; with no BEGIN and ROLLBACK it is cheap.
             self._reader = create_async_engine(
                 address,
                 pool_size=4,
