@@ -9,6 +9,7 @@ import { capture, release } from "../media/devices.ts";
 import { Publisher } from "../media/publisher.ts";
 import { Subscriber } from "../media/subscriber.ts";
 import { Chat } from "../room/chat.ts";
+import { startDialogs, startSwitch } from "../room/dialogs.ts";
 import { LineWatch } from "../room/line_watch.ts";
 import { startOpinion } from "../room/opinion.ts";
 import { Stage } from "../room/stage.ts";
@@ -252,54 +253,8 @@ find("#leave-room")?.addEventListener("click", async () => {
   location.assign(`/consults/${consultId}`);
 });
 
-const endDialog = find<HTMLDialogElement>("#end-dialog");
-find("#end-consult")?.addEventListener("click", () => endDialog?.showModal());
-find("#end-confirm")?.addEventListener("click", async () => {
-  try {
-    await connection.call("end_consult", { consult_id: consultId });
-    endDialog?.close();
-  } catch (error) {
-    endDialog?.close();
-    stop(error instanceof Error ? error.message : "", false);
-  }
-});
-
-const inviteDialog = find<HTMLDialogElement>("#invite-dialog");
-find("#invite")?.addEventListener("click", () => {
-  const choice = find("#invitee");
-  if (choice) void load(choice, `/consults/${consultId}/invitees`);
-  inviteDialog?.showModal();
-});
-find<HTMLFormElement>("#invite-form")?.addEventListener("submit", async (event) => {
-  event.preventDefault();
-  const form = new FormData(event.target as HTMLFormElement);
-  const problem = find("#invite-problem") as HTMLElement;
-  try {
-    await connection.call("invite", {
-      consult_id: consultId,
-      staff_id: String(form.get("staff_id") ?? ""),
-      role: String(form.get("role") ?? "invited"),
-      sees_book: form.get("sees_book") === "on",
-    });
-    problem.textContent = "";
-    inviteDialog?.close();
-  } catch (error) {
-    problem.textContent = error instanceof Error ? error.message : "";
-  }
-});
-for (const button of document.querySelectorAll<HTMLElement>("[data-close]")) {
-  button.addEventListener("click", () => button.closest("dialog")?.close());
-}
-
-// On a narrow screen one part shows below the video; the switch chooses which.
-for (const link of document.querySelectorAll<HTMLAnchorElement>("a[data-part]")) {
-  link.addEventListener("click", (event) => {
-    event.preventDefault();
-    page.dataset["part"] = link.dataset["part"] ?? "book";
-    for (const other of document.querySelectorAll("a[data-part]")) other.removeAttribute("aria-current");
-    link.setAttribute("aria-current", "true");
-  });
-}
+startDialogs(connection, consultId, (message) => stop(message, false));
+startSwitch(page);
 
 const opinion = find<HTMLFormElement>("#room-opinion");
 if (opinion) startOpinion(opinion);
