@@ -67,10 +67,11 @@ export class Connection {
     this.#socket.on("disconnect", handler);
   }
 
-  /** The server refused the connection; the message is its error code. */
+  /** The server refused the connection, with a code such as `session.needed`. */
   onRefused(handler: (code: string) => void): void {
     this.#socket.on("connect_error", (error) => {
-      if (!this.#socket.active) handler(error.message);
+      const refusal = error as Error & { data?: { code?: string } };
+      if (!this.#socket.active) handler(refusal.data?.code ?? error.message);
     });
   }
 
