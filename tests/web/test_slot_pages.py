@@ -1,0 +1,79 @@
+"""Slots and agenda: published, booked, moved, cancelled and refused, over real services and SQLite."""
+
+from __future__ import annotations
+
+import html
+import re
+
+from tests.records_panel.conftest import LANH
+from tests.web.ward import Ward, ward
+
+__all__ = ["ward"]
+
+
+async def test_a_slot_is_published_booked_moved_and_cancelled(ward: Ward) -> None:
+    assert await ward.publish() == 303
+    first, second = await ward.slots("free")
+    await ward.coordinator.get(f"/slots/{first}")
+    booked = await ward.coordinator.post(f"/slots/{first}", await ward.booking())
+    there = booked.headers["Location"]
+    for browser in (ward.doctor, ward.specialist):
+        await browser.get("/agenda")
+        assert LANH.name in html.unescape(browser.page)
+        assert "08:00" in browser.page
+    assert await ward.slots("booked") == [first]
+    appointment = re.search(r'action="(/appointments/apt_[0-9a-f]+)/move"', ward.coordinator.page)
+    version = re.search(r'name="version" value="(\d+)"', ward.coordinator.page)
+    assert appointment
+    assert version
+    moved = await ward.coordinator.post(f"{appointment[1]}/move", {"slot_id": second, "version": version[1]})
+    assert moved.status == 303
+    assert await ward.slots("booked") == [second]
+    stale = await ward.coordinator.post(f"{appointment[1]}/move", {"slot_id": first, "version": version[1]})
+    assert stale.status == 409
+    await ward.doctor.get(there)
+    cancelled = await ward.doctor.post(f"{appointment[1]}/cancel", {"reason": "transferred"})
+    assert cancelled.headers["Location"] == "/agenda"
+    assert await ward.slots("booked") == []
+
+
+async def test_a_booking_form_without_its_parts_keeps_what_was_typed(ward: Ward) -> None:
+    await ward.publish()
+    slot_id = (await ward.slots("free"))[0]
+    await ward.coordinator.get(f"/slots/{slot_id}")
+    response = await ward.coordinator.post(f"/slots/{slot_id}", {"situation": "Hỏi <thuốc>", "idempotency_key": "k1"})
+    assert response.status == 422
+    assert "Hỏi <thuốc>" in html.unescape(ward.coordinator.page)
+    assert 'value="k1"' in ward.coordinator.page
+    assert await ward.slots("booked") == []
+
+
+async def test_a_slot_taken_meanwhile_is_said_and_books_nothing(ward: Ward) -> None:
+    await ward.publish()
+    slot_id = (await ward.slots("free"))[0]
+    await ward.coordinator.get(f"/slots/{slot_id}")
+    fields = await ward.booking()
+    assert (await ward.coordinator.post(f"/slots/{slot_id}", fields)).status == 303
+    await ward.coordinator.get("/slots")
+    response = await ward.coordinator.post(f"/slots/{slot_id}", fields | {"idempotency_key": "booking-2"})
+    assert response.status == 409
+    assert "Hỏi thuốc chống đông" in html.unescape(ward.coordinator.page)
+
+
+async def test_published_times_do_not_overlap_and_may_be_taken_back(ward: Ward) -> None:
+    assert await ward.publish() == 303
+    assert await ward.publish("08:30", "09:30") == 422
+    first, second = await ward.slots("free")
+    assert (await ward.coordinator.post(f"/slots/{first}/withdraw", {"shown": str(ward.tomorrow())})).status == 303
+    assert await ward.slots("free") == [second]
+
+
+async def test_slots_are_for_coordinators(ward: Ward) -> None:
+    await ward.publish()
+    slot_id = (await ward.slots("free"))[0]
+    for browser in (ward.doctor, ward.specialist):
+        for path in ("/slots", f"/slots/{slot_id}"):
+            assert (await browser.get(path)).status == 403
+        await browser.get("/agenda")
+        assert (await browser.post(f"/slots/{slot_id}/withdraw")).status == 403
+    assert await ward.slots("free") != []
