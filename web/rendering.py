@@ -49,7 +49,8 @@ def render(request: web.Request, template: str, *, status: int = 200, **context:
         template,
         session=session,
         csrf=session.csrf_token if session else "",
-        request_path=request.path,
+        # What a form was posted to has no query to keep, and often no page of its own.
+        request_path=request.path_qs if request.method == "GET" else request.path,
         nav=navigation(session, request.path),
         **context,
     )
