@@ -20,7 +20,8 @@ def read_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        lines = [f"HOICHAN_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors(include_input=False)]
+        found = [(str(e["loc"][0]).upper(), e["msg"]) for e in error.errors(include_input=False)]
+        lines = [f"HOICHAN_{name}: {message.removeprefix('Value error, ')}" for name, message in found]
         raise click.ClickException("\n".join(["these settings cannot be used:", *lines])) from None
 
 
@@ -145,6 +146,7 @@ def seed(demo: bool) -> None:  # noqa: ARG001 - the option has to be given, its 
     Refuses an address that is not loopback and a database that holds anything but demo data. The sign-ins are
     written to demo-sign-ins.json below HOICHAN_VAR.
     """
+    from hoichan.migrate import upgrade
     from hoichan.seeding import seed_demo
     from hoichan.wiring import opened
 
@@ -153,6 +155,7 @@ def seed(demo: bool) -> None:  # noqa: ARG001 - the option has to be given, its 
 
     async def work() -> None:
         async with opened(settings) as parts:
+            await upgrade(parts.database)
             sign_ins = await seed_demo(parts, settings)
         click.echo(f"{len(sign_ins)} sign-ins in {Path(settings.var) / 'demo-sign-ins.json'}")
 

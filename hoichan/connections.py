@@ -38,7 +38,10 @@ def redis_address(settings: Settings) -> str:
 async def opened_database(settings: Settings, *, told: Clock | None = None) -> AsyncIterator[Database]:
     """The database of the settings; the folder of an embedded one is made. With `told` it takes that clock's time."""
     if not settings.database_url:
-        settings.var.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            settings.var.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise click.ClickException(f"the folder {settings.var} cannot be made: {error.strerror}") from error
     password = read_secret(settings.database_password_file)
     clock, server_time = (SystemClock(), None) if told is None else (told, False)
     database = Database(settings.database, clock, password=password, server_time=server_time)

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 
-from consult_rooms.model import Consent, ConsentBy, IdentityState, Patient, Question, Urgency
-from consult_rooms.tables import consults
+from consult_rooms.model import Consent, ConsentBy, ConsultState, IdentityState, Patient, Question, Urgency
+from consult_rooms.tables import slots
 from foundation.clock import FakeClock
 from foundation.errors import Conflict
-from foundation.ids import PatientId, SpecialtyId
+from foundation.ids import PatientId, SlotId, SpecialtyId, StaffId
 from hoichan import demo
 from hoichan.demo_books import patient_ids
 from hoichan.wiring import Parts, opened
@@ -25,18 +25,21 @@ _CONSENT = Consent(consult=True, record_view=True, by=ConsentBy.SELF)
 
 
 async def load_history(parts: Parts) -> None:
-    """Past consults once, and the calendar of the coming days once a day."""
+    """Past consults once, and the calendar of the coming days once a day.
+
+    The day is noted last. Until then a start after a kill goes through everything again and adds what is missing.
+    """
     today = parts.clock.now().astimezone(parts.zone).date()
     async with parts.database.reading() as read:
-        held = (await read.execute(select(func.count()).select_from(consults))).scalar_one()
         demo_day = (await read.execute(select(installation.c.demo_day))).scalar()
-        ids = await patient_ids(parts, read) if not held or demo_day != today else {}
-    if not held:
+        if demo_day == today:
+            return
+        ids = await patient_ids(parts, read)
+    if demo_day is None:
         await _hold_past_consults(parts, today, ids)
-    if demo_day != today:
-        await _book_calendar(parts, today, ids)
-        async with parts.database.transaction() as tx:
-            await tx.execute(update(installation).values(demo_day=today))
+    await _book_calendar(parts, today, ids, first=demo_day is None)
+    async with parts.database.transaction() as tx:
+        await tx.execute(update(installation).values(demo_day=today))
 
 
 async def _hold_past_consults(parts: Parts, today: date, ids: Mapping[str, PatientId]) -> None:
@@ -57,20 +60,22 @@ async def _hold_past_consults(parts: Parts, today: date, ids: Mapping[str, Patie
                 idempotency_key=f"demo-past-{number}",
             )
             clock.advance(24)
-            await then.requests.accept(specialist, consult.id)
-            clock.advance(3)
-            await then.rooms.join(specialist, consult.id)
-            clock.advance(1)
-            await then.rooms.join(requester, consult.id)
-            clock.advance(past.minutes * 60)
-            saved = await then.opinions.save(specialist, consult.id, past.opinion, 0)
-            await then.rooms.end(specialist, consult.id)
-            clock.advance(90)
-            if saved.version:
+            if consult.state in (ConsultState.RINGING, ConsultState.CLAIMED):
+                await then.requests.accept(specialist, consult.id)
+                clock.advance(3)
+                await then.rooms.join(specialist, consult.id)
+                clock.advance(1)
+                await then.rooms.join(requester, consult.id)
+                clock.advance(past.minutes * 60)
+                await then.opinions.save(specialist, consult.id, past.opinion, 0)
+                await then.rooms.end(specialist, consult.id)
+            _set(clock, parts, today - timedelta(days=past.days_ago), past.starts)
+            clock.advance((past.minutes + 2) * 60)
+            if consult.state is not ConsultState.CLOSED:
                 await then.opinions.close(specialist, consult.id)
 
 
-async def _book_calendar(parts: Parts, today: date, ids: Mapping[str, PatientId]) -> None:
+async def _book_calendar(parts: Parts, today: date, ids: Mapping[str, PatientId], *, first: bool) -> None:
     people, fields, citizens = await _people(parts), await _fields(parts), _citizens(today)
     coordinators = {p.facility_id: p for p in people.values() if Role.COORDINATOR in p.roles}
     appointments = {appointment.slot: appointment for appointment in demo.appointments(today)}
@@ -79,24 +84,27 @@ async def _book_calendar(parts: Parts, today: date, ids: Mapping[str, PatientId]
         if coordinator is None:
             continue  # nobody schedules for this hospital
         starts = _moment(parts, today + timedelta(days=slot.offset_days), slot.starts)
+        appointment, specialist_id = appointments.get(slot), people[slot.user_name].id
         try:
-            published = await parts.scheduling.publish(
+            [published] = await parts.scheduling.publish(
                 coordinator,
-                people[slot.user_name].id,
+                specialist_id,
                 fields[slot.specialty_code],
                 starts,
                 starts + timedelta(minutes=slot.minutes),
                 slot.minutes,
             )
+            slot_id = published.id
         except Conflict:
-            continue  # an earlier demo day published this time already
-        appointment = appointments.get(slot)
+            if not first:
+                continue  # an earlier demo day published this time already
+            slot_id = await _slot(parts, specialist_id, starts)
         if appointment is None:
             continue
         requester = people[appointment.requester]
         await parts.scheduling.book(
             coordinator,
-            published[0].id,
+            slot_id,
             clinic_id=requester.facility_id,
             terminal_id=None,
             requester_id=requester.id,
@@ -105,6 +113,13 @@ async def _book_calendar(parts: Parts, today: date, ids: Mapping[str, PatientId]
             consent=_CONSENT,
             idempotency_key=f"demo-{starts.isoformat()}-{requester.id}",
         )
+
+
+async def _slot(parts: Parts, specialist_id: StaffId, starts: datetime) -> SlotId:
+    """The slot that a start which was killed afterwards published."""
+    async with parts.database.reading() as read:
+        found = select(slots.c.id).where(slots.c.specialist_id == specialist_id, slots.c.starts_at == starts)
+        return SlotId((await read.execute(found)).scalar_one())
 
 
 async def _people(parts: Parts) -> dict[str, Staff]:

@@ -37,14 +37,17 @@ def _upgrade(connection: Connection) -> None:
 
 
 async def is_newest(database: Database) -> bool:
-    """Whether the last migration has run here: one query, so that an ordinary start does not load Alembic."""
+    """Whether the last migration has run here, or that of a later program: tables are compatible one release back.
+
+    One query, so that an ordinary start does not load Alembic.
+    """
     newest = max(path.name for path in (MIGRATIONS / "versions").glob("[0-9]*.py")).partition("_")[0]
     try:
         async with database.reading() as read:
             found: str = (await read.execute(text("SELECT version_num FROM alembic_version"))).scalar_one()
     except (DBAPIError, NoResultFound):
         return False
-    return found == newest
+    return found >= newest
 
 
 async def upgrade(database: Database) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 
 import click
 from aiohttp import web
@@ -15,7 +17,7 @@ from foundation.settings import Settings
 from foundation.tasks import Tasks
 from hoichan.connections import opened_database, read_secret
 from hoichan.media_command import ChildPlan
-from hoichan.migrate import upgrade
+from hoichan.migrate import is_newest, upgrade
 from hoichan.seeding import SIGN_INS, is_demo, read_sign_ins, seed_demo
 from hoichan.wiring import Parts, opened
 from media.directory import BusDirectory
@@ -32,6 +34,7 @@ async def run_embedded(settings: Settings, *, demo: bool) -> int:
     """Everything on this machine, until a signal: migrate, seed when asked, one media worker as a child, serve."""
     if settings.redis_url:
         raise click.ClickException("`hoichan run` is one process on one machine; with Redis start `hoichan web`")
+    await _require_address(settings)
     plan, tasks = ChildPlan(settings), Tasks()
     # The worker starts first: its libraries load beside the migration and the seeding.
     arguments = [sys.executable, "-m", "hoichan", "media", "--child"]
@@ -65,6 +68,8 @@ async def run_node(settings: Settings) -> int:
             "`hoichan web` needs HOICHAN_MEDIA_TOKEN_FILE, the secret it shares with the workers"
         )
     async with opened(settings) as parts:
+        if not await is_newest(parts.database):
+            raise click.ClickException("the database lacks tables of this version: run `hoichan migrate` first")
         tasks = Tasks()
         try:
             nodes = WorkerNodes(BusDirectory(parts.bus), tasks, token)
@@ -92,7 +97,8 @@ async def _serve(
     runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=3)
     await runner.setup()
     try:
-        await web.TCPSite(runner, settings.host, settings.port).start()
+        with _explained(settings):
+            await web.TCPSite(runner, settings.host, settings.port).start()
         await gateway.start()
         tasks.forever("ladder", parts.runner.run_due, pause_s=0.5)
         greet()
@@ -100,6 +106,25 @@ async def _serve(
     finally:
         await gateway.close()
         await runner.cleanup()
+
+
+async def _require_address(settings: Settings) -> None:
+    """Bind and let go, so that a taken port is told before anything else is done."""
+    with _explained(settings):
+        loop = asyncio.get_running_loop()
+        bound = await loop.create_server(asyncio.Protocol, settings.host, settings.port, start_serving=False)
+        bound.close()
+
+
+@contextmanager
+def _explained(settings: Settings) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        why = "another program listens there" if error.errno == errno.EADDRINUSE else error.strerror
+        raise click.ClickException(
+            f"cannot listen at {settings.host}:{settings.port}: {why}. See HOICHAN_HOST and HOICHAN_PORT."
+        ) from error
 
 
 def build_gateway(parts: Parts, nodes: WorkerNodes, tasks: Tasks) -> Gateway:

@@ -89,8 +89,11 @@ def _sealer(settings: Settings) -> Sealer:
         raise click.ClickException("a database server needs HOICHAN_KEYS_FILE, the same file on every node")
     try:
         return Sealer.from_file(path, create=embedded)
-    except (OSError, ValueError) as error:
-        raise click.ClickException(f"the key file {path.name} cannot be used: {error}") from error
+    except OSError as error:
+        raise click.ClickException(f"the key file {path.name} cannot be used: {error.strerror}") from error
+    except ValueError:  # whose text would show a key
+        told = f"the key file {path.name} cannot be used: each line has to be NUMBER:KEY, the key in base64"
+        raise click.ClickException(told) from None
 
 
 @asynccontextmanager
