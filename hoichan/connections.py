@@ -57,10 +57,20 @@ async def opened_bus(settings: Settings, clock: Clock) -> AsyncIterator[Bus]:
     bus: Bus
     if settings.redis_url:
         from redis.asyncio import Redis
+        from redis.asyncio.retry import Retry
+        from redis.backoff import NoBackoff
 
         from foundation.redis_bus import RedisBus
 
-        redis = Redis.from_url(redis_address(settings), health_check_interval=15, socket_connect_timeout=3)
+        # An emergency waits for nothing of Redis: what is asked of one that hangs is given up after 2 s. The library
+        # alone would try eleven times, 5 s each. One more try is for connections that a restart of Redis has cut.
+        redis = Redis.from_url(
+            redis_address(settings),
+            health_check_interval=15,
+            socket_connect_timeout=1,
+            socket_timeout=1,
+            retry=Retry(NoBackoff(), 1),
+        )
         bus = RedisBus(redis)
     else:
         bus = MemoryBus(clock)
