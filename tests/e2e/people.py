@@ -96,6 +96,15 @@ class Person:
         )
         return float(loudest)
 
+    async def identify(self, number: str, born: str) -> None:
+        """Find a citizen by the number on the card, then confirm the birth date: two identifiers."""
+        page = self.page
+        await page.fill("#patient [name=number]", number)
+        await page.locator("#patient form button[type=submit]").first.click()
+        await page.fill("#patient [name=birth_date]", born)
+        await page.locator("#patient form button[type=submit]", has_text="Đối chiếu").first.click()
+        await page.wait_for_selector("#patient input[name=patient]", state="attached")
+
     async def say(self, text: str) -> None:
         """Write a line into the room's chat."""
         await self.page.fill("#chat-form [name=text]", text)
