@@ -62,8 +62,8 @@ async def opened_bus(settings: Settings, clock: Clock) -> AsyncIterator[Bus]:
 
         from foundation.redis_bus import RedisBus
 
-        # An emergency waits for nothing of Redis: what is asked of one that hangs is given up after 2 s. The library
-        # alone would try eleven times, 5 s each. One more try is for connections that a restart of Redis has cut.
+        # A request asks Redis who is online before it rings: one that hangs is given up after 2 s, not the library's 5.
+        # The second try is for connections that a restart of Redis has cut.
         redis = Redis.from_url(
             redis_address(settings),
             health_check_interval=15,

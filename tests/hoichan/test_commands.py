@@ -165,6 +165,7 @@ def test_a_taken_port_is_said_and_leaves_nothing_running(tmp_path: Path) -> None
     assert result.returncode == 1
     assert f"cannot listen at 127.0.0.1:{port}: another program listens there" in result.stderr
     assert "Traceback" not in result.stderr
+    assert not list(tmp_path.iterdir()), "it is said before anything is made"
     strange = hoichan("run", var=tmp_path, port=free_port(), host="no-such-host.invalid")
     assert strange.returncode == 1
     assert "cannot listen at no-such-host.invalid" in strange.stderr

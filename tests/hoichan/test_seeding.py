@@ -219,14 +219,12 @@ async def test_a_start_after_the_books_completes_it(with_books: Path, whole: Pat
     await completed(Path(shutil.copytree(with_books, tmp_path / "var")), whole)
 
 
-@pytest.mark.parametrize("place", ["accept", "join", "save", "end", "close", "publish", "book"])
+@pytest.mark.parametrize("place", ["accept", "save", "end", "close", "book"])
 async def test_a_start_after_a_kill_in_the_history_completes_it(
     with_books: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
     """Every step is a transaction of its own; the process ends before the third of this kind."""
-    owner: Any = {"accept": Requests, "join": Rooms, "end": Rooms, "save": Opinions, "close": Opinions}.get(
-        place, Scheduling
-    )
+    owner: Any = {"accept": Requests, "end": Rooms, "save": Opinions, "close": Opinions}.get(place, Scheduling)
     original, calls = getattr(owner, place), 0
 
     async def step(*given: Any, **named: Any) -> Any:
