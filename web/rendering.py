@@ -41,6 +41,18 @@ class Renderer:
         return self._environments[language.code].get_template(template).render(**context)
 
 
+_PLACES = ("urgency", "day", "facility", "before", "next")
+"""Parts of a query that say which page it is. What else was typed into an address is not repeated in a page."""
+
+
+def _way_back(request: web.Request, status: int) -> str:
+    """Where a switch of language comes back to; a posted form's address often has no page of its own."""
+    place = request.rel_url.with_query(None)
+    if request.method == "GET" and status == 200:
+        place = place.with_query({name: request.query[name] for name in _PLACES if name in request.query})
+    return str(place)
+
+
 def render(request: web.Request, template: str, *, status: int = 200, **context: object) -> web.Response:
     """A page or a fragment in the language of the request. Never cached: pages hold data of persons."""
     session: Session | None = request.get("session")
@@ -49,8 +61,7 @@ def render(request: web.Request, template: str, *, status: int = 200, **context:
         template,
         session=session,
         csrf=session.csrf_token if session else "",
-        # What a form was posted to has no query to keep, and often no page of its own.
-        request_path=request.path_qs if request.method == "GET" else request.path,
+        request_path=_way_back(request, status),
         nav=navigation(session, request.path),
         **context,
     )
