@@ -37,7 +37,7 @@ async def test_an_emergency_under_a_temporary_identity(browser: Browser, server:
         await _reload_comes_back(doctor, specialist)
         await expect(doctor.page.locator("#chat-list")).to_contain_text("Đã chụp CT lúc 13:50")
 
-        await _end(specialist, "Chuyển ngay đến đơn vị đột quỵ.")
+        await end(specialist, "Chuyển ngay đến đơn vị đột quỵ.")
         await doctor.page.wait_for_url(f"**/consults/{consult_id}")
         await doctor.go(f"/consults/{consult_id}")
         await expect(doctor.page.locator("body")).to_contain_text("Chuyển ngay đến đơn vị đột quỵ.")
@@ -85,7 +85,7 @@ async def test_a_consult_with_the_patients_book(browser: Browser, server: DemoSe
         await book.get_by_role("link", name="Kết quả").click()
         await expect(book).to_contain_text("INR")
         await specialist.sees_other(frames=90)  # the call went on while one was reading
-        await _end(specialist, "Đo INR lại, không dùng tiêu sợi huyết.")
+        await end(specialist, "Đo INR lại, không dùng tiêu sợi huyết.")
         assert specialist.errors == []
         assert doctor.errors == []
 
@@ -120,7 +120,7 @@ async def test_of_two_who_accept_at_once_one_has_the_case_and_the_other_is_told_
         await winner.in_room()
         await loser.go(f"/consults/{consult_id}/room")
         await expect(loser.page.locator("#room")).to_have_count(0)
-        await _end(winner, "Đã hội chẩn.")
+        await end(winner, "Đã hội chẩn.")
 
 
 async def test_a_second_tab_takes_over_and_the_first_says_so(browser: Browser, server: DemoServer) -> None:
@@ -134,7 +134,7 @@ async def test_a_second_tab_takes_over_and_the_first_says_so(browser: Browser, s
         await second.sees_other(10)
         await expect(doctor.page.locator("#room-notice")).to_contain_text("thẻ khác")
         await specialist.sees_other(10)
-        await _end(specialist, "Xong.")
+        await end(specialist, "Xong.")
 
 
 async def _identify(doctor: Person) -> None:
@@ -156,7 +156,7 @@ async def _reload_comes_back(person: Person, other: Person) -> None:
     await other.sees_other(int(before) + 10)
 
 
-async def _end(specialist: Person, opinion: str) -> None:
+async def end(specialist: Person, opinion: str) -> None:
     """End for everybody, write the opinion, close it."""
     page = specialist.page
     await page.click("#end-consult")

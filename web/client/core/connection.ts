@@ -23,6 +23,7 @@ const CALL_MS = 10_000;
 export class Connection {
   readonly #socket: Socket;
   readonly #offline: string;
+  #hasConnected = false;
   readonly #beats: ReturnType<typeof setInterval>;
 
   /** `offline` is the sentence for a call that got no answer. */
@@ -34,7 +35,10 @@ export class Connection {
       if (this.#socket.connected) this.#socket.emit("beat", {}, () => undefined);
     };
     this.#beats = setInterval(beat, BEAT_MS);
-    this.#socket.on("connect", beat);
+    this.#socket.on("connect", () => {
+      this.#hasConnected = true;
+      beat();
+    });
   }
 
   get connected(): boolean {
@@ -43,6 +47,8 @@ export class Connection {
 
   /** Send an event and wait for its acknowledgement. Throws CallError, with code `offline` when no answer comes. */
   async call<T = Record<string, never>>(event: string, payload: object): Promise<T> {
+    // What is called while the line is cut would be sent later, out of its place: it is refused at once instead.
+    if (this.#hasConnected && !this.#socket.connected) throw new CallError({ code: "offline", message: this.#offline });
     let ack: Ack;
     try {
       ack = (await this.#socket.timeout(CALL_MS).emitWithAck(event, payload)) as Ack;

@@ -116,17 +116,21 @@ const watch = new LineWatch(
   showLine,
 );
 
+let entered = false;
+let flushing = false;
 async function flush(): Promise<void> {
+  if (flushing || !entered) return;
+  flushing = true;
   for (const line of state.pending) {
     try {
       await connection.call("send_chat", { consult_id: consultId, text: line.text, client_id: line.client_id });
     } catch (error) {
-      if (error instanceof CallError && error.code !== "offline") {
-        update({ ...state, pending: state.pending.filter((one) => one.client_id !== line.client_id) });
-        stop(error.message, false);
-      }
+      // A line that was refused stays on the page as not sent, so that nothing that was written is lost.
+      if (error instanceof CallError && error.code !== "offline") stop(error.message, false);
+      else setTimeout(() => void flush(), 2_000); // the line is kept and goes again
     }
   }
+  flushing = false;
 }
 
 /** Say in words why this page is out of the room, and how to come back. */
@@ -177,6 +181,7 @@ async function enter(): Promise<void> {
       video: again ? enabled("video") : !observes,
     });
     update(room.joined(state, answer));
+    entered = true;
     page.dataset["state"] = "joined";
     lostAt = null;
     showLine();
@@ -193,8 +198,8 @@ async function enter(): Promise<void> {
           tellMedia();
         });
     }
+    void flush();
     await Promise.all([watching, publishing]);
-    await flush();
   } catch (error) {
     if (error instanceof CallError && error.code !== "offline" && !error.code.startsWith("media.") && !error.code.endsWith("unavailable")) {
       if (state.ended || error.code === "consult.ended" || error.code === "consult.closed") location.assign(`/consults/${consultId}`);
@@ -208,6 +213,7 @@ async function enter(): Promise<void> {
 
 connection.onConnect(() => void enter());
 connection.onDisconnect(() => {
+  entered = false;
   lostAt = performance.now();
 });
 connection.on("log", (message) => message.consult_id === consultId && update(room.withEntries(state, message.entries)));
