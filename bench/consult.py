@@ -89,7 +89,7 @@ async def one_consult(doctor: Person, specialist: Person, specialty: str, measur
     measured.join.append(float(await specialist.page.evaluate("window.frameAt - performance.timeOrigin")))
     if book:
         await _confirm_identity(doctor)
-        for _ in range(5):
+        for _ in range(10):
             measured.panel.append(float(await specialist.page.evaluate(PANEL, f"/consults/{consult_id}/book")))
     await specialist.page.click("#end-consult")
     await specialist.page.click("#end-confirm")
@@ -117,7 +117,7 @@ async def measure(browser: Browser, server: DemoServer, rounds: int) -> Measured
         specialty = await doctor.specialty_id("Thần kinh")
         await one_consult(doctor, specialist, specialty, Measured(), book=False)  # caches warm up
         for number in range(rounds):
-            await one_consult(doctor, specialist, specialty, measured, book=number % 4 == 0)
+            await one_consult(doctor, specialist, specialty, measured, book=number % 6 == 0)
     return measured
 
 

@@ -8,7 +8,7 @@ from http import HTTPStatus
 
 from aiohttp import hdrs, web
 
-from foundation.errors import Forbidden, HoichanError, Invalid, NotFound, TooMany, Unavailable
+from foundation.errors import Forbidden, HoichanError, Invalid, NotFound, SignInNeeded, TooMany, Unavailable
 from foundation.i18n import N_, Language
 from foundation.logs import request_id
 from web.rendering import render
@@ -117,16 +117,21 @@ def problem(request: web.Request, error: HoichanError) -> web.Response:
 
 def _page(request: web.Request, error: HoichanError) -> web.Response:
     sentence = language_of(request).error(error)
+    is_fragment = "X-Fragment" in request.headers
     try:
-        return render(
+        response = render(
             request,
-            "error_fragment.html" if "X-Fragment" in request.headers else "error.html",
+            "error_fragment.html" if is_fragment else "error.html",
             status=error.status,
             title=_TITLES[error.kind],
             error=error,
             sentence=sentence,
             request_id=request_id.get(),
         )
+        if is_fragment and not isinstance(error, SignInNeeded):
+            # The script puts it into the page: a refusal never takes somebody out of a call. Only sign-in leads away.
+            response.headers["X-Fragment"] = "1"
+        return response
     except Exception:  # whatever is wrong with the page, the person still hears what happened
         log.exception("the error page failed")
         return web.Response(text=f"{sentence}\n{request_id.get()}\n", status=error.status)

@@ -133,6 +133,7 @@ async def test_errors_are_pages_fragments_or_problems(browser: Browser) -> None:
     response = await browser.get("/nowhere", headers={"X-Fragment": "1"})
     assert response.status == 404
     assert "<html" not in browser.page
+    assert response.headers["X-Fragment"] == "1", "a script that asked for a fragment stays on its page"
     response = await browser.get("/api/v1/nowhere", headers={"Accept-Language": "en-GB,en"})
     assert response.status == 404
     assert response.content_type == "application/problem+json"
