@@ -1,0 +1,1 @@
+"""The consult from request to close: ladder, claim, room, chat, opinion, slots, and its own log."""

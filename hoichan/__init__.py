@@ -1,0 +1,1 @@
+"""The program: command line, wiring, demo data. Knows everything, known by none."""

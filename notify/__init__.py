@@ -1,0 +1,1 @@
+"""Mail, SMS and push will live here; nothing does yet."""

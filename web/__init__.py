@@ -1,0 +1,1 @@
+"""Pages, fragments, the REST interface, and the browser client."""
