@@ -23,7 +23,9 @@ from jsonschema import Draft7Validator, Draft202012Validator
 from tests.conftest import PostgresServer, free_port
 from tests.e2e.server import REPOSITORY
 
-FIRST_PERSON = "staff create-admin --user-name qt.dau --full-name 'Q. T. Đầu'"
+FIRST_PERSON = (
+    "staff create-admin --user-name qt.dau --full-name 'Q. T. Đầu' --facility-code 51921 --facility-name 'Bệnh viện'"
+)
 COMPOSE: dict[str, Any] = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text())
 
 

@@ -102,8 +102,10 @@ async def test_of_two_who_accept_at_once_one_has_the_case_and_the_other_is_told_
         consult_id = await doctor.call_emergency(specialty)
         for specialist in (ha, khai):
             await specialist.page.wait_for_selector("ring-card [data-accept]")
-        press = "document.querySelector('ring-card [data-accept]').click()"
-        await asyncio.gather(ha.page.evaluate(press), khai.page.evaluate(press))
+        # Both pages press at the same moment of the clock that they share.
+        press = "at => setTimeout(() => document.querySelector('ring-card [data-accept]').click(), at - Date.now())"
+        at = int(await ha.page.evaluate("Date.now()")) + 500
+        await asyncio.gather(ha.page.evaluate(press, at), khai.page.evaluate(press, at))
         await doctor.in_room()
         winners = []
         for specialist, other in ((ha, "Trần Thị Thu Hà"), (khai, "Vũ Đình Khải")):

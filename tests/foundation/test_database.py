@@ -7,16 +7,33 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Column, String, Table, func, select
+from sqlalchemy import Column, MetaData, String, Table, func, select
 from sqlalchemy.exc import IntegrityError
 
 from foundation.audit import Audit, AuditEntry, audit_entries
 from foundation.clock import FakeClock
-from foundation.database import Database, Instant, metadata
+from foundation.database import Database, Instant
 from foundation.errors import Unavailable
 from tests.conftest import PostgresServer
 
-moments = Table("test_moments", metadata, Column("name", String(64), primary_key=True), Column("at", Instant))
+own = MetaData()
+moments = Table("test_moments", own, Column("name", String(64), primary_key=True), Column("at", Instant))
+
+
+@pytest.fixture
+async def database(database: Database) -> Database:
+    """Both stores, with a table of these tests' own."""
+    async with database.engine.begin() as connection:
+        await connection.run_sync(own.create_all)
+    return database
+
+
+@pytest.fixture
+async def sqlite_database(sqlite_database: Database) -> Database:
+    """SQLite, with a table of these tests' own."""
+    async with sqlite_database.engine.begin() as connection:
+        await connection.run_sync(own.create_all)
+    return sqlite_database
 
 
 async def test_instants_come_back_aware_and_compare_in_sql(database: Database, clock: FakeClock) -> None:
