@@ -59,6 +59,11 @@ class Member:
         """The worst of what client and worker say."""
         return LineState.LOST if ConnectionState.DISCONNECTED in self.media.values() else self.reported
 
+    @property
+    def claim(self) -> dict[str, str]:
+        """What other nodes are told of the one who came."""
+        return {"participant": self.participant.id, "tab": self.tab_id, "stamp": self.stamp}
+
 
 class RoomMembers:
     """The rooms as far as this node carries them."""
@@ -127,7 +132,7 @@ class RoomMembers:
         if old is not None and old.tab_id != tab_id and old.connection_id != connection.id:
             await self._dispossess(consult_id, old)
         await self._beat(member)
-        await self._tell(consult_id, participant=participant.id, tab=tab_id, stamp=stamp)
+        await self._tell(consult_id, **member.claim)
         if self._connections.get(connection.id) is None:  # it broke while it came in
             await self.lost(connection)
         return member
@@ -244,10 +249,15 @@ class RoomMembers:
                 self._forget(member)
                 if member.tab_id != hint["tab"]:
                     await self._dispossess(consult_id, member)
+            elif member is not None:
+                # Ours is the later. The other node may have heard of it before its own was there: say it again.
+                await self._bus.publish(TOPIC, {"consult": consult_id, "node": self._node, **member.claim})
         await self.announce(consult_id)
 
     def _yields(self, member: Member, stamp: str) -> bool:
         """Whether the newcomer elsewhere is the later one. Both nodes reach the same answer for joins at one time."""
+        if member.connection_id is None:  # whoever comes back elsewhere comes after a socket that broke here
+            return True
         return self._clock.monotonic() - member.entered_at > TOGETHER_S or stamp > member.stamp
 
     async def _dispossess(self, consult_id: ConsultId, member: Member) -> None:
