@@ -19,10 +19,10 @@ async def test_only_data_protection_officers_read_the_trail(browser: Browser, si
     await browser.sign_in("qt.an")
     assert f'href="{PATH}"' in browser.page
     await browser.get(f"{PATH}?action=audit.&outcome=denied")
-    assert browser.page.count("<code lang=\"en\">audit.read</code>") == 2
+    assert browser.page.count('<code lang="en">audit.read</code>') == 2
     assert "BS. Lê Quốc Bảo" in browser.page
     await browser.get(f"{PATH}?user_name=bs.bao&action=session.start")
-    assert browser.page.count("<code lang=\"en\">session.start</code>") == 1
+    assert browser.page.count('<code lang="en">session.start</code>') == 1
     await browser.get(f"{PATH}?user_name=khong.co")
     assert "Không có mục nào phù hợp." in browser.page
     await browser.get(f"{PATH}?about=001087012345")
