@@ -90,7 +90,7 @@ def population(today: date) -> list[DemoCitizen]:
 
 def _citizen(number: int, today: date) -> DemoCitizen:
     # S311: deterministic invention, nothing secret.
-    rng = Random(f"hoichan-population-{number}")  # noqa: S311
+    rng = Random(f"hoichan-population-{number}")  # noqa: S311 - invented data, no secret
     commune, clinic, hospital, group = _PLACES[number % len(_PLACES)]
     sex: Sex = rng.choice(("male", "female"))
     child = number % 5 == 0

@@ -35,7 +35,7 @@ class Registration:
 
     def __init__(self, person: Person, today: date, site: str) -> None:
         # S311: the numbers only need to look random and stay the same; nothing is secret.
-        rng = Random(f"hoichan-demo-{person.number}")  # noqa: S311
+        rng = Random(f"hoichan-demo-{person.number}")  # noqa: S311 - invented data, no secret
         self._person = person
         self._commune = COMMUNES[person.commune]
         birth_code = person.birth_code or rng.choice(self._commune.birth_codes)

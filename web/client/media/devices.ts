@@ -19,11 +19,10 @@ export function remember(choice: Choice): void {
   localStorage.setItem(REMEMBERED, JSON.stringify({ ...remembered(), ...choice }));
 }
 
-/** A machine with two cores encodes a smaller, slower picture steadily rather than a large one in jerks. */
+/** A machine with two cores encodes a smaller picture steadily rather than a large one in jerks. */
 function picture(): MediaTrackConstraints {
   const strong = navigator.hardwareConcurrency > 2;
-  const rate = strong ? 30 : 20;
-  return { width: { ideal: strong ? 1280 : 640 }, height: { ideal: strong ? 720 : 360 }, frameRate: { ideal: rate, max: rate } };
+  return { width: { ideal: strong ? 1280 : 640 }, height: { ideal: strong ? 720 : 360 }, frameRate: { ideal: 30, max: 30 } };
 }
 
 const SOUND: MediaTrackConstraints = { echoCancellation: true, noiseSuppression: true, autoGainControl: true };
