@@ -28,6 +28,34 @@ class ConnectionState(StrEnum):
     CLOSED = "closed"
 
 
+class Rung(StrEnum):
+    """The ladder of a line: what of a video passes. Audio outlives every rung."""
+
+    HD = "hd"
+    """The best layer that the publisher sends (or the only one)."""
+    REDUCED = "reduced"
+    """The middle layer."""
+    LOW = "low"
+    """The smallest layer."""
+    STILLS = "stills"
+    """One sharp frame every few seconds."""
+    AUDIO = "audio"
+    """No video at all."""
+
+
+class Cause(StrEnum):
+    """Why a viewer receives no more of a track."""
+
+    NONE = "none"
+    """Nothing holds it back."""
+    UPLINK = "uplink"
+    """The publisher's line carries no more."""
+    DOWNLINK = "downlink"
+    """The viewer's own line carries no more."""
+    WISH = "wish"
+    """The viewer asked for no more: a small tile, or audio only."""
+
+
 @dataclass(frozen=True, slots=True)
 class Track:
     """One published media stream. `mid` is its m-section in the *subscriber's* offer, when it has one."""
@@ -70,19 +98,65 @@ class ConnectionChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class QualityChanged:
+    """What a viewer now receives of a video track, and why it is no more than that."""
+
+    room_id: str
+    participant_id: str
+    """The viewer."""
+    track_id: str
+    rung: Rung
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True)
+class UplinkChanged:
+    """What a publisher's line carries by the worker's measure. Its client fits what it sends to the rung."""
+
+    room_id: str
+    participant_id: str
+    rung: Rung
+
+
+@dataclass(frozen=True, slots=True)
+class LayersWanted:
+    """The simulcast layers of a track that somebody watches now; the publisher's client stops the others."""
+
+    room_id: str
+    participant_id: str
+    """The publisher."""
+    track_id: str
+    mid: str
+    """The track's m-section in the publisher's own offer."""
+    rids: tuple[str, ...]
+    """Restriction ids, as the offer has them; without any, nobody watches the track."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakersChanged:
+    """Who speaks now, the loudest first; empty when nobody does."""
+
+    room_id: str
+    participant_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RoomLost:
     """The worker that carried the room is gone. Every participant has to publish and subscribe again."""
 
     room_id: str
 
 
-MediaEvent = SubscribeOffered | ConnectionChanged | RoomLost
+MediaEvent = (
+    SubscribeOffered | ConnectionChanged | QualityChanged | UplinkChanged | LayersWanted | SpeakersChanged | RoomLost
+)
 
 
 class MediaNodes(Protocol):
     """Every room of the installation, wherever its worker runs.
 
-    Errors are `foundation.errors`: `media.unavailable` when no live worker admits the room,
+    Errors are `foundation.errors`: `media.unavailable` when no live worker answers, `media.full` when each has
+    as much to do as it takes on,
     `media.sdp_invalid` for an offer or answer that cannot be used, `media.revision_stale` for an answer to
     an offer that has been replaced (harmless: a newer offer is on its way), `media.connection_unknown` for an
     answer with nothing to answer, `media.room_full` for one participant too many.
@@ -107,6 +181,13 @@ class MediaNodes(Protocol):
 
     async def answer(self, room_id: str, participant_id: str, answer_sdp: str, revision: int) -> None:
         """Take the participant's answer to the offer of that revision."""
+        ...
+
+    async def prefer(self, room_id: str, participant_id: str, heights: Mapping[str, int]) -> None:
+        """How high a viewer shows each track, in device pixels, by track id; 0: not at all, and none is sent.
+
+        What is not named stays as it was; at first every track is wanted as high as it comes. Unknown ones are ignored.
+        """
         ...
 
     async def remove(self, room_id: str, participant_id: str) -> None:

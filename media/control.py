@@ -19,6 +19,8 @@ from media.settings import WorkerSettings
 log = logging.getLogger(__name__)
 
 MAX_NODES = 64
+MOST_LINES = 8_640
+"""The highest tile that is believed: a wall screen of 8K, stood on its side."""
 _MOST_UNSENT = 8 << 20
 """Bytes that wait for one node; a node that reads no more is cut off and comes back to a fresh picture."""
 
@@ -164,6 +166,14 @@ class ControlServer:
             }:
                 node.rooms.add(room)
                 rooms.answer(room, who, text, revision)
+                return {}
+            case {"do": "prefer", "room": str(room), "participant": str(who), "heights": dict(heights)}:
+                wanted = {
+                    track: height
+                    for track, height in heights.items()
+                    if type(height) is int and 0 <= height <= MOST_LINES
+                }
+                rooms.prefer(room, who, wanted)
                 return {}
             case {"do": "remove", "room": str(room), "participant": str(who)}:
                 rooms.remove(room, who)

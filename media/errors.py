@@ -9,6 +9,7 @@ SDP_INVALID = N_("The browser sent a media description that cannot be used.")
 REVISION_STALE = N_("The call has changed in the meantime; the newest offer has to be answered.")
 CONNECTION_UNKNOWN = N_("There is no media connection to answer.")
 ROOM_FULL = N_("The room is full.")
+FULL = N_("The video service carries as many calls as it can. Please try again in a moment, or go on by telephone.")
 UNAVAILABLE = N_("The video service does not answer now. Please try again in a moment.")
 
 
@@ -30,6 +31,11 @@ def connection_unknown() -> NotFound:
 def room_full() -> Conflict:
     """The room has as many participants as the worker admits."""
     return Conflict("media.room_full", ROOM_FULL)
+
+
+def full() -> Unavailable:
+    """Every live worker carries as much as it admits."""
+    return Unavailable("media.full", FULL)
 
 
 def unavailable() -> Unavailable:

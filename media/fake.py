@@ -72,6 +72,9 @@ class FakeMediaNodes:
     async def answer(self, room_id: str, participant_id: str, answer_sdp: str, revision: int) -> None:
         self._live().answer(room_id, participant_id, answer_sdp, revision)
 
+    async def prefer(self, room_id: str, participant_id: str, heights: Mapping[str, int]) -> None:
+        self._rooms.prefer(room_id, participant_id, heights)
+
     async def remove(self, room_id: str, participant_id: str) -> None:
         self._rooms.remove(room_id, participant_id)
 

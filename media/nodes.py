@@ -69,6 +69,11 @@ class WorkerNodes:
         message = {"participant": participant_id, "sdp": answer_sdp, "revision": revision}
         await link.ask({"do": "answer", "room": room_id, **message})
 
+    async def prefer(self, room_id: str, participant_id: str, heights: Mapping[str, int]) -> None:
+        if (link := await self._found(room_id)) is not None:
+            message = {"participant": participant_id, "heights": dict(heights)}
+            await link.ask({"do": "prefer", "room": room_id, **message})
+
     async def remove(self, room_id: str, participant_id: str) -> None:
         if (link := await self._found(room_id)) is not None:
             await link.ask({"do": "remove", "room": room_id, "participant": participant_id})

@@ -169,6 +169,13 @@ class Rooms:
             raise connection_unknown()
         participant.subscriber.answer(answer_sdp, revision)
 
+    def prefer(self, room_id: str, participant_id: str, heights: Mapping[str, int]) -> None:
+        """See `media.api.MediaNodes`."""
+        room = self._rooms.get(room_id)
+        participant = room.participants.get(participant_id) if room is not None else None
+        if participant is not None and participant.subscriber is not None:
+            participant.subscriber.prefer(heights)
+
     def remove(self, room_id: str, participant_id: str) -> None:
         """See `media.api.MediaNodes`."""
         room = self._rooms.get(room_id)

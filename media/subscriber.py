@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from media import codecs, sdp
@@ -24,7 +24,7 @@ Changed = Callable[["Subscriber", ConnectionState], None]
 class Slot:
     """One m-section, used again for another stream of its kind when its first one is gone."""
 
-    __slots__ = ("accepted", "codec", "down", "kind", "mid", "ssrc", "up")
+    __slots__ = ("accepted", "codec", "down", "height", "kind", "mid", "ssrc", "up")
 
     def __init__(self, mid: str, kind: str) -> None:
         self.mid = mid
@@ -35,6 +35,8 @@ class Slot:
         self.accepted = False
         """Whether the newest answer takes what the slot offers."""
         self.down: DownTrack | None = None
+        self.height: int | None = None
+        """How high the viewer shows it, in device pixels; None: as high as it comes."""
 
 
 class Subscriber:
@@ -104,6 +106,12 @@ class Subscriber:
         self._plane.trust(self._connection)
         self._begin()
 
+    def prefer(self, heights: Mapping[str, int]) -> None:
+        """See `media.api.MediaNodes`."""
+        for slot in self._slots:
+            if slot.up is not None and slot.up.track.track_id in heights:
+                slot.height = heights[slot.up.track.track_id]
+
     def close(self) -> None:
         """End the connection; nothing is forwarded to it any more."""
         for slot in self._slots:
@@ -134,7 +142,7 @@ class Subscriber:
 
     def _clear(self, slot: Slot) -> None:
         self._stop(slot)
-        slot.up, slot.codec, slot.accepted = None, None, False
+        slot.up, slot.codec, slot.accepted, slot.height = None, None, False, None
 
     def _stop(self, slot: Slot) -> None:
         down, slot.down = slot.down, None

@@ -14,14 +14,20 @@ from typing import Any
 from foundation import errors
 from foundation.errors import HoichanError
 from media.api import (
+    Cause,
     ConnectionChanged,
     ConnectionState,
     Direction,
+    LayersWanted,
     MediaEvent,
+    QualityChanged,
     RoomLost,
+    Rung,
+    SpeakersChanged,
     SubscribeOffer,
     SubscribeOffered,
     Track,
+    UplinkChanged,
 )
 
 LIMIT = 512 * 1024
@@ -159,6 +165,33 @@ def write_event(event: MediaEvent) -> Message:
                 "direction": event.direction,
                 "state": event.state,
             }
+        case QualityChanged():
+            return {
+                "event": "quality",
+                "room": event.room_id,
+                "participant": event.participant_id,
+                "track": event.track_id,
+                "rung": event.rung,
+                "cause": event.cause,
+            }
+        case UplinkChanged():
+            return {
+                "event": "uplink",
+                "room": event.room_id,
+                "participant": event.participant_id,
+                "rung": event.rung,
+            }
+        case LayersWanted():
+            return {
+                "event": "layers",
+                "room": event.room_id,
+                "participant": event.participant_id,
+                "track": event.track_id,
+                "mid": event.mid,
+                "rids": list(event.rids),
+            }
+        case SpeakersChanged():
+            return {"event": "speakers", "room": event.room_id, "participants": list(event.participant_ids)}
         case RoomLost():
             return {"event": "lost", "room": event.room_id}
 
@@ -175,6 +208,26 @@ def read_event(message: Message) -> MediaEvent | None:
                 Direction(message["direction"]),
                 ConnectionState(message["state"]),
             )
+        case "quality":
+            return QualityChanged(
+                message["room"],
+                message["participant"],
+                message["track"],
+                Rung(message["rung"]),
+                Cause(message["cause"]),
+            )
+        case "uplink":
+            return UplinkChanged(message["room"], message["participant"], Rung(message["rung"]))
+        case "layers":
+            return LayersWanted(
+                message["room"],
+                message["participant"],
+                message["track"],
+                message["mid"],
+                tuple(message["rids"]),
+            )
+        case "speakers":
+            return SpeakersChanged(message["room"], tuple(message["participants"]))
         case "lost":
             return RoomLost(message["room"])
     return None
