@@ -50,7 +50,7 @@ web/static/built/manifest.json: node_modules/.installed $(CLIENT)
 	$(BIN)/uv pip install --quiet --compile-bytecode --require-hashes -r requirements-dev.txt
 	@touch $@
 
-test-services: ## install Chromium, PostgreSQL and Redis from Debian packages when they are missing
+test-services: ## install Chromium, PostgreSQL, Redis and coturn from Debian packages when they are missing
 	@sh tests/install-services.sh
 
 test: setup .venv/.dev test-services ## run every test (under 15 minutes)

@@ -6,12 +6,16 @@ Secrets come as paths of files (`…_FILE`), as container engines mount them, ne
 from __future__ import annotations
 
 import ipaddress
+import re
 from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_TURN_URI = re.compile(r"turns?:([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(\?transport=(udp|tcp))?")
+"""A TURN URI (RFC 7065 §3.1) of a host name or an address."""
 
 
 class Settings(BaseSettings):
@@ -45,6 +49,12 @@ class Settings(BaseSettings):
     media_control: str = Field("", description="HOST:PORT or unix:PATH of a worker's control socket")
     media_control_announce: str = Field("", description="host:port at which web nodes reach the control socket")
     media_token_file: Path | None = Field(None, description="shared secret of web nodes and workers")
+
+    turn_urls: str = Field(
+        "", description="comma-separated TURN addresses for browsers, such as turn:turn.example.vn:3478?transport=udp"
+    )
+    turn_secret_file: Path | None = Field(None, description="the secret shared with the TURN servers")
+    turn_hours: int = Field(12, ge=1, le=72, description="how long the TURN credentials of a join may be used")
 
     # Sessions
     session_hours: int = Field(12, ge=1, le=72, description="a session ends after this, however busy")
@@ -93,6 +103,19 @@ class Settings(BaseSettings):
         if value and not value.startswith(("redis://", "rediss://", "unix://")):
             raise ValueError("has to begin with redis://, rediss:// or unix://")
         return value
+
+    @field_validator("turn_urls")
+    @classmethod
+    def _turn(cls, value: str) -> str:
+        for url in value.split(",") if value else ():
+            if not _TURN_URI.fullmatch(url.strip()):
+                raise ValueError(f"{url.strip()[:100]} is no TURN address, such as turn:turn.example.vn:3478")
+        return value
+
+    @property
+    def turn(self) -> tuple[str, ...]:
+        """The TURN addresses, the preferred one first."""
+        return tuple(url.strip() for url in self.turn_urls.split(",") if url.strip())
 
     @property
     def allowed_origins(self) -> frozenset[str]:

@@ -140,6 +140,7 @@ def build_gateway(parts: Parts, nodes: WorkerNodes, tasks: Tasks) -> Gateway:
         consult_log=parts.log,
         presence=parts.presence,
         media=nodes,
+        relays=parts.relays,
         bus=parts.bus,
         languages=parts.languages,
         clock=parts.clock,

@@ -29,7 +29,7 @@ from foundation.database import Database
 from foundation.i18n import Languages
 from foundation.sealing import Sealer
 from foundation.settings import Settings
-from hoichan.connections import opened_bus, opened_database, redis_address
+from hoichan.connections import opened_bus, opened_database, read_secret, redis_address
 from identity.accounts import Accounts
 from identity.administration import Administration
 from identity.authentication import Authentication
@@ -41,6 +41,8 @@ from identity.store import Directory
 from identity.terminals import Terminals
 from identity.throttle import Throttle, counters
 from identity.tokens import ApiTokens
+from media.api import NoRelays, Relays
+from media.turn import TurnServers
 from records_panel.embedded_book import EmbeddedBook
 from records_panel.panel import Panel
 from records_panel.patients import Patients
@@ -80,6 +82,7 @@ class Parts:
     book: EmbeddedBook
     patients: Patients
     panel: Panel
+    relays: Relays
 
 
 def _sealer(settings: Settings) -> Sealer:
@@ -94,6 +97,15 @@ def _sealer(settings: Settings) -> Sealer:
     except ValueError:  # whose text would show a key
         told = f"the key file {path.name} cannot be used: each line has to be NUMBER:KEY, the key in base64"
         raise click.ClickException(told) from None
+
+
+def _relays(settings: Settings, clock: Clock) -> Relays:
+    if not settings.turn:
+        return NoRelays()
+    secret = read_secret(settings.turn_secret_file)
+    if not secret:
+        raise click.ClickException("HOICHAN_TURN_URLS needs HOICHAN_TURN_SECRET_FILE, the secret shared with coturn")
+    return TurnServers(settings.turn, secret, timedelta(hours=settings.turn_hours), clock)
 
 
 @asynccontextmanager
@@ -171,4 +183,5 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
             book=book,
             patients=Patients(database, audit, sealer, Searches(counts), clock),
             panel=Panel(database, store, directory, audit, book, zone=zone, grant=grant),
+            relays=_relays(settings, clock),
         )

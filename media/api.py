@@ -8,7 +8,7 @@ holds up to two peer connections: one that publishes (the browser offers) and on
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
@@ -205,3 +205,29 @@ class MediaNodes(Protocol):
     async def ready(self) -> bool:
         """Whether a live worker admits rooms now (one round trip, at most 1 s)."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class IceServer:
+    """Relays that a client may reach the workers by, and its own key to them (W3C RTCIceServer)."""
+
+    urls: tuple[str, ...]
+    """`turn:` and `turns:` URIs (RFC 7065), the preferred one first."""
+    username: str
+    credential: str = field(repr=False)
+
+
+class Relays(Protocol):
+    """TURN servers for clients whose network lets no UDP through to the workers."""
+
+    def servers(self, participant_id: str) -> tuple[IceServer, ...]:
+        """What this participant may use from now on, for as long as a consult may last."""
+        ...
+
+
+class NoRelays:
+    """An installation without TURN."""
+
+    def servers(self, participant_id: str) -> tuple[IceServer, ...]:  # noqa: ARG002 - the protocol's signature
+        """None."""
+        return ()

@@ -18,6 +18,7 @@ from signaling.shapes import (
     ConsultRef,
     EntryNumber,
     EntryPart,
+    IceServerPart,
     ParticipantPart,
     ParticipantRef,
     Sdp,
@@ -107,6 +108,8 @@ class Joined:
     """Log entries after the number given, in order."""
     chat: list[ChatPart]
     """Chat lines after the number given, in order."""
+    ice_servers: list[IceServerPart]
+    """For both peer connections (`iceServers` of `RTCPeerConnection`). Empty when there is no relay."""
     example: ClassVar[dict[str, Any]] = {
         "participant_id": PARTICIPANT,
         "role": "requester",
@@ -127,6 +130,17 @@ class Joined:
         ],
         "entries": [],
         "chat": [],
+        "ice_servers": [
+            {
+                "urls": [
+                    "turn:turn.hoichan.example.vn:3478?transport=udp",
+                    "turn:turn.hoichan.example.vn:3478?transport=tcp",
+                    "turns:turn.hoichan.example.vn:443?transport=tcp",
+                ],
+                "username": f"1795460554:{PARTICIPANT}",
+                "credential": "bW9yZSB0aGFuIGEgd29yZA==",
+            }
+        ],
     }
 
 

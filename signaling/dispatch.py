@@ -21,6 +21,7 @@ from foundation.i18n import N_, Language
 from foundation.ids import ConsultId, ParticipantId, SpecialtyId, StaffId, TerminalId
 from identity.model import Session, Staff
 from identity.sessions import Sessions
+from media.api import Relays
 from signaling import pairing_events as pairing
 from signaling import room_events as room
 from signaling.acks import Accepted, Ack, Done, Joined, Kept, Published, Requested, Subscribed, Watched
@@ -30,6 +31,7 @@ from signaling.negotiation import Negotiation, tracks
 from signaling.notices import Notices
 from signaling.protocol import ClientEvent, parse, wire
 from signaling.room_members import RoomMembers
+from signaling.shapes import IceServerPart
 from signaling.views import Views
 
 log = logging.getLogger(__name__)
@@ -63,6 +65,7 @@ class Dispatch:
         negotiation: Negotiation,
         notices: Notices,
         views: Views,
+        relays: Relays,
         clock: Clock,
     ) -> None:
         self._sessions = sessions
@@ -75,6 +78,7 @@ class Dispatch:
         self._negotiation = negotiation
         self._notices = notices
         self._views = views
+        self._relays = relays
         self._clock = clock
 
     async def answer(self, connection: Connection, name: object, arguments: tuple[object, ...]) -> dict[str, Any]:
@@ -235,6 +239,10 @@ class Dispatch:
             participants=await self._members.people(consult_id),
             entries=self._views.entries(rows, connection.language),
             chat=await self._views.chat(messages),
+            ice_servers=[
+                IceServerPart(list(server.urls), server.username, server.credential)
+                for server in self._relays.servers(participant.id)
+            ],
         )
 
 

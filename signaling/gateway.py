@@ -28,7 +28,7 @@ from foundation.i18n import LOCALES, N_, Language, Languages
 from foundation.tasks import Tasks
 from identity.sessions import Sessions
 from identity.store import Directory
-from media.api import MediaNodes
+from media.api import MediaNodes, Relays
 from signaling.announcements import Announcements
 from signaling.attendance import Attendance
 from signaling.connections import Connection, Connections
@@ -70,6 +70,7 @@ class Gateway:
         consult_log: ConsultLog,
         presence: Presence,
         media: MediaNodes,
+        relays: Relays,
         bus: Bus,
         languages: Languages,
         clock: Clock,
@@ -113,6 +114,7 @@ class Gateway:
             negotiation=self._negotiation,
             notices=self._notices,
             views=views,
+            relays=relays,
             clock=clock,
         )
 

@@ -148,6 +148,18 @@ class TrackPart:
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
+class IceServerPart:
+    """A relay, as W3C's RTCIceServer has it: hand it to `RTCPeerConnection` as it is."""
+
+    urls: list[str]
+    """`turn:` and `turns:` addresses (RFC 7065) of the same relay, over UDP, TCP and TLS."""
+    username: str
+    """Yours alone, and good for some hours: every `join_room` gives a fresh one. Do not keep it."""
+    credential: str
+    """The password."""
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
 class RungPart:
     """One person who is or was rung."""
 

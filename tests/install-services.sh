@@ -5,6 +5,8 @@ missing=""
 command -v chromium >/dev/null 2>&1 || missing="$missing chromium"
 command -v redis-server >/dev/null 2>&1 || missing="$missing redis-server"
 command -v initdb >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
+command -v turnserver >/dev/null 2>&1 || missing="$missing coturn"
+command -v ip >/dev/null 2>&1 || missing="$missing iproute2"
 [ -n "$missing" ] || exit 0
 if ! command -v apt-get >/dev/null 2>&1; then
   echo "The tests need:$missing. Install them with your system's package manager and run make test again." >&2
@@ -20,3 +22,7 @@ echo "installing$missing"
 $as_root apt-get update -qq
 # shellcheck disable=SC2086 # the package names are separate words
 DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends $missing fonts-noto-core >/dev/null
+# Installing coturn starts a relay that anybody may use until it is set up: the tests start their own.
+case "$missing" in *coturn*)
+  if [ -d /run/systemd/system ]; then $as_root systemctl disable --now --quiet coturn; fi
+esac

@@ -20,6 +20,7 @@ import pytest
 import yaml
 from jsonschema import Draft7Validator, Draft202012Validator
 
+from foundation.settings import Settings
 from tests.conftest import PostgresServer, free_port
 from tests.e2e.server import REPOSITORY
 
@@ -48,6 +49,23 @@ def test_every_secret_volume_and_network_that_is_named_exists() -> None:
         assert name == "migrate" or "healthcheck" in service, name
 
 
+def test_the_relay_reaches_the_worker_and_nobody_else() -> None:
+    """Its one allowed peer is the address that the worker has and announces; its own ports stay inside."""
+    turn, media, web = (COMPOSE["services"][name] for name in ("turn", "media", "web"))
+    inside = media["networks"]["front"]["ipv4_address"]
+    assert turn["environment"]["TURN_WORKERS"] == inside
+    assert inside in media["environment"]["HOICHAN_MEDIA_ANNOUNCE"].split(",")
+    assert sorted(turn["ports"]) == ["3478:3478/tcp", "3478:3478/udp"]
+    configuration = (REPOSITORY / "deploy" / "nginx.conf").read_text()
+    assert f"proxy_pass {turn['networks']['front']['ipv4_address']}:5349;" in configuration
+    urls = web["environment"]["HOICHAN_TURN_URLS"].replace("${HOICHAN_NAME}", "hoichan.example.vn")
+    assert Settings(turn_urls=urls).turn == (
+        "turn:turn.hoichan.example.vn:3478?transport=udp",
+        "turn:turn.hoichan.example.vn:3478?transport=tcp",
+        "turns:turn.hoichan.example.vn:443?transport=tcp",
+    )
+
+
 class Node:
     """One service of the file as a process here: its command and environment, with this machine's addresses."""
 
@@ -60,6 +78,7 @@ class Node:
             "HOICHAN_HOST": "127.0.0.1",
             "HOICHAN_PORT": str(ports["web"]),
             "HOICHAN_ORIGINS": f"http://127.0.0.1:{ports['web']}",
+            "HOICHAN_TURN_URLS": values.get("HOICHAN_TURN_URLS", "").replace("${HOICHAN_NAME}", "localhost"),
             "HOICHAN_MEDIA_BIND": "127.0.0.1",
             "HOICHAN_MEDIA_ANNOUNCE": "127.0.0.1",
             "HOICHAN_MEDIA_PORT": "0",
@@ -95,7 +114,8 @@ def nodes(postgres: PostgresServer, redis_url: str, tmp_path: Path) -> dict[str,
     postgres.sql(f"CREATE DATABASE {name}")
     keys = [base64.b64encode(secrets.token_bytes(32)).decode() for _ in range(2)]
     (tmp_path / "keys").write_text(f"0:{keys[0]}\n1:{keys[1]}\n")
-    (tmp_path / "media_token").write_text(secrets.token_hex(16))
+    for name_of_secret in ("media_token", "turn_secret"):
+        (tmp_path / name_of_secret).write_text(secrets.token_hex(16))
     ports = {"web": free_port(), "control": free_port()}
     return {
         service: Node(service, tmp_path, ports, postgres.url(name), redis_url)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -30,11 +31,13 @@ from identity.passwords import Passwords
 from identity.sessions import Sessions
 from identity.throttle import Throttle
 from media.fake import FakeMediaNodes
+from media.turn import TurnServers
 from signaling.gateway import Gateway
 from tests.consult_rooms.conftest import TERMINAL, ZONE, World, build, seed
 from tests.media.peers import SETTINGS, offer_loopback
 
 ORIGIN = "https://hoichan.example.vn"
+TURN_URLS = ("turn:turn.example.vn:3478?transport=udp", "turns:turn.example.vn:443?transport=tcp")
 PATIENCE_S = 4.0
 
 
@@ -130,6 +133,7 @@ class Node:
             consult_log=world.log,
             presence=world.presence,
             media=media,
+            relays=TurnServers(TURN_URLS, "a secret", timedelta(hours=12), world.clock),
             bus=world.bus,
             languages=Languages(),
             clock=world.clock,

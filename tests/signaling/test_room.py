@@ -7,7 +7,7 @@ import asyncio
 from consult_rooms.model import Consult, ParticipantRole
 from media.api import ConnectionState
 from signaling.room_members import GRACE_S
-from tests.signaling.conftest import Client, Live, eventually, publish_offer
+from tests.signaling.conftest import TURN_URLS, Client, Live, eventually, publish_offer
 
 
 async def kinds(live: Live, consult: Consult) -> list[str]:
@@ -28,6 +28,19 @@ async def test_both_sides_join_and_see_each_other(live: Live) -> None:
     await lan.done("set_media", consult_id=consult.id, audio=False, video=True)
     await eventually(lambda: {(p["audio"], p["video"]) for p in ha.all("room")[-1]["participants"]} >= {(False, True)})
     assert "joined" in lan.kinds(consult)
+
+
+async def test_each_is_given_a_key_of_their_own_to_the_relay(live: Live) -> None:
+    lan, ha = await live.connect("lan"), await live.connect("ha")
+    consult = await live.claimed()
+    joined = [await lan.join(consult), await ha.join(consult, tab="tab-of-ha")]
+    for one in joined:
+        (server,) = one["ice_servers"]
+        assert server["urls"] == list(TURN_URLS)
+        expires, _, name = server["username"].partition(":")
+        assert name == one["participant_id"]
+        assert int(expires) == live.world.clock.now().timestamp() + 12 * 3600
+    assert joined[0]["ice_servers"][0]["credential"] != joined[1]["ice_servers"][0]["credential"]
 
 
 async def test_chat_crosses_and_a_repeated_line_is_kept_once(live: Live) -> None:
