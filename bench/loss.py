@@ -1,0 +1,291 @@
+"""What a bad line does to a consult: loss, a long way and a thin pipe between Chromium and the media server.
+
+A publisher with a fake camera and microphone and one viewer, both the product's own client in Chromium; the line of one
+of them is bad, in every case with a round trip of 80 ms. Random loss holds for both directions of a line, a thin pipe
+for the direction of the media alone. The same cases then run through Janus (keys beginning with `janus_`).
+
+    .venv/bin/python -m bench.loss [--json] [--quick] [--case NAME]... [--trace FILE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from playwright.async_api import Browser, async_playwright
+
+from bench.call import Call, Seen, calling, hoichan
+from bench.camera import write_camera
+from bench.frames import Step, delivered, freezes_ms, repaired, rungs_seen, settled_s
+from bench.link import Link, Tally
+from bench.path import Conditions
+from bench.report import Figures, show
+from media.api import QualityChanged, Rung, UplinkChanged
+from tests.e2e.conftest import BROWSER_ARGUMENTS
+
+AIMS = {
+    "repaired_5pct": "0.999",
+    "longest_freeze_5pct_ms": "200",
+    "audio_concealed_20pct": "0.05",
+    "video_adapts_20pct": "1",
+    "audio_loss_ramp": "0.02",
+    "down_s": "3",
+    "up_s": "10",
+}
+FAR = Conditions(delay_ms=40)
+RAMP_KBPS = (2_000, 300, 80, 300, 2_000)
+RIGHT = {
+    2_000: {Rung.HD},
+    300: {Rung.REDUCED, Rung.LOW},
+    80: {Rung.STILLS, Rung.AUDIO},
+}
+"""The rungs that fit each pipe: below 100 kbit/s sound needs nearly all of it."""
+_ADAPTED = 0.75
+"""Video adapts when it moves on with less than this share of its bitrate before the loss."""
+_MEND_S = 1.0
+"""A loss this short before the end may still be under repair: it is not counted."""
+LEGS = ("uplink", "downlink")
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """Seconds: until a call is steady, of a case with loss, of one step of the ramp."""
+
+    steady: float = 12.0
+    loss: float = 120.0
+    step: float = 24.0
+
+
+QUICK = Times(8.0, 15.0, 10.0)
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a case showed; of what it does not ask for there is nothing."""
+
+    repaired: float | None = None
+    lost: int = 0
+    longest_freeze_ms: float = 0.0
+    concealed: float = 0.0
+    adapts: bool | None = None
+    down_s: float | None = None
+    up_s: float | None = None
+    told: bool | None = None
+    """Whether the server said which rung it chose."""
+
+
+async def lossy(call: Call, leg: str, share: float, times: Times) -> tuple[Outcome, Seen, Seen]:
+    """Random loss in both directions of one leg."""
+    link = _link(call, leg)
+    await link.shape(FAR, FAR)
+    await asyncio.sleep(times.steady)
+    await link.report()
+    bad = replace(FAR, loss=share)
+    begin = await link.shape(bad, bad)
+    await asyncio.sleep(times.loss)
+    end = time.monotonic()
+    await asyncio.sleep(0.5)
+    sent, seen = await call.collect()
+    tallies = await link.report()
+    lost, mended = _mended(leg, tallies, sent, seen, end - _MEND_S)
+    outcome = Outcome(
+        repaired=mended / lost if lost else None,
+        lost=lost,
+        longest_freeze_ms=_longest_freeze_ms(seen, begin, end),
+        concealed=_concealed(seen, begin, end),
+        adapts=_adapts(seen, begin, end),
+    )
+    return outcome, sent, seen
+
+
+async def ramp(call: Call, leg: str, times: Times) -> tuple[Outcome, Seen, Seen]:
+    """A pipe that becomes thin and wide again."""
+    link = _link(call, leg)
+    starts = []
+    for rate in RAMP_KBPS:
+        thin = replace(FAR, rate_kbps=rate)
+        starts.append(await (link.shape(thin, FAR) if leg == "uplink" else link.shape(FAR, thin)))
+        await asyncio.sleep(times.step if len(starts) > 1 else times.step + times.steady)
+    end = time.monotonic()
+    sent, seen = await call.collect()
+    best = max((frame.height for frame in seen.shown), default=0)
+    ladders = [rungs_seen(seen.shown, best, end)]
+    told = _told(call)
+    if told:
+        ladders.append(told)
+    waits = [
+        max(settled_s(ladder, RIGHT[rate], at, until) for ladder in ladders)
+        for rate, at, until in zip(RAMP_KBPS, starts, [*starts[1:], end], strict=True)
+    ]
+    outcome = Outcome(
+        longest_freeze_ms=_longest_freeze_ms(seen, starts[0], end),
+        concealed=_concealed(seen, starts[1], end),
+        down_s=max(waits[1:3]),
+        up_s=max(waits[3:]),
+        told=bool(told),
+    )
+    return outcome, sent, seen
+
+
+def _link(call: Call, leg: str) -> Link:
+    return call.uplink if leg == "uplink" else call.downlink
+
+
+def _mended(leg: str, tallies: tuple[Tally, Tally], sent: Seen, seen: Seen, until: float) -> tuple[int, int]:
+    """Packets of video that the line swallowed on their way to the viewer, and those whose frame was decoded all the
+    same. Each packet counts once, even if its repetition was lost as well."""
+    drops = tallies[0 if leg == "uplink" else 1].drops
+    packets = {(drop.ssrc, drop.sequence): drop.timestamp for drop in drops if drop.at < until}
+    lost = [(ssrc, timestamp) for (ssrc, _), timestamp in packets.items()]
+    return repaired(lost, sent.frames, seen.frames) if leg == "uplink" else delivered(lost, seen.frames)
+
+
+def _between(seen: Seen, kind: str, begin: float, end: float) -> list[dict[str, float]]:
+    """Sums of what the viewer's page counted of one kind of media, from the last sample before `begin` to `end`."""
+    sums: list[dict[str, float]] = []
+    for at, reports in seen.samples:
+        if at > end:
+            break
+        total: dict[str, float] = {"at": at}
+        for report in reports:
+            if report["type"] == "inbound-rtp" and report["kind"] == kind:
+                for name, value in report.items():
+                    if isinstance(value, int | float) and not isinstance(value, bool):
+                        total[name] = total.get(name, 0) + value
+        if at <= begin:
+            sums = []
+        sums.append(total)
+    return sums
+
+
+def _grown(sums: Sequence[dict[str, float]], name: str) -> float:
+    return sums[-1].get(name, 0) - sums[0].get(name, 0) if sums else 0.0
+
+
+def _concealed(seen: Seen, begin: float, end: float) -> float:
+    """Share of the sound that the viewer's browser had to make up."""
+    sums = _between(seen, "audio", begin, end)
+    played = _grown(sums, "totalSamplesReceived")
+    return _grown(sums, "concealedSamples") / played if played else 1.0
+
+
+def _longest_freeze_ms(seen: Seen, begin: float, end: float) -> float:
+    """By the frames on the screen, and not less than the browser's own freezes last on average."""
+    longest = max(freezes_ms(seen.shown, begin, end))
+    sums = _between(seen, "video", begin, end)
+    count = _grown(sums, "freezeCount")
+    return max(longest, _grown(sums, "totalFreezesDuration") / count * 1_000 if count else 0.0)
+
+
+def _adapts(seen: Seen, begin: float, end: float) -> bool:
+    """Whether video needs less than before and its picture still comes, in the second half of the time."""
+    middle = (begin + end) / 2
+    before = _rate(_between(seen, "video", begin - 5, begin))
+    after = _rate(_between(seen, "video", middle, end))
+    moves = sum(middle <= frame.at <= end for frame in seen.shown) >= (end - middle) / 10
+    return moves and after < _ADAPTED * before
+
+
+def _rate(sums: Sequence[dict[str, float]]) -> float:
+    return _grown(sums, "bytesReceived") / max(1e-3, sums[-1]["at"] - sums[0]["at"]) if sums else 0.0
+
+
+def _told(call: Call) -> list[Step]:
+    """The viewer's ladder by the server's own words."""
+    return [Step(at, event.rung) for at, event in call.events if isinstance(event, QualityChanged)]
+
+
+CASES: dict[str, Callable[[Call, str, Times], Any]] = {
+    "calm": lambda call, leg, times: lossy(call, leg, 0.0, times),
+    "5pct": lambda call, leg, times: lossy(call, leg, 0.05, times),
+    "20pct": lambda call, leg, times: lossy(call, leg, 0.20, times),
+    "ramp": ramp,
+}
+"""`calm` is no figure: it tells what the machine alone does to a picture."""
+
+
+def figures(outcomes: dict[str, Outcome], prefix: str = "") -> Figures:
+    """The keys of the report, each by the worse of the two legs; only those whose cases ran."""
+    found: Figures = {}
+
+    def worst(
+        key: str, case: str, value: Callable[[Outcome], float | None], pick: Callable[[list[float]], float]
+    ) -> None:
+        values = [
+            value(outcomes[name]) for leg in LEGS if (name := f"{prefix.replace('_', '-')}{case}-{leg}") in outcomes
+        ]
+        known = [number for number in values if number is not None]
+        if known:
+            found[prefix + key] = pick(known)
+
+    worst("repaired_5pct", "5pct", lambda one: one.repaired, min)
+    worst("longest_freeze_5pct_ms", "5pct", lambda one: one.longest_freeze_ms, max)
+    worst("audio_concealed_20pct", "20pct", lambda one: one.concealed, max)
+    worst("video_adapts_20pct", "20pct", lambda one: one.adapts, all)
+    worst("audio_loss_ramp", "ramp", lambda one: one.concealed, max)
+    worst("down_s", "ramp", lambda one: one.down_s, max)
+    worst("up_s", "ramp", lambda one: one.up_s, max)
+    return {name: value if isinstance(value, bool | dict) else round(value, 4) for name, value in found.items()}
+
+
+async def measure(browser: Browser, names: Sequence[str], times: Times, trace: Path | None) -> dict[str, Outcome]:
+    """Run the cases, each with a worker and pages of its own."""
+    outcomes = {}
+    for name in names:
+        kind, leg = name.split("-")
+        async with hoichan() as (rooms, tasks), calling(browser, rooms, tasks, f"hoichan {name}") as call:
+            outcome, sent, seen = await CASES[kind](call, leg, times)
+            outcomes[name] = outcome
+            print(f"{name}: {json.dumps({k: v for k, v in asdict(outcome).items() if v is not None})}", file=sys.stderr)
+            if trace is not None:
+                _write(trace, name, call, sent, seen)
+    return outcomes
+
+
+def _write(trace: Path, name: str, call: Call, sent: Seen, seen: Seen) -> None:
+    events = [(at, str(event)) for at, event in call.events if isinstance(event, QualityChanged | UplinkChanged)]
+    line = {"case": name, "events": events, "sent": asdict(sent), "seen": asdict(seen)}
+    with trace.open("a") as file:
+        file.write(json.dumps(line) + "\n")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="What a bad line does to a consult.")
+    parser.add_argument("--json", action="store_true", help="print one JSON object on the last line")
+    parser.add_argument("--quick", action="store_true", help="a short run, for a look rather than for a figure")
+    parser.add_argument("--case", action="append", default=[], help="only cases that begin so, as 5pct or ramp-uplink")
+    parser.add_argument("--trace", type=Path, help="append all that was noted to this file, a JSON line a case")
+    return parser.parse_args()
+
+
+async def main() -> None:
+    options = _arguments()
+    every = [f"{kind}-{leg}" for kind in CASES for leg in LEGS]
+    names = [
+        name
+        for name in every
+        if any(name.startswith(case) for case in options.case) or (not options.case and not name.startswith("calm"))
+    ]
+    with tempfile.TemporaryDirectory(prefix="hoichan-camera-") as folder:
+        camera = Path(folder) / "camera.y4m"
+        write_camera(camera)
+        async with async_playwright() as playwright:
+            browser = await playwright.chromium.launch(
+                executable_path="/usr/bin/chromium",
+                args=[*BROWSER_ARGUMENTS, f"--use-file-for-fake-video-capture={camera}"],
+            )
+            outcomes = await measure(browser, names, QUICK if options.quick else Times(), options.trace)
+            await browser.close()
+    show(figures(outcomes), AIMS, as_json=options.json)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
