@@ -45,9 +45,15 @@ class Settings(BaseSettings):
     )
     media_bind: str = Field("127.0.0.1", description="address on which a worker's UDP socket listens")
     media_announce: str = Field("", description="address that browsers are given; empty: the bound one")
+    media_workers: int = Field(
+        1, ge=1, le=64, description="workers on this machine, a core each; their ports count up from the first's"
+    )
     media_port: int = Field(0, ge=0, le=65535, description="UDP port of the worker; 0: any free one")
     media_control: str = Field("", description="HOST:PORT or unix:PATH of a worker's control socket")
     media_control_announce: str = Field("", description="host:port at which web nodes reach the control socket")
+    media_drain_seconds: float = Field(
+        1800, gt=0, description="how long the rooms of a worker go on at most after its first SIGTERM"
+    )
     media_token_file: Path | None = Field(None, description="shared secret of web nodes and workers")
 
     turn_urls: str = Field(

@@ -93,20 +93,36 @@ def web() -> None:
 
 
 @main.command()
-@click.option("--check", is_flag=True, help="Ask the running worker of these settings whether it answers; exit 0 or 1.")
+@click.option(
+    "--check", is_flag=True, help="Ask the running workers of these settings whether they answer; exit 0 or 1."
+)
+@click.option("--status", is_flag=True, help="Print what each running worker does: all that are registered in Redis.")
+@click.option("--drain", is_flag=True, help="Tell running workers to take no new rooms and to end with their last one.")
+@click.option(
+    "--control", default="", metavar="ADDRESS", help="With --drain: only the worker at HOST:PORT or unix:PATH."
+)
 @click.option("--child", is_flag=True, hidden=True, help="Stop when standard input ends.")
+@click.option("--no-drain", is_flag=True, hidden=True, help="End at the first SIGTERM.")
 @click.option("--worker-id", default="", help="The worker's name in the directory; by default a random one.")
-def media(check: bool, child: bool, worker_id: str) -> None:
-    """Run one media worker: one UDP socket that forwards the packets of its rooms.
+def media(check: bool, status: bool, drain: bool, control: str, child: bool, no_drain: bool, worker_id: str) -> None:
+    """Run media workers: each one process and one UDP socket that forwards the packets of its rooms.
 
     Listens on HOICHAN_MEDIA_BIND:HOICHAN_MEDIA_PORT and tells browsers HOICHAN_MEDIA_ANNOUNCE. Web nodes reach it at
     HOICHAN_MEDIA_CONTROL with the secret of HOICHAN_MEDIA_TOKEN_FILE; with HOICHAN_REDIS_URL it registers itself there.
-    """
-    from hoichan.media_command import check_worker, run_media
+    HOICHAN_MEDIA_WORKERS starts several: the second has the next UDP port and the next control port (or PATH.1).
 
+    SIGTERM drains: rooms go on for HOICHAN_MEDIA_DRAIN_SECONDS at most, then it ends. A second one, and Ctrl-C, end it.
+    """
     settings = read_settings()
     logs.configure(as_json=settings.log_json, level=settings.log_level)
-    sys.exit(asyncio.run(check_worker(settings) if check else run_media(settings, worker_id, child=child)))
+    if check or status or drain:
+        from hoichan.media_fleet import check_workers, drain_workers, show_status
+
+        asked = check_workers(settings) if check else show_status(settings) if status else None
+        sys.exit(asyncio.run(asked or drain_workers(settings, control)))
+    from hoichan.media_command import run_media
+
+    sys.exit(asyncio.run(run_media(settings, worker_id, child=child, drains=not no_drain)))
 
 
 @main.command()

@@ -1,9 +1,11 @@
-"""`hoichan media`: one worker from the settings, and the question whether it lives."""
+"""`hoichan media`: the workers of this machine from the settings, and questions to workers that run."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import signal
+import sys
 import tempfile
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
@@ -16,14 +18,15 @@ from foundation.clock import SystemClock
 from foundation.settings import Settings
 from foundation.tasks import Tasks
 from hoichan.connections import opened_bus, read_secret
-from media.directory import BusDirectory
-from media.nodes import WorkerNodes
 from media.settings import WorkerSettings
+from media.supervisor import MediaChild
 from media.worker import run_worker
+
+_CHILD = (sys.executable, "-m", "hoichan", "media", "--child")
 
 
 class ChildPlan:
-    """How an embedded installation starts its worker: a socket and a secret in a private temporary folder."""
+    """How an embedded installation starts its workers: sockets and a secret in a private temporary folder."""
 
     def __init__(self, settings: Settings) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="hoichan-")
@@ -32,24 +35,42 @@ class ChildPlan:
         token_file = folder / "token"
         token_file.touch(0o600)
         token_file.write_text(self.token)
+        count = settings.media_workers
         # Not below the var folder: the path of a Unix socket may have 107 bytes at most.
-        self.control = f"unix:{folder / 'media.sock'}"
-        self.environment: Mapping[str, str] = {
-            **os.environ,
-            "HOICHAN_MEDIA_CONTROL": self.control,
-            "HOICHAN_MEDIA_TOKEN_FILE": str(token_file),
-            "HOICHAN_MEDIA_BIND": settings.media_bind,
-            "HOICHAN_MEDIA_ANNOUNCE": settings.media_announce,
-            "HOICHAN_MEDIA_PORT": str(settings.media_port),
-            "HOICHAN_REDIS_URL": "",
-        }
+        self.controls = tuple(f"unix:{folder / f'media{number}.sock'}" for number in range(count))
+        self._environments: list[Mapping[str, str]] = [
+            {
+                **os.environ,
+                "HOICHAN_MEDIA_CONTROL": control,
+                "HOICHAN_MEDIA_TOKEN_FILE": str(token_file),
+                "HOICHAN_MEDIA_BIND": settings.media_bind,
+                "HOICHAN_MEDIA_ANNOUNCE": settings.media_announce,
+                "HOICHAN_MEDIA_PORT": str(_counted(settings.media_port, number)),
+                "HOICHAN_MEDIA_WORKERS": "1",
+                "HOICHAN_REDIS_URL": "",
+            }
+            for number, control in enumerate(self.controls)
+        ]
+
+    def children(self, tasks: Tasks) -> list[MediaChild]:
+        """The workers, not started yet."""
+        return [
+            MediaChild(
+                [*_CHILD, "--no-drain", "--worker-id", f"worker-{number}"],
+                tasks,
+                SystemClock(),
+                environment=environment,
+                control=(control, self.token),
+            )
+            for number, (control, environment) in enumerate(zip(self.controls, self._environments, strict=True))
+        ]
 
     def close(self) -> None:
         """Remove the folder."""
         self._folder.cleanup()
 
 
-def worker_settings(settings: Settings, worker_id: str, *, child: bool = False) -> WorkerSettings:
+def worker_settings(settings: Settings, worker_id: str, *, child: bool = False, drains: bool = True) -> WorkerSettings:
     """The worker's own settings. Raises click.UsageError when the control address or the secret is missing."""
     token = read_secret(settings.media_token_file)
     if not token:
@@ -71,32 +92,88 @@ def worker_settings(settings: Settings, worker_id: str, *, child: bool = False) 
         bind_host=settings.media_bind,
         announce_host=announced,
         port=settings.media_port,
+        drain_s=settings.media_drain_seconds if drains else 0.0,
         stop_with_parent=child,
     )
 
 
-async def run_media(settings: Settings, worker_id: str, *, child: bool = False) -> int:
+async def run_media(settings: Settings, worker_id: str, *, child: bool = False, drains: bool = True) -> int:
     """Serve until a signal, or as a child until the parent is gone."""
-    wanted = worker_settings(settings, worker_id, child=child)
+    wanted = worker_settings(settings, worker_id, child=child, drains=drains)
+    if settings.media_workers > 1 and not child:
+        return await _run_several(settings, wanted)
     async with AsyncExitStack() as stack:
         bus = await stack.enter_async_context(opened_bus(settings, SystemClock())) if settings.redis_url else None
         await run_worker(wanted, bus=bus)
     return 0
 
 
-async def check_worker(settings: Settings) -> int:
-    """0 when the worker of these settings answers on its control socket within 3 s, else 1."""
-    wanted = worker_settings(settings, "check")
+def worker_addresses(settings: Settings) -> list[str]:
+    """The control addresses of the workers of these settings, as links take them."""
+    wanted = worker_settings(settings, "any")
     host = "127.0.0.1" if wanted.control_host in ("0.0.0.0", "::") else wanted.control_host  # noqa: S104 - compared
-    control = f"unix:{wanted.control_path}" if wanted.control_path else f"tcp:{host}:{wanted.control_port}"
+    first = f"unix:{wanted.control_path}" if wanted.control_path else f"tcp:{host}:{wanted.control_port}"
+    return [_counted_address(first, number) for number in range(settings.media_workers)]
+
+
+async def _run_several(settings: Settings, first: WorkerSettings) -> int:
+    """One process a worker below this one, which only watches them. SIGTERM drains them all, a second one ends them."""
     tasks = Tasks()
-    async with opened_bus(Settings(redis_url=""), SystemClock()) as bus:
-        nodes = WorkerNodes(BusDirectory(bus), tasks, wanted.control_token, (control,))
-        await nodes.start()
-        answered = False
-        for _ in range(30):
-            if answered := await nodes.ready():
-                break
-            await asyncio.sleep(0.1)
-        await tasks.close()
-    return 0 if answered else 1
+    children = [
+        MediaChild(
+            [*_CHILD, "--worker-id", f"{first.worker_id}-{number}"],
+            tasks,
+            SystemClock(),
+            environment={
+                **os.environ,
+                "HOICHAN_MEDIA_CONTROL": _counted_address(settings.media_control, number),
+                "HOICHAN_MEDIA_CONTROL_ANNOUNCE": _counted_address(settings.media_control_announce, number),
+                "HOICHAN_MEDIA_PORT": str(_counted(settings.media_port, number)),
+                "HOICHAN_MEDIA_WORKERS": "1",
+            },
+            control=(address, first.control_token),
+            drains=True,
+        )
+        for number, address in enumerate(worker_addresses(settings))
+    ]
+    stopped = asyncio.Event()
+
+    async def finish() -> None:
+        await asyncio.gather(*(child.ended() for child in children))
+        stopped.set()
+
+    draining = False
+
+    def terminate() -> None:
+        nonlocal draining
+        if draining:
+            stopped.set()
+        draining = True
+        for child in children:
+            child.drain()
+
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, terminate)
+    loop.add_signal_handler(signal.SIGINT, stopped.set)
+    for child in children:
+        await child.start()
+    tasks.start("media end", finish())
+    await stopped.wait()
+    await asyncio.gather(*(child.stop() for child in children))
+    await tasks.close()
+    return 0
+
+
+def _counted(port: int, number: int) -> int:
+    """The port of the worker of that number; 0 stays any free one."""
+    return port + number if port else 0
+
+
+def _counted_address(address: str, number: int) -> str:
+    """The control address of the worker of that number: the port counted up, or the path with `.1`, `.2` behind it."""
+    if not address or number == 0:
+        return address
+    if address.startswith("unix:"):
+        return f"{address}.{number}"
+    host, _, port = address.rpartition(":")
+    return f"{host}:{_counted(int(port), number)}"

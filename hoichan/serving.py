@@ -12,7 +12,6 @@ from contextlib import contextmanager
 import click
 from aiohttp import web
 
-from foundation.clock import SystemClock
 from foundation.settings import Settings
 from foundation.tasks import Tasks
 from hoichan.connections import opened_database, read_secret
@@ -22,7 +21,6 @@ from hoichan.seeding import SIGN_INS, is_demo, read_sign_ins, seed_demo
 from hoichan.wiring import Parts, opened
 from media.directory import BusDirectory
 from media.nodes import WorkerNodes
-from media.supervisor import MediaChild
 from signaling.gateway import Gateway
 from web.application import build
 from web.services import DemoSignIn, Services
@@ -31,15 +29,15 @@ _FEATURED = ("bs.bao", "bs.thuha", "bs.khai", "dp.khue", "qt.hieu")
 
 
 async def run_embedded(settings: Settings, *, demo: bool) -> int:
-    """Everything on this machine, until a signal: migrate, seed when asked, one media worker as a child, serve."""
+    """Everything on this machine, until a signal: migrate, seed when asked, media workers as children, serve."""
     if settings.redis_url:
         raise click.ClickException("`hoichan run` is one process on one machine; with Redis start `hoichan web`")
     await _require_address(settings)
     plan, tasks = ChildPlan(settings), Tasks()
-    # The worker starts first: its libraries load beside the migration and the seeding.
-    arguments = [sys.executable, "-m", "hoichan", "media", "--child"]
-    child = MediaChild(arguments, tasks, SystemClock(), environment=plan.environment)
-    await child.start()
+    # The workers start first: their libraries load beside the migration and the seeding.
+    children = plan.children(tasks)
+    for child in children:
+        await child.start()
     try:
         async with opened_database(settings) as database:
             await upgrade(database)
@@ -49,10 +47,10 @@ async def run_embedded(settings: Settings, *, demo: bool) -> int:
                 sign_ins = await seed_demo(parts, settings)
             elif await is_demo(parts) and settings.on_loopback:
                 sign_ins = read_sign_ins(settings.var / SIGN_INS)
-            nodes = WorkerNodes(BusDirectory(parts.bus), tasks, plan.token, (plan.control,))
+            nodes = WorkerNodes(BusDirectory(parts.bus), tasks, plan.token, plan.controls)
             await _serve(parts, nodes, tasks, sign_ins, lambda: _greet(settings, sign_ins, demo=demo))
     finally:
-        await child.stop()
+        await asyncio.gather(*(child.stop() for child in children))
         await tasks.close()
         plan.close()
     return 0

@@ -203,7 +203,7 @@ class MediaNodes(Protocol):
         ...
 
     async def ready(self) -> bool:
-        """Whether a live worker admits rooms now (one round trip, at most 1 s)."""
+        """Whether a live worker answers, be it full or not (one round trip, at most 1 s)."""
         ...
 
 

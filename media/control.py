@@ -12,7 +12,8 @@ from foundation.errors import HoichanError, Invalid
 from foundation.i18n import N_
 from media import wire
 from media.api import MediaEvent
-from media.errors import unavailable
+from media.errors import full, unavailable
+from media.facts import WorkerFacts
 from media.room import Rooms
 from media.settings import WorkerSettings
 
@@ -47,10 +48,13 @@ class _Node:
 class ControlServer:
     """Serves the control channel of one worker."""
 
-    def __init__(self, settings: WorkerSettings, instance: str, facts: Callable[[], wire.Message]) -> None:
+    def __init__(
+        self, settings: WorkerSettings, instance: str, facts: Callable[[], WorkerFacts], drain: Callable[[], None]
+    ) -> None:
         self._settings = settings
         self._instance = instance
         self._facts = facts
+        self._drain = drain
         self._nodes: set[_Node] = set()
         self._server: asyncio.Server | None = None
         self._rooms: Rooms | None = None
@@ -106,7 +110,7 @@ class ControlServer:
                 reader,
                 writer,
                 self._settings.control_token,
-                {"worker": self._settings.worker_id, "instance": self._instance, **self._facts()},
+                {"worker": self._settings.worker_id, "instance": self._instance, **self._facts().write()},
             )
             self._nodes.add(node)
             while (message := await wire.read(reader)) is not None:
@@ -136,7 +140,10 @@ class ControlServer:
             raise unavailable()
         match message:
             case {"do": "ping"}:
-                return self._facts()
+                return self._facts().write()
+            case {"do": "drain"}:
+                self._drain()
+                return self._facts().write()
             case {"do": "watch", "room": str(room)}:
                 if room not in rooms:
                     return {"known": False}
@@ -184,7 +191,7 @@ class ControlServer:
         raise Invalid("media.command_invalid", COMMAND_INVALID)
 
     def _admit(self, node: _Node, room: str, rooms: Rooms) -> None:
-        """A full worker takes nobody into a new room; those in its rooms may still come back."""
-        if room not in rooms and not self._facts()["admits"]:
-            raise unavailable()
+        """A full or draining worker takes nobody into a new room; those in its rooms may still come back."""
+        if room not in rooms and not self._facts().admits:
+            raise full()
         node.rooms.add(room)

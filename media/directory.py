@@ -35,8 +35,8 @@ class RoomDirectory(Protocol):
         """The placement that holds the room, if one does."""
         ...
 
-    async def renew(self, room_id: str, placement: str) -> None:
-        """Keep a room where it is for another `ROOM_TTL_S`."""
+    async def renew(self, room_id: str, placement: str) -> bool:
+        """Keep a room where it is for another `ROOM_TTL_S`. False when it is somewhere else by now."""
         ...
 
     async def release(self, room_id: str, placement: str) -> None:
@@ -65,8 +65,8 @@ class BusDirectory:
     async def holder(self, room_id: str) -> str | None:
         return await self._bus.holder(_lease(room_id))
 
-    async def renew(self, room_id: str, placement: str) -> None:
-        await self._bus.acquire(_lease(room_id), placement, ROOM_TTL_S)
+    async def renew(self, room_id: str, placement: str) -> bool:
+        return await self._bus.acquire(_lease(room_id), placement, ROOM_TTL_S)
 
     async def release(self, room_id: str, placement: str) -> None:
         await self._bus.release(_lease(room_id), placement)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from foundation.errors import Conflict, Invalid, NotFound, Unavailable
 from foundation.i18n import N_
 
+FULL_CODE = "media.full"
+
 SDP_INVALID = N_("The browser sent a media description that cannot be used.")
 REVISION_STALE = N_("The call has changed in the meantime; the newest offer has to be answered.")
 CONNECTION_UNKNOWN = N_("There is no media connection to answer.")
@@ -35,7 +37,7 @@ def room_full() -> Conflict:
 
 def full() -> Unavailable:
     """Every live worker carries as much as it admits."""
-    return Unavailable("media.full", FULL)
+    return Unavailable(FULL_CODE, FULL)
 
 
 def unavailable() -> Unavailable:

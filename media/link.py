@@ -6,12 +6,20 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+from foundation.errors import Unavailable
 from media import wire
 from media.api import MediaEvent
 from media.errors import unavailable
+from media.facts import WorkerFacts
 
-CONNECT_S = 1.0
+OPEN_S = 2.0
+"""The longest that connecting and proving the token may take."""
 ANSWER_S = 5.0
+PING_S = 0.5
+PONG_S = 1.0
+MISSED = 2
+"""Pings in a row without an answer after which a worker counts as hung: noticed within
+`PING_S` + `MISSED` × `PONG_S` = 2.5 s. One alone may be this process's own pause."""
 
 
 class WorkerLink:
@@ -24,36 +32,27 @@ class WorkerLink:
         self._last = 0
         self.placement = f"{facts['worker']}/{facts['instance']}"
         """Names this run of the worker: after a restart it is another."""
-        self.facts = facts
-        """What the worker said of itself last; see `Worker.facts`."""
+        self.facts = WorkerFacts.read(facts)
+        """What the worker said of itself last."""
+        self.hung = False
+        """Whether the link was cut because the worker no longer answers."""
 
     @classmethod
     async def open(cls, address: str, token: str) -> WorkerLink:
         """Connect to `unix:PATH` or `tcp:HOST:PORT`. Raises OSError, TimeoutError or WireError."""
         scheme, _, rest = address.partition(":")
-        if scheme == "unix":
-            opening = asyncio.open_unix_connection(rest, limit=wire.LIMIT)
-        else:
-            host, _, port = rest.rpartition(":")
-            opening = asyncio.open_connection(host.strip("[]"), int(port), limit=wire.LIMIT)
-        async with asyncio.timeout(CONNECT_S):
-            reader, writer = await opening
-        try:
-            facts = await wire.enter(reader, writer, token)
-            return cls(reader, writer, facts)
-        except BaseException:
-            writer.close()
-            raise
-
-    @property
-    def admits(self) -> bool:
-        """Whether the worker takes new rooms, as far as it has said."""
-        return bool(self.facts.get("admits"))
-
-    @property
-    def load(self) -> float:
-        """Share of a core, as far as the worker has said."""
-        return float(self.facts.get("load", 0.0))
+        async with asyncio.timeout(OPEN_S):
+            if scheme == "unix":
+                reader, writer = await asyncio.open_unix_connection(rest, limit=wire.LIMIT)
+            else:
+                host, _, port = rest.rpartition(":")
+                reader, writer = await asyncio.open_connection(host.strip("[]"), int(port), limit=wire.LIMIT)
+            try:
+                facts = await wire.enter(reader, writer, token)
+                return cls(reader, writer, facts)
+            except BaseException:
+                writer.close()
+                raise
 
     async def run(self, event: Callable[[MediaEvent], None], ended: Callable[[str], None]) -> None:
         """Hand on events and answers until the connection ends."""
@@ -71,6 +70,30 @@ class WorkerLink:
             pass  # ends the link as a closed connection does
         finally:
             self.close()
+
+    async def watch(self) -> None:
+        """Ask the worker for its facts again and again; cut the link when it hangs."""
+        missed = 0
+        while not self._writer.is_closing():
+            try:
+                await self.measure(within_s=PONG_S)
+                missed = 0
+            except Unavailable:
+                missed += 1
+                if self._writer.is_closing():
+                    return
+                if missed == MISSED:
+                    self.hung = True
+                    self._writer.transport.abort()  # what it has not read, it will not read
+                    self.close()
+                    return
+                continue
+            await asyncio.sleep(PING_S)
+
+    async def measure(self, *, within_s: float) -> WorkerFacts:
+        """The worker's facts of now. Raises `media.unavailable`."""
+        self.facts = WorkerFacts.read(await self.ask({"do": "ping"}, within_s=within_s))
+        return self.facts
 
     async def ask(self, message: wire.Message, *, within_s: float = ANSWER_S) -> Any:
         """The worker's result. Raises its error, or `media.unavailable` when it does not answer in time."""

@@ -44,6 +44,9 @@ class WorkerSettings:
     """A connection is closed after this silence."""
     max_load: float = 0.6
     """Share of one core above which no new room is admitted."""
+    drain_s: float = 0.0
+    """How long rooms may go on after the first SIGTERM or the command to drain. 0: SIGTERM ends at once, and a drain
+    has no limit."""
     stop_with_parent: bool = False
     """Stop when standard input ends: the parent holds its other end, so no worker outlives it."""
 

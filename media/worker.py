@@ -8,6 +8,7 @@ import logging
 import signal
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from secrets import token_hex
 from typing import TYPE_CHECKING
@@ -15,9 +16,9 @@ from typing import TYPE_CHECKING
 from foundation.clock import Clock, SystemClock
 from foundation.errors import Unavailable
 from foundation.tasks import Tasks
-from media import wire
 from media.control import ControlServer
 from media.directory import HEARTBEAT_S, WORKER_TTL_S, WORKERS
+from media.facts import WorkerFacts
 from media.room import Rooms
 from media.settings import WorkerSettings
 from media.transport import Transport
@@ -31,35 +32,63 @@ _MEASURE_S = 1.0
 
 
 class Worker:
-    """A worker inside a running event loop. `bus`, when given, is where it registers itself for a cluster."""
+    """A worker inside a running event loop. `bus`, when given, is where it registers itself for a cluster.
 
-    def __init__(self, settings: WorkerSettings, clock: Clock, tasks: Tasks, bus: Bus | None = None) -> None:
+    `drained` is called when it has been told to drain and nothing is left to wait for.
+    """
+
+    def __init__(
+        self,
+        settings: WorkerSettings,
+        clock: Clock,
+        tasks: Tasks,
+        bus: Bus | None = None,
+        drained: Callable[[], None] = lambda: None,
+    ) -> None:
         self._settings = settings
         self._clock = clock
         self._tasks = tasks
         self._bus = bus
+        self._drained = drained
         self._instance = token_hex(8)
         self._load = 0.0
         self._rate = 0.0
         self._draining = False
         self.transport = Transport(settings, clock)
-        self.control = ControlServer(settings, self._instance, self.facts)
-        self._rooms = Rooms(self.transport, self.control.emit, self.control.ended, capacity=settings.room_capacity)
+        self.control = ControlServer(settings, self._instance, self.facts, self.drain)
+        self._rooms = Rooms(self.transport, self.control.emit, self._room_ended, capacity=settings.room_capacity)
 
     @property
     def placement(self) -> str:
         """Name of this run of the worker, which rooms are claimed for."""
         return f"{self._settings.worker_id}/{self._instance}"
 
-    def facts(self) -> wire.Message:
-        """What nodes place rooms by. `load` is a share of one core, `rate` packets sent to viewers a second."""
-        return {
-            "admits": not self._draining and self._load < self._settings.max_load,
-            "load": round(self._load, 3),
-            "rate": round(self._rate),
-            "rooms": len(self._rooms),
-            "connections": self.transport.connections,
-        }
+    @property
+    def draining(self) -> bool:
+        """Whether it takes no new rooms because it is to end."""
+        return self._draining
+
+    def facts(self) -> WorkerFacts:
+        """What nodes place rooms by."""
+        return WorkerFacts(
+            admits=not self._draining and self._load < self._settings.max_load,
+            draining=self._draining,
+            load=round(self._load, 3),
+            rate=round(self._rate),
+            rooms=len(self._rooms),
+            connections=self.transport.connections,
+        )
+
+    def drain(self) -> None:
+        """Take no new rooms and end with the last one there is, or after `drain_s`. Again is no error."""
+        if self._draining:
+            return
+        self._draining = True
+        log.info("media worker %s drains: %d rooms go on", self._settings.worker_id, len(self._rooms))
+        if not len(self._rooms):
+            self._drained()
+        elif self._settings.drain_s:
+            asyncio.get_running_loop().call_later(self._settings.drain_s, self._drained)
 
     async def start(self) -> None:
         """Begin to serve."""
@@ -81,6 +110,11 @@ class Worker:
                 await self._bus.drop(WORKERS, self.placement)
         await self.control.close()
 
+    def _room_ended(self, room_id: str) -> None:
+        self.control.ended(room_id)
+        if self._draining and not len(self._rooms):
+            self._drained()
+
     async def _measure(self) -> None:
         while True:
             began, busy, sent = self._clock.monotonic(), time.process_time(), self.transport.forwarded
@@ -96,21 +130,31 @@ class Worker:
             with suppress(Unavailable):  # the directory comes back; nodes go on with what they know
                 announced = self._settings.control_announce
                 control = f"tcp:{announced}" if announced else self.control.address
-                value = json.dumps({"control": control, **self.facts()})
+                value = json.dumps({"control": control, **self.facts().write()})
                 await bus.beat(WORKERS, self.placement, WORKER_TTL_S, value)
             await asyncio.sleep(HEARTBEAT_S)
 
 
 async def run_worker(settings: WorkerSettings, *, clock: Clock | None = None, bus: Bus | None = None) -> None:
-    """The whole life of a worker process: serve until SIGTERM or SIGINT, or until the parent is gone."""
+    """The whole life of a worker process: serve until SIGINT or a second SIGTERM, or until the parent is gone.
+
+    The first SIGTERM drains it when there is a time for that, as does the command; then it ends with its last room.
+    """
     stopped = asyncio.Event()
+    tasks = Tasks()
+    worker = Worker(settings, clock or SystemClock(), tasks, bus, stopped.set)
+
+    def terminate() -> None:
+        if settings.drain_s and not worker.draining:
+            worker.drain()
+        else:
+            stopped.set()
+
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopped.set)
+    loop.add_signal_handler(signal.SIGTERM, terminate)
+    loop.add_signal_handler(signal.SIGINT, stopped.set)
     if settings.stop_with_parent:
         await loop.connect_read_pipe(lambda: _Parent(stopped), sys.stdin)
-    tasks = Tasks()
-    worker = Worker(settings, clock or SystemClock(), tasks, bus)
     try:
         await worker.start()
         await stopped.wait()
