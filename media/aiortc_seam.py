@@ -8,14 +8,10 @@ and two allocations a packet against `pylibsrtp.Session.protect`.
 from __future__ import annotations
 
 import struct
-from typing import Any
 
 from aioice import stun
 from pylibsrtp import Policy, Session
 from pylibsrtp._binding import ffi, lib  # type: ignore[import-not-found]  # a compiled module without stubs
-
-Address = tuple[Any, ...]
-"""A source address as the socket gives it: (host, port) for IPv4, four fields for IPv6."""
 
 STUN_COOKIE = b"\x21\x12\xa4\x42"
 MAX_PACKET = 2048
@@ -60,14 +56,14 @@ class BindingRequest:
         """Whether its integrity was made with the password (RFC 8489 §9.1)."""
         return self._message.check_message_integrity(password.encode())
 
-    def response(self, address: Address, password: str) -> bytes:
+    def response(self, host: str, port: int, password: str) -> bytes:
         """The success response, which tells the sender the address that it was seen at."""
         answer = stun.Message(
             message_method=stun.Method.BINDING,
             message_class=stun.Class.RESPONSE,
             transaction_id=self._message.transaction_id,
         )
-        answer.attributes["XOR-MAPPED-ADDRESS"] = (address[0].partition("%")[0], address[1])
+        answer.attributes["XOR-MAPPED-ADDRESS"] = (host.partition("%")[0], port)
         answer.add_message_integrity(password.encode())
         return bytes(answer)
 
@@ -75,10 +71,12 @@ class BindingRequest:
 class PacketBuffer:
     """Fixed native memory for one packet, seen as bytes through `view`."""
 
-    __slots__ = ("memory", "view")
+    __slots__ = ("at", "memory", "view")
 
     def __init__(self) -> None:
         self.memory = ffi.new("char[]", MAX_PACKET + _TRAILER)
+        self.at = int(ffi.cast("uintptr_t", self.memory))
+        """Where the memory begins, for calls of the system that take a pointer."""
         self.view = memoryview(ffi.buffer(self.memory))
 
     def copy(self, at: int, source: PacketBuffer, start: int, count: int) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from media import sdp, vp8
 from media.sdp import Codec, MediaSection
 
 OPUS = Codec(111, "OPUS", 48_000, 2, "minptime=10;useinbandfec=1")
 VP8 = Codec(96, "VP8", 90_000)
+RED = Codec(63, "RED", 48_000, 2)
+"""Redundant audio (RFC 2198) of Opus blocks."""
 H264 = Codec(102, "H264", 90_000, 1, "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f")
 VIDEO = ("VP8", "H264")
 
@@ -37,6 +40,19 @@ def repair_of(section: MediaSection, codec: Codec) -> Codec | None:
     return None
 
 
+def red_of(section: MediaSection, codec: Codec) -> Codec | None:
+    """The redundant format whose blocks are of that codec, when the section offers one."""
+    for other in section.codecs.values():
+        if (
+            other.name == "RED"
+            and other.clock_rate == codec.clock_rate
+            and other.channels == codec.channels
+            and other.parameters.partition("/")[0] in ("", str(codec.payload_type))
+        ):
+            return other
+    return None
+
+
 class PayloadTypes:
     """Payload types of one subscribe connection: one number a codec for its whole life.
 
@@ -46,7 +62,9 @@ class PayloadTypes:
 
     def __init__(self) -> None:
         self._numbers = {_key(codec): codec.payload_type for codec in (OPUS, VP8, H264)}
-        self._free = [number for number in range(127, 95, -1) if number not in self._numbers.values()]
+        self._repairs = {VP8.payload_type: 97, H264.payload_type: 103}
+        taken = {*self._numbers.values(), *self._repairs.values(), RED.payload_type}
+        self._free = [number for number in range(127, 95, -1) if number not in taken]
 
     def of(self, codec: Codec) -> Codec | None:
         """The codec under the viewer's number, or None when all 32 numbers are taken."""
@@ -57,6 +75,20 @@ class PayloadTypes:
                 return None
             number = self._numbers[key] = self._free.pop()
         return Codec(number, codec.name, codec.clock_rate, codec.channels, _parameters(codec))
+
+    def repair(self, codec: Codec) -> Codec | None:
+        """The retransmission format of a codec that `of` gave, or None when all numbers are taken."""
+        number = self._repairs.get(codec.payload_type)
+        if number is None:
+            if not self._free:
+                return None
+            number = self._repairs[codec.payload_type] = self._free.pop()
+        return Codec(number, "RTX", codec.clock_rate, 1, f"apt={codec.payload_type}")
+
+    def red(self, codec: Codec) -> Codec:
+        """The redundant format of Opus blocks under the viewer's number."""
+        block = codec.payload_type
+        return Codec(RED.payload_type, RED.name, RED.clock_rate, RED.channels, f"{block}/{block}")
 
 
 def _parameters(codec: Codec) -> str:
@@ -75,26 +107,10 @@ def starts_key_frame(name: str, payload: memoryview | bytes, start: int, end: in
     if end - start < 2:
         return False
     if name == "VP8":
-        return _vp8_key_frame(payload, start, end)
+        return vp8.starts_key_frame(payload, start, end)
     if name == "H264":
         return _h264_key_frame(payload, start, end)
     return True
-
-
-def _vp8_key_frame(payload: memoryview | bytes, at: int, end: int) -> bool:
-    first = payload[at]
-    if first & 0x17 != 0x10:  # the start of partition 0
-        return False
-    at += 1
-    if first & 0x80:
-        extension = payload[at]
-        at += 1
-        if extension & 0x80:
-            if at >= end:
-                return False
-            at += 2 if payload[at] & 0x80 else 1
-        at += bool(extension & 0x40) + bool(extension & 0x30)
-    return at < end and not payload[at] & 1
 
 
 def _h264_key_frame(payload: memoryview | bytes, at: int, end: int) -> bool:
@@ -111,6 +127,10 @@ def _h264_key_frame(payload: memoryview | bytes, at: int, end: int) -> bool:
     return False
 
 
-def feedback(codec: Codec) -> Iterable[str]:
-    """Feedback messages that the worker understands for a codec (RFC 4585, RFC 5104, REMB)."""
-    return ("nack", "nack pli", "ccm fir", "goog-remb") if codec.name in VIDEO else ()
+def feedback(codec: Codec, *, numbered: bool = True) -> Iterable[str]:
+    """Feedback messages that the worker understands for a codec (RFC 4585, RFC 5104, REMB, transport-wide congestion
+    control when packets are `numbered`)."""
+    transport = (sdp.TRANSPORT_FEEDBACK,) if numbered else ()
+    if codec.name in VIDEO:
+        return ("nack", "nack pli", "ccm fir", "goog-remb", *transport)
+    return transport if codec.name == "OPUS" else ()

@@ -5,12 +5,18 @@ from __future__ import annotations
 import secrets
 import string
 from collections.abc import Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from media.aiortc_seam import Address, SrtpSession
+from media.aiortc_seam import SrtpSession
 from media.api import ConnectionState, Direction
+from media.datagrams import Address
 from media.dtls import DtlsSession
-from media.tracks import DownTrack, UpTrack
+from media.tracks import DownTrack, UpLayer
+from media.transport_feedback import Arrivals
+
+if TYPE_CHECKING:
+    from media.bandwidth import SendSideEstimate
+    from media.pacing import Pacer
 
 _ALPHABET = string.ascii_letters + string.digits
 MAX_STRANGERS = 32
@@ -24,7 +30,7 @@ class ConnectionOwner(Protocol):
         """The connection came up, went silent, came back or ended."""
         ...
 
-    def introduce(self, ssrc: int, payload_type: int, mid: str | None) -> None:
+    def introduce(self, ssrc: int, payload_type: int, mid: str | None, rid: str | None) -> None:
         """An authentic packet of an unknown SSRC came: note in the connection which track it belongs to."""
         ...
 
@@ -33,9 +39,10 @@ class Connection:
     """State of one peer connection. Times are monotonic seconds."""
 
     __slots__ = (
-        "address", "addresses", "created_at", "direction", "downs", "dtls", "handshake_at", "heard_at",
-        "mid_number", "owner", "password", "peer_fingerprints", "repair_budget", "repairs", "reported_at", "srtp",
-        "ssrc", "state", "strangers", "ufrag", "ups",
+        "address", "addresses", "arrivals", "created_at", "direction", "downs", "dtls", "estimate", "handshake_at",
+        "heard_at", "level_number", "mid_number", "next_number", "owner", "pacer", "password", "peer_fingerprints",
+        "repair_budget", "repair_downs", "repair_s", "repaired_rid_number", "repairs", "reported_at", "rid_number",
+        "srtp", "ssrc", "state", "strangers", "transport_number", "ufrag", "ups",
     )  # fmt: skip
 
     def __init__(self, owner: ConnectionOwner, direction: Direction, now: float) -> None:
@@ -58,16 +65,29 @@ class Connection:
         self.reported_at = 0.0
         self.ssrc = secrets.randbits(31) | 1
         """The SSRC of the worker's own RTCP on this connection."""
-        self.ups: dict[int, UpTrack] = {}
-        """Media SSRC to the track published under it."""
-        self.repairs: dict[int, UpTrack] = {}
-        """Repair SSRC to the track that it repairs."""
+        self.ups: dict[int, UpLayer] = {}
+        """Media SSRC to the layer published under it."""
+        self.repairs: dict[int, UpLayer] = {}
+        """Repair SSRC to the layer that it repairs."""
         self.strangers: set[int] = set()
-        self.mid_number = 0
-        """Number of the header extension that carries the mid; 0 when the peer sends none."""
+        self.mid_number = self.rid_number = self.repaired_rid_number = self.level_number = self.transport_number = 0
+        """Numbers of the header extensions that the peer sends; 0 for one that it does not."""
+        self.arrivals: Arrivals | None = None
+        """When packets came, for a publisher that wants to hear it (transport-wide congestion control)."""
+        self.repair_s = 0.1
+        """From asking a publisher for a packet to its coming, smoothed."""
         self.downs: dict[int, DownTrack] = {}
         """Outgoing SSRC to the track forwarded under it."""
+        self.repair_downs: dict[int, DownTrack] = {}
+        """Outgoing repair SSRC to the track that it repairs."""
         self.repair_budget = 0
+        """Octets that may be repeated before the next tick."""
+        self.estimate: SendSideEstimate | None = None
+        """What a viewer's line carries, when the viewer reports each packet."""
+        self.next_number = secrets.randbits(16)
+        """The next transport-wide sequence number."""
+        self.pacer: Pacer | None = None
+        """Holds back what would come in bursts that a thin line cannot take."""
 
     def renew_credentials(self) -> None:
         """New ICE credentials for an ICE restart (RFC 8445 §9)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from media import codecs
+from media import codecs, sdp
 from media.sdp import Codec
 
 
@@ -30,7 +30,10 @@ class Section:
     protocol: str = "UDP/TLS/RTP/SAVPF"
     formats: tuple[str, ...] = ("0",)
     extensions: dict[str, int] = field(default_factory=dict)
+    rids: Sequence[str] = ()
+    """Simulcast layers that are taken (RFC 8853)."""
     ssrc: int | None = None
+    repair_ssrc: int | None = None
     name: str = ""
     """The CNAME and stream of what is sent: streams of one name play in lip sync."""
     track_id: str = ""
@@ -100,16 +103,23 @@ def _formats(section: Section) -> list[str]:
     lines = []
     for codec in section.codecs:
         channels = f"/{codec.channels}" if codec.channels > 1 else ""
-        name = codec.name.lower() if codec.name in ("OPUS", "RTX") else codec.name
+        name = codec.name.lower() if codec.name in ("OPUS", "RTX", "RED") else codec.name
         lines.append(f"a=rtpmap:{codec.payload_type} {name}/{codec.clock_rate}{channels}")
         if codec.parameters:
             lines.append(f"a=fmtp:{codec.payload_type} {codec.parameters}")
-        lines += [f"a=rtcp-fb:{codec.payload_type} {message}" for message in codecs.feedback(codec)]
+        messages = codecs.feedback(codec, numbered=sdp.TRANSPORT_URI in section.extensions)
+        lines += [f"a=rtcp-fb:{codec.payload_type} {message}" for message in messages]
     lines += [f"a=extmap:{number} {uri}" for uri, number in section.extensions.items()]
+    if section.rids:
+        lines += [f"a=rid:{rid} recv" for rid in section.rids]
+        lines.append(f"a=simulcast:recv {';'.join(section.rids)}")
     if section.ssrc is not None:
-        lines += [
-            f"a=msid:{section.name} {section.track_id}",
-            f"a=ssrc:{section.ssrc} cname:{section.name}",
-            f"a=ssrc:{section.ssrc} msid:{section.name} {section.track_id}",
-        ]
+        lines.append(f"a=msid:{section.name} {section.track_id}")
+        # The media's SSRC comes before that of its repair: browsers take the first for the picture.
+        ssrcs = [section.ssrc] if section.repair_ssrc is None else [section.ssrc, section.repair_ssrc]
+        if len(ssrcs) == 2:
+            lines.append(f"a=ssrc-group:FID {ssrcs[0]} {ssrcs[1]}")
+        for ssrc in ssrcs:
+            lines.append(f"a=ssrc:{ssrc} cname:{section.name}")
+            lines.append(f"a=ssrc:{ssrc} msid:{section.name} {section.track_id}")
     return lines

@@ -5,57 +5,80 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from typing import Protocol
 
-from media.aiortc_seam import MAX_PACKET, Address, PacketBuffer
+from media import headers, red, switching, vp8
+from media.aiortc_seam import MAX_PACKET, PacketBuffer
 from media.codecs import starts_key_frame
 from media.connection import MAX_STRANGERS, Connection
-from media.tracks import HISTORY, DownTrack, UpTrack
-
-Send = Callable[[memoryview | bytes, Address], None]
+from media.datagrams import Outbox
+from media.tracks import AUDIO_HISTORY, HISTORY, DownTrack, UpLayer
 
 _HEADER = struct.Struct("!BBHLL")
 _OUTGOING = struct.Struct("!BBHLL8s")
 _OUTGOING_BYTES = 20
+_NUMBERED = struct.Struct("!BBHLL5sH5s")
+_NUMBERED_BYTES = 24
 _SSRC = struct.Struct("!L")
 _LONGEST = MAX_PACKET - 64
+_DEEPEST = 3
+"""Earlier audio packets that ride along at most."""
+_FARTHEST = 1_000
+"""A leap of sequence numbers greater than this is a new beginning, not a loss."""
+
+
+class Watch(Protocol):
+    """What the forwarder tells those who repair and ask."""
+
+    def gap(self, layer: UpLayer, first: int, count: int) -> None:
+        """Packets of a layer, from that number on, have not come (yet)."""
+        ...
+
+    def key_frame_needed(self, layer: UpLayer, now: float) -> None:
+        """Viewers wait for a key frame of a layer whose packets come."""
+        ...
+
+    def begun(self, down: DownTrack, now: float) -> None:
+        """A viewer is fed from another layer from now on."""
+        ...
 
 
 class Forwarder:
-    """Forwards RTP. `inbound` holds the packet being looked at."""
+    """Forwards RTP."""
 
-    def __init__(self, inbound: PacketBuffer, outbound: PacketBuffer, send: Send) -> None:
-        self._in = inbound
-        self._out = outbound
-        self._send = send
+    def __init__(self, datagrams: Outbox) -> None:
+        self._datagrams = datagrams
         self.forwarded = 0
         """Packets sent to viewers so far."""
-        self.on_key_frame_needed: Callable[[UpTrack, float], None] = lambda _up, _now: None
+        self.watch: Watch = _Nobody()
+        self.heard: Callable[[UpLayer, int], None] = lambda _layer, _level: None
+        """Called with the audio level of a packet, in -dBov (RFC 6464): 0 is the loudest, 127 silence."""
 
-    def receive(self, connection: Connection, length: int, now: float) -> None:
-        """Take the RTP packet of `length` bytes that lies in the inbound buffer."""
+    def receive(self, connection: Connection, packet: PacketBuffer, length: int, now: float) -> None:
+        """Take an RTP packet of `length` bytes."""
         srtp = connection.srtp
         if srtp is None or length < 12 or length > _LONGEST:
             return
-        view = self._in.view
+        view = packet.view
         ssrc: int = _SSRC.unpack_from(view, 8)[0]
-        up = connection.ups.get(ssrc)
+        layer = connection.ups.get(ssrc)
         is_repair = False
-        if up is None:
-            up = connection.repairs.get(ssrc)
-            is_repair = up is not None
-            if up is None and (ssrc in connection.strangers or len(connection.strangers) >= MAX_STRANGERS):
+        if layer is None:
+            layer = connection.repairs.get(ssrc)
+            is_repair = layer is not None
+            if layer is None and (ssrc in connection.strangers or len(connection.strangers) >= MAX_STRANGERS):
                 return
-        length = srtp.open_rtp(self._in, length)
+        length = srtp.open_rtp(packet, length)
         if length < 12:
             return
         connection.heard_at = now
-        if up is None:
-            self._introduce(connection, ssrc, length)
-            up = connection.ups.get(ssrc)
-            if up is None:
-                up = connection.repairs.get(ssrc)
+        if layer is None:
+            self._introduce(connection, view, ssrc, length)
+            layer = connection.ups.get(ssrc)
+            if layer is None:
+                layer = connection.repairs.get(ssrc)
                 is_repair = True
-                if up is None:
+                if layer is None:
                     return
 
         first, second, sequence, timestamp, _ = _HEADER.unpack_from(view)
@@ -63,12 +86,30 @@ class Forwarder:
         if first & 0x10:
             if start + 4 > length:
                 return
-            start += 4 + 4 * (view[start + 2] << 8 | view[start + 3])
+            words = view[start + 2] << 8 | view[start + 3]
+            if connection.arrivals is not None:
+                # A sender's packets of one stream are laid out alike, so the place is looked for once.
+                if words != layer.extension_words or is_repair:
+                    found = headers.find(view, length, connection.transport_number)
+                    place = found[0] if found is not None and found[1] == 2 else 0
+                    if not is_repair:
+                        layer.extension_words, layer.number_at = words, place
+                else:
+                    place = layer.number_at
+                if place and place + 2 <= length:
+                    connection.arrivals.note(view[place] << 8 | view[place + 1], now)
+            if connection.level_number and not layer.up.is_video:
+                found = headers.find(view, length, connection.level_number)
+                if found is not None:
+                    self.heard(layer, view[found[0]] & 0x7F)
+            start += 4 + 4 * words
         if first & 0x20:
             length -= view[length - 1]
         if start > length:
             return
+        up = layer.up
         payload_type = second & 0x7F
+        ahead = 0
         if is_repair:
             # RFC 4588 §4: the original sequence number leads the payload. Less is padding, sent to probe the line.
             if payload_type != up.repair_type or length - start < 2:
@@ -76,95 +117,258 @@ class Forwarder:
             sequence = view[start] << 8 | view[start + 1]
             start += 2
             # Only a hole in the recent past may be filled, or a publisher could have two packets sealed as one.
-            if (up.reception.highest - sequence & 0xFFFF) >= HISTORY:
+            if (layer.reception.highest - sequence & 0xFFFF) >= HISTORY:
                 return
-        elif payload_type != up.codec.payload_type:
-            return
+            asked = layer.asked.pop(sequence, None)
+            if asked is not None and asked[1] == 1:
+                connection.repair_s += (now - asked[0] - connection.repair_s) / 8
+        elif payload_type == up.codec.payload_type or payload_type == up.red_type:
+            ahead = layer.reception.count(sequence, timestamp, now)
+            if ahead != 1:
+                if 1 < ahead < _FARTHEST:
+                    self.watch.gap(layer, sequence - ahead + 1 & 0xFFFF, ahead - 1)
+                else:
+                    layer.asked.pop(sequence, None)
+            layer.octets += length - 12
+            if payload_type == up.red_type:
+                self._unfold(layer, packet, second & 0x80, sequence, timestamp, start, length, ahead, now)
+                return
         else:
-            up.reception.count(sequence, timestamp, now)
-        self._forward(up, second & 0x80, sequence, timestamp, start, length, now)
+            return
+        self._forward(layer, packet, second & 0x80, sequence, timestamp, start, length, ahead, now)
 
     def _forward(
-        self, up: UpTrack, marker: int, sequence: int, timestamp: int, start: int, end: int, now: float
-    ) -> None:
-        source, out = self._in, self._out
-        size = end - start
-        history = up.history
-        if history is not None:
-            # A packet that came before, or too late to tell, would be sealed under a nonce already used.
-            kept = history[sequence & HISTORY - 1]
-            if (kept is not None and kept[0] == sequence) or (up.reception.highest - sequence & 0xFFFF) >= HISTORY:
+        self, layer: UpLayer, source: PacketBuffer, marker: int, sequence: int, timestamp: int,
+        start: int, end: int, ahead: int, now: float,
+    ) -> None:  # fmt: skip
+        up = layer.up
+        view = source.view
+        history = layer.history
+        place = sequence & len(history) - 1
+        # A packet that came before, or too late to tell, would be sealed under a nonce already used.
+        if ahead <= 0:
+            kept = history[place]
+            if (kept is not None and kept[0] == sequence) or (layer.reception.highest - sequence & 0xFFFF) >= len(
+                history
+            ):
                 return
-            history[sequence & HISTORY - 1] = (sequence, timestamp, marker, bytes(source.view[start:end]))
-        key_frame: bool | None = None
-        for down in up.downs:
-            if down.waiting:
-                if key_frame is None:
-                    key_frame = starts_key_frame(up.codec.name, source.view, start, end)
-                    if not key_frame:
-                        self.on_key_frame_needed(up, now)
-                if not key_frame:
-                    continue
-                down.waiting = False
-            address, srtp = down.connection.address, down.srtp
-            if address is None or srtp is None:
+        history[place] = (sequence, timestamp, marker, bytes(view[start:end]))
+        is_video = up.is_video
+        if is_video:
+            if timestamp == layer.key_timestamp:
+                layer.key_octets += end - start
+            elif starts_key_frame(up.codec.name, view, start, end):
+                layer.key_timestamp, layer.key_octets, layer.key_wanted = timestamp, end - start, False
+                if up.codec.name == "VP8":
+                    layer.height = vp8.height(view, start, end) or layer.height
+                self._enter(layer, view, sequence, timestamp, start, end, now)
+            elif layer.awaiting:
+                self.watch.key_frame_needed(layer, now)
+        elif layer.awaiting:
+            self._enter(layer, view, sequence, timestamp, start, end, now)
+        for down in layer.downs:
+            if ahead <= 0 and not down.epochs[-1].holds(sequence):
+                continue  # from before this viewer was fed from the layer
+            if down.single and timestamp != layer.key_timestamp:
+                self._leave_still(down)
                 continue
+            self._pass(down, source, marker, sequence, timestamp, start, end, now)
+            if down.single and marker:
+                self._leave_still(down)
+
+    def _enter(
+        self, layer: UpLayer, view: memoryview, sequence: int, timestamp: int, start: int, end: int, now: float
+    ) -> None:
+        for down in layer.awaiting:
+            switching.enter(down, layer, sequence, timestamp, view, start, end, now)
+            self.watch.begun(down, now)
+
+    def _pass(
+        self, down: DownTrack, source: PacketBuffer, marker: int, sequence: int, timestamp: int,
+        start: int, end: int, now: float,
+    ) -> None:  # fmt: skip
+        """Send one viewer its copy."""
+        connection = down.connection
+        address, srtp = connection.address, down.srtp
+        if address is None or srtp is None:
+            return
+        datagrams = self._datagrams
+        slot = datagrams.take_slot()
+        out = datagrams.slots[slot]
+        size = end - start
+        second = marker | down.payload_type
+        folded: bytes | None = None
+        if down.redundancy and down.red_type is not None:
+            folded = self._folded(down, source.view[start:end], sequence, timestamp)
+            second = marker | down.red_type
+            size = len(folded)
+        estimate = connection.estimate
+        if estimate is None:
             _OUTGOING.pack_into(
-                out.view, 0, 0x90, marker | down.payload_type, sequence + down.sequence_offset & 0xFFFF,
+                out.view, 0, 0x90, second, sequence + down.sequence_offset & 0xFFFF,
                 timestamp + down.timestamp_offset & 0xFFFFFFFF, down.ssrc, down.extension,
             )  # fmt: skip
-            out.copy(_OUTGOING_BYTES, source, start, size)
-            sealed = srtp.seal_rtp(out, _OUTGOING_BYTES + size)
-            if sealed:
-                self._send(out.view[:sealed], address)
-                down.packets += 1
-                down.octets += size
-                self.forwarded += 1
+            begin = _OUTGOING_BYTES
+            number = 0
+        else:
+            number = connection.next_number
+            connection.next_number = number + 1 & 0xFFFF
+            _NUMBERED.pack_into(
+                out.view, 0, 0x90, second, sequence + down.sequence_offset & 0xFFFF,
+                timestamp + down.timestamp_offset & 0xFFFFFFFF, down.ssrc,
+                down.number_before, number, down.number_after,
+            )  # fmt: skip
+            begin = _NUMBERED_BYTES
+        if folded is not None:
+            out.put(begin, folded)
+        else:
+            out.copy(begin, source, start, size)
+            if down.picture_offset or down.base_layer_offset:
+                descriptor = vp8.read(out.view, begin, begin + size)
+                if descriptor is not None:
+                    vp8.rewrite(out.view, begin, descriptor, down.picture_offset, down.base_layer_offset)
+        sealed = srtp.seal_rtp(out, begin + size)
+        if not sealed:
+            return
+        down.packets += 1
+        down.octets += size
+        self.forwarded += 1
+        if estimate is not None:
+            pacer = connection.pacer
+            if pacer is not None:
+                pacer.push(bytes(out.view[:sealed]), not down.up.is_video, number)
+                return
+            estimate.sent(number, sealed, now)
+        datagrams.write(address, slot, sealed)
 
-    def repeat(self, down: DownTrack, sequence: int) -> bool:
-        """Send a packet again from the history, `sequence` being the publisher's. False when it is not kept.
+    def repeat(self, down: DownTrack, sequence: int, now: float) -> bool:
+        """Send a viewer a packet again from the history, `sequence` being the viewer's. False when it is not kept.
 
-        The packet is byte for byte the one sent before, which AES-GCM needs: its nonce is the same.
+        By RTX (RFC 4588) when the viewer takes it. Else the packet is byte for byte the one sent before, which AES-GCM
+        needs, since its nonce is the same: such a viewer is given no transport-wide numbers.
         """
-        history = down.up.history
-        kept = history[sequence & HISTORY - 1] if history is not None else None
-        address, srtp = down.connection.address, down.srtp
-        if kept is None or kept[0] != sequence or down.waiting or address is None or srtp is None:
+        found = switching.origin(down, sequence)
+        connection = down.connection
+        address, srtp = connection.address, down.srtp
+        # Audio may have gone out with other redundancy the first time: never twice under one nonce.
+        if found is None or address is None or srtp is None or not down.up.is_video:
             return False
+        epoch, number = found
+        kept = epoch.layer.history[number & len(epoch.layer.history) - 1]
+        if kept is None or kept[0] != number:
+            return False
+        if epoch is not down.epochs[-1] and epoch.layer.up.codec.name == "VP8":
+            return True  # its picture ids have gone with the layer, and a key frame has come since
         _, timestamp, marker, payload = kept
-        _OUTGOING.pack_into(
-            self._out.view, 0, 0x90, marker | down.payload_type, sequence + down.sequence_offset & 0xFFFF,
-            timestamp + down.timestamp_offset & 0xFFFFFFFF, down.ssrc, down.extension,
-        )  # fmt: skip
-        self._out.put(_OUTGOING_BYTES, payload)
-        sealed = srtp.seal_rtp(self._out, _OUTGOING_BYTES + len(payload))
+        datagrams = self._datagrams
+        slot = datagrams.take_slot()
+        out = datagrams.slots[slot]
+        timestamp = timestamp + epoch.timestamp_offset & 0xFFFFFFFF
+        estimate = connection.estimate
+        number_sent = 0
+        if down.repair_ssrc:
+            down.repair_sequence = down.repair_sequence + 1 & 0xFFFF
+            if estimate is not None:
+                number_sent = connection.next_number
+                connection.next_number = number_sent + 1 & 0xFFFF
+                _NUMBERED.pack_into(
+                    out.view, 0, 0x90, marker | down.repair_type, down.repair_sequence, timestamp, down.repair_ssrc,
+                    down.number_before, number_sent, down.number_after,
+                )  # fmt: skip
+                begin = _NUMBERED_BYTES
+            else:
+                _OUTGOING.pack_into(
+                    out.view, 0, 0x90, marker | down.repair_type, down.repair_sequence, timestamp, down.repair_ssrc,
+                    down.extension,
+                )  # fmt: skip
+                begin = _OUTGOING_BYTES
+            out.view[begin], out.view[begin + 1] = sequence >> 8, sequence & 0xFF
+            begin += 2
+        else:
+            _OUTGOING.pack_into(
+                out.view, 0, 0x90, marker | down.payload_type, sequence, timestamp, down.ssrc, down.extension
+            )
+            begin = _OUTGOING_BYTES
+        out.put(begin, payload)
+        if down.picture_offset or down.base_layer_offset:
+            descriptor = vp8.read(out.view, begin, begin + len(payload))
+            if descriptor is not None:
+                vp8.rewrite(out.view, begin, descriptor, down.picture_offset, down.base_layer_offset)
+        sealed = srtp.seal_rtp(out, begin + len(payload))
         if sealed:
-            self._send(self._out.view[:sealed], address)
+            if estimate is not None and down.repair_ssrc:
+                estimate.sent(number_sent, sealed, now)
+            datagrams.write(address, slot, sealed)
             self.forwarded += 1
         return True
 
-    def _introduce(self, connection: Connection, ssrc: int, length: int) -> None:
-        view = self._in.view
-        mid = read_extension(view, length, connection.mid_number)
-        connection.owner.introduce(ssrc, view[1] & 0x7F, mid)
+    def pad(self, down: DownTrack, count: int, now: float) -> int:
+        """Probe a viewer's line with `count` packets of RTX, repeated from the history. Gives the bytes sent."""
+        layer, connection = down.layer, down.connection
+        if layer is None or not down.repair_ssrc or connection.address is None or not down.epochs:
+            return 0
+        sent = 0
+        highest = layer.reception.highest
+        for age in range(count):
+            kept = layer.history[highest - age & len(layer.history) - 1]
+            if kept is None or not down.epochs[-1].holds(kept[0]):
+                break
+            if self.repeat(down, kept[0] + down.sequence_offset & 0xFFFF, now):
+                sent += len(kept[3]) + _NUMBERED_BYTES
+        return sent
+
+    def _unfold(
+        self, layer: UpLayer, packet: PacketBuffer, marker: int, sequence: int, timestamp: int,
+        start: int, end: int, ahead: int, now: float,
+    ) -> None:  # fmt: skip
+        """Forward the primary block of redundant audio, and before it what was lost and rides along."""
+        blocks = red.read(packet.view, start, end)
+        if blocks is None:
+            return
+        if ahead > 1:
+            missing = min(ahead, len(blocks)) - 1
+            for age in range(missing, 0, -1):
+                offset, block_start, block_end = blocks[-1 - age]
+                number = sequence - age & 0xFFFF
+                if offset and block_end > block_start:
+                    layer.asked.pop(number, None)
+                    self._forward(
+                        layer, packet, 0, number, timestamp - offset & 0xFFFFFFFF, block_start, block_end, 0, now
+                    )
+        _, primary, primary_end = blocks[-1]
+        if primary < primary_end:
+            self._forward(layer, packet, marker, sequence, timestamp, primary, primary_end, ahead, now)
+
+    def _folded(self, down: DownTrack, payload: memoryview, sequence: int, timestamp: int) -> bytes:
+        earlier = []
+        history = down.layer.history if down.layer is not None else []
+        for age in range(min(down.redundancy, _DEEPEST), 0, -1):
+            kept = history[sequence - age & AUDIO_HISTORY - 1]
+            if kept is not None and kept[0] == (sequence - age & 0xFFFF):
+                earlier.append((kept[1], kept[3]))
+        return red.write(down.payload_type, timestamp, payload, earlier)
+
+    def _leave_still(self, down: DownTrack) -> None:
+        down.single = False
+        switching.aim(down, None)
+
+    def _introduce(self, connection: Connection, view: memoryview, ssrc: int, length: int) -> None:
+        mid = headers.text(view, length, connection.mid_number)
+        rid = headers.text(view, length, connection.rid_number)
+        repaired = headers.text(view, length, connection.repaired_rid_number)
+        connection.owner.introduce(ssrc, view[1] & 0x7F, mid, rid or repaired)
         if ssrc not in connection.ups and ssrc not in connection.repairs:
             connection.strangers.add(ssrc)
 
 
-def read_extension(packet: memoryview | bytes, length: int, number: int) -> str | None:
-    """The text of a one-byte header extension element (RFC 8285 §4.2), or None when the packet has none."""
-    at = 12 + 4 * (packet[0] & 15)
-    if not number or not packet[0] & 0x10 or at + 4 > length or packet[at] != 0xBE or packet[at + 1] != 0xDE:
-        return None
-    end = min(length, at + 4 + 4 * (packet[at + 2] << 8 | packet[at + 3]))
-    at += 4
-    while at < end:
-        element = packet[at]
-        if element == 0:
-            at += 1
-            continue
-        size = (element & 15) + 1
-        if element >> 4 == number and at + 1 + size <= end:
-            return bytes(packet[at + 1 : at + 1 + size]).decode("ascii", "replace")
-        at += 1 + size
-    return None
+class _Nobody:
+    """Watches nothing."""
+
+    def gap(self, layer: UpLayer, first: int, count: int) -> None:
+        """Nothing."""
+
+    def key_frame_needed(self, layer: UpLayer, now: float) -> None:
+        """Nothing."""
+
+    def begun(self, down: DownTrack, now: float) -> None:
+        """Nothing."""

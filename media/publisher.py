@@ -11,8 +11,9 @@ from media.connection import Connection, random_text
 from media.description import Section, write
 from media.errors import sdp_invalid
 from media.plane import Plane
-from media.sdp import MediaSection, SessionDescription
-from media.tracks import UpTrack
+from media.sdp import Codec, MediaSection, SessionDescription
+from media.tracks import UpLayer, UpTrack
+from media.transport_feedback import Arrivals
 
 MAX_TRACKS = 8
 """Streams that one participant publishes at most."""
@@ -89,24 +90,28 @@ class Publisher:
         if connection is self._connection:
             self._changed(self, state)
 
-    def introduce(self, ssrc: int, payload_type: int, mid: str | None) -> None:
-        """Bind an SSRC that no description named: by its mid, else by its payload type if that is one stream's own."""
+    def introduce(self, ssrc: int, payload_type: int, mid: str | None, rid: str | None) -> None:
+        """Bind an SSRC that no description named: by its mid, else by its payload type if that is one stream's own;
+        one of several layers by its rid."""
         connection = self._connection
         if connection is None:
             return
         fitting = [
             up
             for up in self._ups.values()
-            if payload_type in (up.codec.payload_type, up.repair_type) and mid in (None, up.sender_mid)
+            if payload_type in (up.codec.payload_type, up.red_type, up.repair_type) and mid in (None, up.sender_mid)
         ]
         if len(fitting) != 1:
             return
         up = fitting[0]
+        layer = up.layers[0] if len(up.layers) == 1 else next((one for one in up.layers if one.rid == rid), None)
+        if layer is None:
+            return
         if payload_type == up.repair_type:
-            connection.repairs[ssrc] = up
-        elif up.ssrc is None:
-            up.ssrc = ssrc
-            connection.ups[ssrc] = up
+            connection.repairs[ssrc] = layer
+        elif layer.ssrc is None:
+            layer.ssrc = ssrc
+            connection.ups[ssrc] = layer
 
     def _take(
         self, section: MediaSection, sources: Mapping[str, str], before: Mapping[str, UpTrack], connection: Connection
@@ -116,12 +121,13 @@ class Publisher:
         codec = codecs.choose(section) if section.kind != "application" and section.port else None
         if codec is None:
             return written
-        repair = codecs.repair_of(section, codec)
-        written.codecs = [codec] if repair is None else [codec, repair]
-        if sdp.MID_URI in section.extensions:
-            written.extensions[sdp.MID_URI] = connection.mid_number = section.extensions[sdp.MID_URI]
+        repair, red = codecs.repair_of(section, codec), codecs.red_of(section, codec)
+        # Redundant audio stands first: what stands first is what browsers send.
+        written.codecs = [one for one in (red, codec, repair) if one is not None]
+        self._take_extensions(section, written, codec, connection)
         if section.sends:
             written.direction = "recvonly"
+            written.rids = section.rids
             up = before.get(section.mid)
             usual = _SOURCES[section.kind]
             source = sources.get(section.mid, usual if up is None else up.track.source)[:64]
@@ -130,23 +136,51 @@ class Publisher:
                 up is not None
                 and up.codec == codec
                 and up.track.source == source
-                and (up.ssrc is None or not ssrcs or up.ssrc == ssrcs[0])
+                and tuple(layer.rid for layer in up.layers) == (section.rids or ("",))
+                and (up.layers[0].ssrc is None or not ssrcs or up.layers[0].ssrc == ssrcs[0])
             )
             if up is None or not same:
                 track = Track(random_text(16), self._participant_id, section.kind, source)
                 stream = self._stream_id if source == usual else f"{self._stream_id}-{section.mid}"
-                up = UpTrack(track, stream, connection, section.mid, codec, repair)
-            if ssrcs:
-                up.ssrc = ssrcs[0]
+                up = UpTrack(
+                    track, stream, connection, section.mid, codec, repair=repair, red=red, rids=section.rids
+                )  # fmt: skip
+            if ssrcs and len(up.layers) == 1:
+                up.layers[0].ssrc = ssrcs[0]
             self._ups[section.mid] = up
         return written
 
+    def _take_extensions(self, section: MediaSection, written: Section, codec: Codec, connection: Connection) -> None:
+        """Accept what the worker reads, and note under which numbers it comes."""
+        offered = section.extensions
+        if sdp.MID_URI in offered:
+            written.extensions[sdp.MID_URI] = connection.mid_number = offered[sdp.MID_URI]
+        if section.rids:
+            if sdp.RID_URI in offered:
+                written.extensions[sdp.RID_URI] = connection.rid_number = offered[sdp.RID_URI]
+            if sdp.REPAIRED_RID_URI in offered:
+                written.extensions[sdp.REPAIRED_RID_URI] = connection.repaired_rid_number = offered[
+                    sdp.REPAIRED_RID_URI
+                ]
+        if section.kind == "audio" and sdp.LEVEL_URI in offered:
+            written.extensions[sdp.LEVEL_URI] = connection.level_number = offered[sdp.LEVEL_URI]
+        if sdp.TRANSPORT_URI in offered and section.understands(codec.payload_type, sdp.TRANSPORT_FEEDBACK):
+            written.extensions[sdp.TRANSPORT_URI] = connection.transport_number = offered[sdp.TRANSPORT_URI]
+            if connection.arrivals is None:
+                connection.arrivals = Arrivals()
+
     def _route(self, offer: SessionDescription, connection: Connection) -> None:
         """Note which SSRC carries what. SSRCs learnt from packets stay with the streams that stay."""
-        repairs = {ssrc: up for ssrc, up in connection.repairs.items() if self._ups.get(up.sender_mid) is up}
+        repairs = {ssrc: layer for ssrc, layer in connection.repairs.items() if self._stays(layer)}
         for section in offer.sections:
-            if (up := self._ups.get(section.mid)) is not None:
-                repairs.update((ssrc, up) for ssrc, media in section.repairs.items() if media == up.ssrc)
+            if (up := self._ups.get(section.mid)) is not None and len(up.layers) == 1:
+                layer = up.layers[0]
+                repairs.update((ssrc, layer) for ssrc, media in section.repairs.items() if media == layer.ssrc)
         connection.repairs = repairs
-        connection.ups = {up.ssrc: up for up in self._ups.values() if up.ssrc is not None}
+        connection.ups = {
+            layer.ssrc: layer for up in self._ups.values() for layer in up.layers if layer.ssrc is not None
+        }
         connection.strangers.clear()
+
+    def _stays(self, layer: UpLayer) -> bool:
+        return self._ups.get(layer.up.sender_mid) is layer.up

@@ -10,7 +10,7 @@ class Reception:
 
     __slots__ = (
         "_base", "_clock_rate", "_cycles", "_expected_before", "_jitter", "_received", "_received_before", "_transit",
-        "highest",
+        "highest", "newest_at", "timestamp",
     )  # fmt: skip
 
     def __init__(self, clock_rate: int) -> None:
@@ -19,6 +19,10 @@ class Reception:
         self._cycles = 0
         self.highest = 0
         """The newest sequence number, without its cycles."""
+        self.timestamp = 0
+        """Of the packet with that number."""
+        self.newest_at = 0.0
+        """When it came (monotonic seconds)."""
         self._received = 0
         self._expected_before = 0
         self._received_before = 0
@@ -30,11 +34,16 @@ class Reception:
         """Packets so far."""
         return self._received
 
-    def count(self, sequence: int, timestamp: int, now: float) -> None:
-        """Take note of a packet that arrived at `now` (monotonic seconds)."""
+    def count(self, sequence: int, timestamp: int, now: float) -> int:
+        """Take note of a packet that arrived at `now` (monotonic seconds).
+
+        Gives how far it is ahead of the newest one before it: 1 in order, more after a gap, 0 or less when late.
+        """
         transit = (int(now * self._clock_rate) - timestamp) & 0xFFFFFFFF
+        ahead = 1
         if self._base < 0:
             self._base = self.highest = sequence
+            self.timestamp, self.newest_at = timestamp, now
         else:
             change = (transit - self._transit) & 0xFFFFFFFF
             if change & 0x80000000:
@@ -45,8 +54,12 @@ class Reception:
                 if sequence < self.highest:
                     self._cycles += 0x10000
                 self.highest = sequence
+                self.timestamp, self.newest_at = timestamp, now
+            elif ahead:
+                ahead -= 0x10000
         self._transit = transit
         self._received += 1
+        return ahead
 
     def block(self, ssrc: int, last_report: int, delay_s: float) -> ReportBlock:
         """A report of what came since the last one. `last_report` is the middle of the last sender report's NTP

@@ -19,6 +19,7 @@ NACK = 1
 PICTURE_LOSS = 1
 FULL_INTRA = 4
 APPLICATION = 15
+TRANSPORT_WIDE = 15
 
 Octets = memoryview | bytes
 _WORD = struct.Struct("!L")
@@ -76,6 +77,27 @@ def sender_report(data: Octets, packet: Packet) -> SenderReport | None:
     if packet.end - packet.start < 28:
         return None
     return SenderReport(*_SENDER_INFO.unpack_from(data, packet.start + 4))
+
+
+def report_blocks(data: Octets, packet: Packet) -> list[ReportBlock]:
+    """The blocks of a receiver report, as many as it holds whole."""
+    blocks = []
+    for at in range(packet.start + 8, min(packet.end, packet.start + 8 + 24 * packet.count) - 23, 24):
+        ssrc, losses, highest, jitter, last, delay = _BLOCK.unpack_from(data, at)
+        lost = losses & 0xFFFFFF
+        lost -= (lost & 0x800000) << 1
+        blocks.append(ReportBlock(ssrc, losses >> 24, lost, highest, jitter, last, delay))
+    return blocks
+
+
+def bitrate_limit(data: Octets, packet: Packet) -> int | None:
+    """The bit/s of a REMB (draft-alvestrand-rmcat-remb-03), or None for other feedback."""
+    at = packet.start
+    if packet.kind != PAYLOAD_FEEDBACK or packet.count != APPLICATION or packet.end - at < 20:
+        return None
+    if bytes(data[at + 12 : at + 16]) != b"REMB":
+        return None
+    return ((data[at + 17] & 3) << 16 | data[at + 18] << 8 | data[at + 19]) << (data[at + 17] >> 2)
 
 
 def media_source(data: Octets, packet: Packet) -> int | None:

@@ -19,6 +19,13 @@ MAX_SSRCS = 16
 
 DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
 MID_URI = "urn:ietf:params:rtp-hdrext:sdes:mid"
+RID_URI = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id"
+REPAIRED_RID_URI = "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id"
+LEVEL_URI = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
+TRANSPORT_URI = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
+TRANSPORT_FEEDBACK = "transport-cc"
+MAX_LAYERS = 3
+"""Simulcast layers kept of one m-section."""
 
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+\-.^_`{|}~]{1,64}\Z")
 _ICE = re.compile(r"[A-Za-z0-9+/]{4,256}\Z")
@@ -28,6 +35,8 @@ _EXTMAP = re.compile(r"(\d{1,3})(?:/\w+)? (\S{1,128})(?: .*)?\Z")
 _SSRC = re.compile(r"(\d{1,10})(?: |\Z)")
 _FINGERPRINT = re.compile(r"(\S{1,16}) ([0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){15,63})\Z")
 _MEDIA = re.compile(r"(audio|video|application) (\d{1,5}) ([A-Z/]{3,32}) (.{1,1024})\Z")
+_RID = re.compile(r"[A-Za-z0-9_-]{1,16}\Z")
+_RTCP_FB = re.compile(r"(\d{1,3}|\*) ([a-z-]{1,16}(?: [a-z-]{1,16})?)\Z")
 _ORIGIN = re.compile(r"\S+ (\d{1,20}) ")
 
 
@@ -65,6 +74,10 @@ class MediaSection:
     ssrcs: list[int] = field(default_factory=list)
     repairs: dict[int, int] = field(default_factory=dict)
     """Repair SSRC (RFC 4588) to the SSRC that it repairs."""
+    rids: tuple[str, ...] = ()
+    """Restriction ids of the layers that the author sends by simulcast (RFC 8853), in the order of the description."""
+    feedback: dict[str, set[str]] = field(default_factory=dict)
+    """RTCP feedback messages (RFC 4585 §4.2) by payload type or `*`."""
     ufrag: str = ""
     password: str = ""
     fingerprints: dict[str, str] = field(default_factory=dict)
@@ -81,6 +94,10 @@ class MediaSection:
     def receives(self) -> bool:
         """Whether the description's author receives in this section."""
         return self.port != 0 and self.direction in ("sendrecv", "recvonly")
+
+    def understands(self, payload_type: int, message: str) -> bool:
+        """Whether the author wants that feedback message for a payload type."""
+        return any(message in self.feedback.get(key, ()) for key in (str(payload_type), "*"))
 
     @property
     def media_ssrcs(self) -> list[int]:
@@ -189,12 +206,27 @@ def _attribute(section: MediaSection, name: str, value: str) -> None:
     elif name == "extmap" and (extmap := _EXTMAP.match(value)):
         if 1 <= int(extmap[1]) <= 14 and len(section.extensions) < 14:
             section.extensions.setdefault(extmap[2], int(extmap[1]))
+    elif name == "rtcp-fb" and (feedback := _RTCP_FB.match(value)):
+        if len(section.feedback) < 64:
+            section.feedback.setdefault(feedback[1], set()).add(feedback[2])
+    elif name == "simulcast" and not section.rids:
+        section.rids = _layers(value)
     elif name == "ssrc" and (ssrc := _SSRC.match(value)):
         number = int(ssrc[1])
         if 0 < number < 1 << 32 and number not in section.ssrcs and len(section.ssrcs) < MAX_SSRCS:
             section.ssrcs.append(number)
     elif name == "ssrc-group":
         _ssrc_group(section, value.split())
+
+
+def _layers(value: str) -> tuple[str, ...]:
+    """The first alternative of each stream that is sent (RFC 8853 §5.1); `~` marks one that is paused at first."""
+    words = value.split()
+    for direction, streams in zip(words[::2], words[1::2], strict=False):
+        if direction == "send":
+            first = [stream.partition(",")[0].removeprefix("~") for stream in streams.split(";")]
+            return tuple(rid for rid in dict.fromkeys(first) if _RID.match(rid))[:MAX_LAYERS]
+    return ()
 
 
 def _rtpmap(section: MediaSection, rtpmap: re.Match[str]) -> None:

@@ -6,17 +6,17 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from media import codecs, sdp
+from media import codecs, headers, sdp, switching
 from media.api import ConnectionState, Direction, SubscribeOffer, Track
 from media.connection import Connection
 from media.description import Section, write
 from media.errors import revision_stale, sdp_invalid
 from media.plane import Plane
-from media.sdp import MediaSection
-from media.tracks import DownTrack, UpTrack, mid_extension
+from media.sdp import Codec, MediaSection
+from media.tracks import DownTrack, UpTrack
 
-_MID_NUMBER = 1
 _IDLE = {"audio": (codecs.OPUS,), "video": (codecs.VP8, codecs.H264)}
+_EXTENSIONS = {sdp.MID_URI: headers.MID_NUMBER, sdp.TRANSPORT_URI: headers.TRANSPORT_NUMBER}
 
 Changed = Callable[["Subscriber", ConnectionState], None]
 
@@ -24,16 +24,31 @@ Changed = Callable[["Subscriber", ConnectionState], None]
 class Slot:
     """One m-section, used again for another stream of its kind when its first one is gone."""
 
-    __slots__ = ("accepted", "codec", "down", "height", "kind", "mid", "ssrc", "up")
+    __slots__ = (
+        "accepted",
+        "codec",
+        "down",
+        "height",
+        "kind",
+        "mid",
+        "red_type",
+        "repair_accepted",
+        "repair_ssrc",
+        "ssrc",
+        "up",
+    )
 
     def __init__(self, mid: str, kind: str) -> None:
         self.mid = mid
         self.kind = kind
         self.up: UpTrack | None = None
         self.codec: sdp.Codec | None = None
-        self.ssrc = 0
+        self.ssrc = self.repair_ssrc = 0
         self.accepted = False
         """Whether the newest answer takes what the slot offers."""
+        self.repair_accepted = False
+        self.red_type: int | None = None
+        """Payload type of redundant audio, when the newest answer takes it."""
         self.down: DownTrack | None = None
         self.height: int | None = None
         """How high the viewer shows it, in device pixels; None: as high as it comes."""
@@ -100,7 +115,7 @@ class Subscriber:
             raise sdp_invalid("the certificate has changed")
         self._connection.peer_fingerprints = dict(transport.fingerprints)
         for slot, section in zip(self._slots, answer.sections, strict=True):
-            slot.accepted = _accepts(section, slot)
+            self._weigh(slot, section)
             if not slot.accepted and slot.down is not None:
                 self._stop(slot)
         self._plane.trust(self._connection)
@@ -125,7 +140,7 @@ class Subscriber:
             self._begin()
         self._changed(self, state)
 
-    def introduce(self, ssrc: int, payload_type: int, mid: str | None) -> None:
+    def introduce(self, ssrc: int, payload_type: int, mid: str | None, rid: str | None) -> None:
         """Viewers send no media."""
 
     def _assign(self, up: UpTrack) -> bool:
@@ -137,7 +152,7 @@ class Subscriber:
             slot = Slot(str(len(self._slots)), up.track.kind)
             self._slots.append(slot)
         slot.up, slot.codec, slot.accepted = up, codec, False
-        slot.ssrc = secrets.randbits(31) | 1
+        slot.ssrc, slot.repair_ssrc = secrets.randbits(31) | 1, secrets.randbits(31) << 1
         return True
 
     def _clear(self, slot: Slot) -> None:
@@ -147,10 +162,13 @@ class Subscriber:
     def _stop(self, slot: Slot) -> None:
         down, slot.down = slot.down, None
         if down is not None:
-            down.up.downs = tuple(other for other in down.up.downs if other is not down)
+            switching.aim(down, None)
+            down.up.viewers = tuple(other for other in down.up.viewers if other is not down)
             self._connection.downs.pop(down.ssrc, None)
             if down.srtp is not None:
                 down.srtp.forget_sent(down.ssrc)
+                if down.repair_ssrc:
+                    down.srtp.forget_sent(down.repair_ssrc)
 
     def _begin(self) -> None:
         connection = self._connection
@@ -158,21 +176,53 @@ class Subscriber:
             return
         for slot in self._slots:
             if slot.up is not None and slot.codec is not None and slot.accepted and slot.down is None:
-                extension = mid_extension(_MID_NUMBER, slot.mid)
-                slot.down = DownTrack(slot.up, connection, slot.ssrc, slot.codec.payload_type, extension)
-                connection.downs[slot.ssrc] = slot.down
-                slot.up.downs = (*slot.up.downs, slot.down)
+                repair = self._payload_types.repair(slot.codec) if slot.repair_accepted else None
+                down = slot.down = DownTrack(
+                    slot.up,
+                    connection,
+                    slot.ssrc,
+                    slot.codec.payload_type,
+                    slot.mid,
+                    repair=None if repair is None else (slot.repair_ssrc, repair.payload_type),
+                    red_type=slot.red_type,
+                )
+                connection.downs[slot.ssrc] = down
+                slot.up.viewers = (*slot.up.viewers, down)
+                # The smallest layer that is sure to pass comes first; what the line carries is seen within a second.
+                switching.aim(down, slot.up.layers[0])
         self._plane.begin(connection)
 
     def _section(self, slot: Slot) -> Section:
-        section = Section(slot.kind, slot.mid, codecs=_IDLE[slot.kind], extensions={sdp.MID_URI: _MID_NUMBER})
+        section = Section(slot.kind, slot.mid, codecs=self._formats(slot), extensions=dict(_EXTENSIONS))
         if slot.up is not None and slot.codec is not None:
             section.direction = "sendonly"
-            section.codecs = (slot.codec,)
             section.ssrc = slot.ssrc
+            section.repair_ssrc = slot.repair_ssrc if slot.kind == "video" else None
             section.name = slot.up.stream_id
             section.track_id = slot.up.track.track_id
         return section
+
+    def _formats(self, slot: Slot) -> list[Codec]:
+        """The codec of what is sent, or all of an idle section, with what repairs it."""
+        types = self._payload_types
+        sent = [slot.codec] if slot.codec is not None else list(_IDLE[slot.kind])
+        if slot.kind == "audio":
+            return [*sent, types.red(sent[0])]
+        repairs = [repair for codec in sent if (repair := types.repair(codec)) is not None]
+        return [*sent, *repairs]
+
+    def _weigh(self, slot: Slot, section: MediaSection) -> None:
+        """Note what the newest answer takes of a slot."""
+        slot.accepted = _accepts(section, slot)
+        slot.repair_accepted, slot.red_type = False, None
+        if not slot.accepted or slot.codec is None:
+            return
+        if slot.kind == "audio":
+            red = self._payload_types.red(slot.codec).payload_type
+            slot.red_type = red if str(red) in section.formats else None
+        else:
+            repair = self._payload_types.repair(slot.codec)
+            slot.repair_accepted = repair is not None and str(repair.payload_type) in section.formats
 
 
 def _accepts(section: MediaSection, slot: Slot) -> bool:

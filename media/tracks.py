@@ -1,12 +1,13 @@
-"""What is forwarded: a published stream (up) and its copy to one viewer (down)."""
+"""What is forwarded: a published stream (up), its layers, and its copy to one viewer (down)."""
 
 from __future__ import annotations
 
 import secrets
-import struct
+from collections import deque
 from typing import TYPE_CHECKING
 
 from media.api import Track
+from media.headers import mid_and_number_extension, mid_extension
 from media.reception import Reception
 from media.rtcp import SenderReport
 from media.sdp import Codec
@@ -15,23 +16,35 @@ if TYPE_CHECKING:
     from media.connection import Connection
 
 HISTORY = 256
-"""Video packets kept a track for repair: one to two seconds. A power of two."""
-_EXTENSION = struct.Struct("!HHB3s")
+"""Video packets kept a layer for repair: about one second of HD, more of less. A power of two."""
+AUDIO_HISTORY = 64
+"""Audio packets kept a stream: for redundancy, and to know what came twice. A power of two."""
+EPOCHS = 8
+"""Stretches of one layer that a viewer's numbers can still be traced back to."""
 
 Kept = tuple[int, int, int, bytes]
 """A packet in the history: sequence number, timestamp, marker bit (0x80 or 0), payload."""
 
 
 class UpTrack:
-    """A published stream."""
+    """A published stream, in one layer or several."""
 
     __slots__ = (
-        "asked", "codec", "connection", "downs", "history", "key_asked_at", "key_wanted", "reception", "repair_type",
-        "report", "report_at", "sender_mid", "ssrc", "stream_id", "track",
+        "codec", "connection", "layers", "level", "red_type", "repair_type", "sender_mid", "stream_id",
+        "track", "viewers",
     )  # fmt: skip
 
     def __init__(
-        self, track: Track, stream_id: str, connection: Connection, sender_mid: str, codec: Codec, repair: Codec | None
+        self,
+        track: Track,
+        stream_id: str,
+        connection: Connection,
+        sender_mid: str,
+        codec: Codec,
+        *,
+        repair: Codec | None = None,
+        red: Codec | None = None,
+        rids: tuple[str, ...] = (),
     ) -> None:
         self.track = track
         self.stream_id = stream_id
@@ -40,52 +53,153 @@ class UpTrack:
         self.sender_mid = sender_mid
         self.codec = codec
         self.repair_type = None if repair is None else repair.payload_type
+        self.red_type = None if red is None else red.payload_type
+        self.layers = [UpLayer(self, rid) for rid in rids or ("",)]
+        """The smallest first, as browsers list them; one without a rid when there is no simulcast."""
+        self.viewers: tuple[DownTrack, ...] = ()
+        """Everybody who has accepted it, whether fed now or not."""
+        self.level = 0.0
+        """How loud it is, 0 to 1, smoothed; audio alone."""
+
+    @property
+    def is_video(self) -> bool:
+        """Whether it has key frames."""
+        return self.track.kind == "video"
+
+
+class UpLayer:
+    """One encoding of a published stream: one SSRC, its statistics and its history."""
+
+    __slots__ = (
+        "asked", "awaiting", "bitrate", "counted_at", "counted_octets", "downs", "extension_words", "height", "history",
+        "key_asked_at", "key_octets", "key_timestamp", "key_wanted", "number_at", "octets", "reception", "report",
+        "report_at", "rid", "ssrc", "up",
+    )  # fmt: skip
+
+    def __init__(self, up: UpTrack, rid: str) -> None:
+        self.up = up
+        self.rid = rid
         self.ssrc: int | None = None
         self.downs: tuple[DownTrack, ...] = ()
-        """Viewers that take packets now. Replaced whole, so that a loop over it is never disturbed."""
-        self.reception = Reception(codec.clock_rate)
+        """Viewers who are fed from it now. Replaced whole, so that a loop over it is never disturbed."""
+        self.awaiting: tuple[DownTrack, ...] = ()
+        """Viewers who are to be fed from it from its next key frame on."""
+        self.reception = Reception(up.codec.clock_rate)
         self.report: SenderReport | None = None
         self.report_at = 0.0
-        self.history: list[Kept | None] | None = [None] * HISTORY if track.kind == "video" else None
-        self.asked: dict[int, float] = {}
-        """Sequence numbers asked of the publisher again, and when."""
+        self.history: list[Kept | None] = [None] * (HISTORY if up.is_video else AUDIO_HISTORY)
+        self.asked: dict[int, tuple[float, int]] = {}
+        """Sequence numbers that are missing: when asked for last, and how often."""
         self.key_asked_at = -1.0
         self.key_wanted = False
+        self.key_timestamp = -1
+        """Of the newest key frame."""
+        self.key_octets = 0
+        """Size of the newest key frame as far as it came."""
+        self.height = 0
+        """Rows of the newest key frame; 0 when the codec does not tell."""
+        self.octets = 0
+        """Payload octets so far."""
+        self.bitrate = 0.0
+        """Payload and header bits a second over the last second or so; 0 when nothing comes."""
+        self.counted_octets = 0
+        self.counted_at = 0.0
+        self.extension_words = -1
+        self.number_at = 0
+        """Where packets with that many words of header extensions have their transport-wide number."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether packets of it come."""
+        return self.bitrate > 0
+
+
+class Epoch:
+    """A stretch of a viewer's stream that comes from one layer: how to get from the layer's numbers to the viewer's."""
+
+    __slots__ = ("base", "layer", "sequence_offset", "settled", "timestamp_offset")
+
+    def __init__(self, layer: UpLayer, base: int, sequence_offset: int, timestamp_offset: int) -> None:
+        self.layer = layer
+        self.base = base
+        """The layer's first sequence number in it."""
+        self.sequence_offset = sequence_offset
+        self.timestamp_offset = timestamp_offset
+        self.settled = False
+        """Whether it began longer ago than the history reaches, so that its beginning need not be looked at."""
+
+    def holds(self, number: int) -> bool:
+        """Whether a recent number of the layer belongs to this stretch, and not to what came before it."""
+        highest = self.layer.reception.highest
+        age = highest - number & 0xFFFF
+        return age < HISTORY and (self.settled or age <= (highest - self.base & 0xFFFF))
+
+    def settle(self) -> None:
+        """Note the passing of time, before the numbers come round again."""
+        if not self.settled and (self.layer.reception.highest - self.base & 0xFFFF) >= HISTORY:
+            self.settled = True
 
 
 class DownTrack:
     """One viewer's copy of a stream: its own SSRC and numbers, begun at random (RFC 3550 §5.1)."""
 
     __slots__ = (
-        "connection",
-        "extension",
-        "octets",
-        "packets",
-        "payload_type",
-        "sequence_offset",
-        "srtp",
-        "ssrc",
-        "timestamp_offset",
-        "up",
-        "waiting",
+        "base_layer_offset", "connection", "epochs", "extension", "layer", "number_after", "number_before",
+        "octets", "packets", "payload_type", "picture_offset", "red_type", "redundancy", "repair_sequence",
+        "repair_ssrc", "repair_type", "sequence_offset", "single", "srtp", "ssrc", "still_at", "tail", "target",
+        "timestamp_offset", "up",
     )  # fmt: skip
 
-    def __init__(self, up: UpTrack, connection: Connection, ssrc: int, payload_type: int, extension: bytes) -> None:
+    def __init__(
+        self,
+        up: UpTrack,
+        connection: Connection,
+        ssrc: int,
+        payload_type: int,
+        mid: str,
+        *,
+        repair: tuple[int, int] | None = None,
+        red_type: int | None = None,
+    ) -> None:
         self.up = up
         self.connection = connection
         self.srtp = connection.srtp
         self.ssrc = ssrc
         self.payload_type = payload_type
-        self.extension = extension
-        """Eight bytes: the header extension with the mid, always the same."""
+        self.extension = mid_extension(mid)
+        self.number_before, self.number_after = mid_and_number_extension(mid)
+        self.repair_ssrc, self.repair_type = repair or (0, 0)
+        """SSRC and payload type of retransmissions (RFC 4588); 0 when the viewer takes none."""
+        self.repair_sequence = secrets.randbits(15)
+        self.red_type = red_type
+        """Payload type of redundant audio, when the viewer takes it."""
+        self.redundancy = 0
+        """How many earlier audio packets ride along with each."""
+        self.layer: UpLayer | None = None
+        """What feeds it now."""
+        self.target: UpLayer | None = None
+        """What shall feed it; until that layer's next key frame `layer` goes on."""
+        self.single = False
+        """Whether one frame is all it gets before it waits again: a still."""
+        self.still_at = 0.0
         self.sequence_offset = secrets.randbits(16)
         self.timestamp_offset = secrets.randbits(32)
+        self.picture_offset = 0
+        self.base_layer_offset = 0
+        self.epochs: deque[Epoch] = deque(maxlen=EPOCHS)
+        self.tail: Tail | None = None
         self.packets = 0
         self.octets = 0
-        self.waiting = up.track.kind == "video"
-        """Nothing is forwarded before a key frame: a decoder could not begin with it."""
 
 
-def mid_extension(number: int, mid: str) -> bytes:
-    """The one-byte header extension (RFC 8285 §4.2) that carries the mid, of one to three letters (RFC 9143 §15)."""
-    return _EXTENSION.pack(0xBEDE, 1, number << 4 | len(mid) - 1, mid.encode())
+class Tail:
+    """Where a viewer's stream stood when a layer stopped feeding it."""
+
+    __slots__ = ("at", "base_layer_index", "picture_id", "sequence", "timestamp")
+
+    def __init__(self, sequence: int, timestamp: int, at: float, picture_id: int, base_layer_index: int) -> None:
+        self.sequence = sequence
+        self.timestamp = timestamp
+        self.at = at
+        self.picture_id = picture_id
+        self.base_layer_index = base_layer_index

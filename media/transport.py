@@ -6,9 +6,10 @@ import asyncio
 import socket
 
 from foundation.clock import Clock
-from media.aiortc_seam import MAX_PACKET, Address, BindingRequest, PacketBuffer
+from media.aiortc_seam import BindingRequest, PacketBuffer
 from media.api import ConnectionState, Direction
 from media.connection import Connection, ConnectionOwner
+from media.datagrams import READ_BATCH, Address, Datagrams
 from media.description import Endpoint
 from media.dtls import Certificate, DtlsSession, DtlsState
 from media.errors import unavailable
@@ -16,9 +17,11 @@ from media.feedback import Feedback
 from media.forwarding import Forwarder
 from media.settings import WorkerSettings
 
-TICK_S = 0.1
-_BATCH = 64
-"""Datagrams read before other work gets its turn."""
+TICK_S = 0.02
+"""Between looks at what is lost or held back; every `_SLOW`th looks at everything else."""
+_SLOW = 5
+_READS = 4
+"""Batches of datagrams read before other work gets its turn."""
 _SOCKET_BUFFER = 8 << 20
 _MOST_ADDRESSES = 8
 _SETTLED_S = 1.0
@@ -39,15 +42,19 @@ class Transport:
             self._socket.setsockopt(socket.SOL_SOCKET, option, _SOCKET_BUFFER)
         self._socket.bind((settings.bind_host, settings.port))
         self.endpoint = Endpoint(settings.announced, self._socket.getsockname()[1], self._certificate.fingerprint)
-        self._inbound, outbound = PacketBuffer(), PacketBuffer()
-        self._forwarder = Forwarder(self._inbound, outbound, self._send)
-        self._feedback = Feedback(self._inbound, outbound, self._send, self._forwarder, settings.video_bitrate)
+        self._datagrams = Datagrams(self._socket)
+        self._forwarder = Forwarder(self._datagrams)
+        self._feedback = Feedback(self._datagrams, self._forwarder, settings.video_bitrate)
         self._by_ufrag: dict[str, Connection] = {}
-        self._by_address: dict[Address, Connection] = {}
+        self._by_key: dict[bytes, Connection] = {}
+        """By `Address.key`: the one connection that an address speaks for."""
         self._connections: set[Connection] = set()
         self._handshakes = 0
-        self.dropped = 0
+
+    @property
+    def dropped(self) -> int:
         """Datagrams that the kernel had no room for."""
+        return self._datagrams.dropped
 
     @property
     def forwarded(self) -> int:
@@ -70,12 +77,18 @@ class Transport:
         loop.add_reader(self._socket.fileno(), self._readable)
         try:
             while True:
-                await asyncio.sleep(TICK_S)
-                self._tick(self._clock.monotonic())
+                for number in range(_SLOW):
+                    await asyncio.sleep(TICK_S)
+                    now = self._clock.monotonic()
+                    self._feedback.repair.tick(now)
+                    if number == _SLOW - 1:
+                        self._tick(now)
+                    self._datagrams.flush()
         finally:
             loop.remove_reader(self._socket.fileno())
             for connection in list(self._connections):
                 self.close(connection)
+            self._datagrams.flush()
             self._socket.close()
 
     def open(self, owner: ConnectionOwner, direction: Direction) -> Connection:
@@ -102,11 +115,12 @@ class Transport:
             if connection.dtls.state is DtlsState.HANDSHAKE:
                 self._handshakes -= 1
             connection.dtls.end()
-            self._flush(connection)
+            self._speak(connection)
+            self._datagrams.flush()
         self._by_ufrag.pop(connection.ufrag, None)
         for address in connection.addresses:
-            if self._by_address.get(address) is connection:
-                del self._by_address[address]
+            if self._by_key.get(address.key) is connection:
+                del self._by_key[address.key]
         connection.srtp = None
         connection.state = ConnectionState.CLOSED
 
@@ -130,42 +144,60 @@ class Transport:
         for down in connection.downs.values():
             if not down.packets:
                 self._feedback.begin(down, now)
+        self._datagrams.flush()
 
-    def _send(self, data: memoryview | bytes, address: Address) -> None:
-        try:
-            self._socket.sendto(data, address)
-        except OSError:  # the kernel's queue is full or the way is gone: a datagram may be lost
-            self.dropped += 1
+    def take(self, packet: PacketBuffer, length: int, address: Address, now: float) -> None:
+        """A packet that came by another way than the socket, such as TCP."""
+        self._demultiplex(packet, length, address.key, address, now)
+        self._flush(now)
 
     def _readable(self) -> None:
-        now = self._clock.monotonic()
-        view = self._inbound.view[:MAX_PACKET]
-        receive = self._socket.recvfrom_into
-        for _ in range(_BATCH):
-            try:
-                length, address = receive(view)
-            except BlockingIOError:
+        datagrams = self._datagrams
+        for _ in range(_READS):
+            count = datagrams.read()
+            if not count:
                 return
-            except OSError:  # an ICMP error of an earlier datagram
-                continue
-            if length < 2:
-                continue
-            first = view[0]
-            if 128 <= first < 192:
-                connection = self._by_address.get(address)
-                if connection is not None:
-                    if 192 <= view[1] < 224:
-                        self._feedback.receive(connection, length, now)
-                    else:
-                        self._forwarder.receive(connection, length, now)
-            elif first < 4:
-                self._take_check(bytes(view[:length]), address, now)
-            elif 20 <= first < 64:
-                connection = self._by_address.get(address)
-                if connection is not None:
-                    self._take_dtls(connection, bytes(view[:length]), now)
+            now = self._clock.monotonic()
+            packets, lengths, keys = datagrams.packets, datagrams.lengths, datagrams.keys
+            by_key, forward = self._by_key, self._forwarder.receive
+            for place in range(count):
+                packet = packets[place]
+                view = packet.view
+                # The first byte of RTP and RTCP (RFC 7983 §7); the second tells them apart (RFC 5761 §4).
+                if 128 <= view[0] < 192 and not 192 <= view[1] < 224:
+                    connection = by_key.get(keys[place])
+                    if connection is not None:
+                        forward(connection, packet, lengths[place], now)
+                else:
+                    self._demultiplex(packet, lengths[place], keys[place], None, now)
+            self._flush(now)
+            if count < READ_BATCH:
+                return
 
-    def _take_check(self, datagram: bytes, address: Address, now: float) -> None:
+    def _demultiplex(self, packet: PacketBuffer, length: int, key: bytes, address: Address | None, now: float) -> None:
+        if length < 2:
+            return
+        view = packet.view
+        first = view[0]
+        if first < 4:
+            self._take_check(bytes(view[:length]), key, address, now)
+            return
+        connection = self._by_key.get(key)
+        if connection is None:
+            return
+        if 128 <= first < 192:
+            if 192 <= view[1] < 224:
+                self._feedback.receive(connection, packet, length, now)
+            else:
+                self._forwarder.receive(connection, packet, length, now)
+        elif 20 <= first < 64:
+            self._take_dtls(connection, bytes(view[:length]), now)
+
+    def _flush(self, now: float) -> None:
+        self._feedback.repair.flush(now)
+        self._datagrams.flush()
+
+    def _take_check(self, datagram: bytes, key: bytes, address: Address | None, now: float) -> None:
         """Answer an authentic connectivity check (RFC 8445 §7.3); anything else gets no answer at all."""
         request = BindingRequest.parse(datagram)
         if request is None:
@@ -173,28 +205,30 @@ class Transport:
         connection = self._by_ufrag.get(request.username.partition(":")[0])
         if connection is None or not request.is_from_holder_of(connection.password):
             return
-        holder = self._by_address.get(address)
+        holder = self._by_key.get(key)
+        known = next((one for one in connection.addresses if one.key == key), None)
+        here = known or address or self._datagrams.address(key)
         if holder is not connection:
             # A forged source address must not take a living connection's packets away from it.
             if holder is not None and now - holder.heard_at < self._settings.silence_s:
                 return
-            self._adopt(connection, address)
-        if address != connection.address and (
+            self._adopt(connection, here)
+        if here is not connection.address and (
             request.nominates or connection.address is None or now - connection.heard_at > _SETTLED_S
         ):
-            connection.address = address
+            connection.address = here
         connection.heard_at = now
-        self._send(request.response(address, connection.password), address)
+        self._datagrams.send(request.response(here.host, here.port, connection.password), here)
 
     def _adopt(self, connection: Connection, address: Address) -> None:
         if len(connection.addresses) >= _MOST_ADDRESSES:
-            oldest = next(known for known in connection.addresses if known != connection.address)
+            oldest = next(known for known in connection.addresses if known is not connection.address)
             connection.addresses.remove(oldest)
-            if self._by_address.get(oldest) is connection:
-                del self._by_address[oldest]
+            if self._by_key.get(oldest.key) is connection:
+                del self._by_key[oldest.key]
         if address not in connection.addresses:
             connection.addresses.append(address)
-        self._by_address[address] = connection
+        self._by_key[address.key] = connection
 
     def _take_dtls(self, connection: Connection, datagram: bytes, now: float) -> None:
         dtls = connection.dtls
@@ -208,17 +242,18 @@ class Transport:
         dtls.receive(datagram)
         if was is DtlsState.HANDSHAKE and dtls.state is not was:
             self._handshakes -= 1
-        self._flush(connection)
+        self._speak(connection)
         if dtls.state is DtlsState.ENDED:
             self._end(connection)
         elif was is not dtls.state:
             connection.heard_at = now
             self.trust(connection)
 
-    def _flush(self, connection: Connection) -> None:
+    def _speak(self, connection: Connection) -> None:
+        """Send what DTLS has to say."""
         if connection.dtls is not None and connection.address is not None:
             for datagram in connection.dtls.outgoing():
-                self._send(datagram, connection.address)
+                self._datagrams.send(datagram, connection.address)
 
     def _end(self, connection: Connection) -> None:
         self.close(connection)
@@ -248,7 +283,7 @@ class Transport:
                 self._end(connection)
             elif connection.dtls is not None and connection.dtls.state is DtlsState.HANDSHAKE:
                 alive = connection.dtls.tick()
-                self._flush(connection)
+                self._speak(connection)
                 if not alive:
                     self._handshakes -= 1
                     self._end(connection)

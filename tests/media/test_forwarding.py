@@ -9,17 +9,18 @@ from aiortc import rtp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from media import rtcp
-from media.aiortc_seam import AES_128_GCM, Address, PacketBuffer, SrtpSession
+from media import headers, red, rtcp, switching, vp8
+from media.aiortc_seam import AES_128_GCM, PacketBuffer, SrtpSession
 from media.api import ConnectionState, Direction, Track
 from media.codecs import VP8
 from media.connection import MAX_STRANGERS, Connection
+from media.datagrams import Address
 from media.feedback import Feedback
-from media.forwarding import Forwarder, read_extension
+from media.forwarding import Forwarder
 from media.sdp import Codec
-from media.tracks import HISTORY, DownTrack, UpTrack, mid_extension
+from media.tracks import HISTORY, DownTrack, UpTrack
 
-PUBLISHER, VIEWER = ("192.0.2.1", 1), ("192.0.2.2", 2)
+PUBLISHER, VIEWER = Address("192.0.2.1", 1, b"publisher"), Address("192.0.2.2", 2, b"viewer")
 MEDIA, REPAIR, OUT = 1001, 1002, 2001
 KEY, DELTA = bytes.fromhex("100000") + b"key frame", bytes.fromhex("100100") + b"delta frame"
 
@@ -33,9 +34,32 @@ class Owner:
 
     def connection_changed(self, connection: Connection, state: ConnectionState) -> None: ...
 
-    def introduce(self, ssrc: int, payload_type: int, mid: str | None) -> None:
+    def introduce(self, ssrc: int, payload_type: int, mid: str | None, rid: str | None) -> None:
         self.asked.append((ssrc, payload_type, mid))
         self.bind(ssrc)
+
+
+class Inbox:
+    """Keeps what goes out, by its receiver."""
+
+    def __init__(self) -> None:
+        self.slots = [PacketBuffer()]
+        self.of: dict[Address, list[bytes]] = {PUBLISHER: [], VIEWER: []}
+
+    def take_slot(self) -> int:
+        return 0
+
+    def write(self, address: Address, slot: int, length: int) -> None:
+        self.of[address].append(bytes(self.slots[slot].view[:length]))
+
+    def send(self, data: memoryview | bytes, address: Address) -> None:
+        self.of[address].append(bytes(data))
+
+
+def vp8_frame(picture: int, base_layer: int, *, key: bool = False, body: bytes = b"frame") -> bytes:
+    """A VP8 payload with a picture id of 15 bits and the index of the base layer (RFC 7741 §4.2)."""
+    head = bytes((0x90, 0xC0, 0x80 | picture >> 8, picture & 0xFF, base_layer))
+    return head + bytes((0 if key else 1,)) + bytes(2) + b"\x9d\x01\x2a" + struct.pack("<HH", 640, 480) + body
 
 
 class Line:
@@ -43,22 +67,25 @@ class Line:
 
     def __init__(self) -> None:
         self.now = 100.0
-        self.inbox: dict[Address, list[bytes]] = {PUBLISHER: [], VIEWER: []}
-        self.buffer, outbound = PacketBuffer(), PacketBuffer()
-        self.forwarder = Forwarder(self.buffer, outbound, self._send)
-        self.feedback = Feedback(self.buffer, outbound, self._send, self.forwarder, 2_000_000)
+        outbox = Inbox()
+        self.inbox = outbox.of
+        self.buffer = PacketBuffer()
+        self.forwarder = Forwarder(outbox)
+        self.feedback = Feedback(outbox, self.forwarder, 2_000_000)
         self.owner = Owner()
         self.publisher, self.publisher_end = self._connect(Direction.PUBLISH, PUBLISHER, 1)
         self.viewer, self.viewer_end = self._connect(Direction.SUBSCRIBE, VIEWER, 2)
         track = Track("t", "a", "video", "camera")
-        self.up = UpTrack(track, "s", self.publisher, "0", VP8, Codec(97, "RTX", 90_000, 1, "apt=96"))
-        self.up.ssrc = MEDIA
-        self.publisher.ups[MEDIA] = self.up
-        self.publisher.repairs[REPAIR] = self.up
-        self.down = DownTrack(self.up, self.viewer, OUT, 96, mid_extension(1, "1"))
+        self.up = UpTrack(track, "s", self.publisher, "0", VP8, repair=Codec(97, "RTX", 90_000, 1, "apt=96"))
+        (self.layer,) = self.up.layers
+        self.layer.ssrc = MEDIA
+        self.publisher.ups[MEDIA] = self.layer
+        self.publisher.repairs[REPAIR] = self.layer
+        self.down = DownTrack(self.up, self.viewer, OUT, 96, "1")
         self.viewer.downs[OUT] = self.down
-        self.viewer.repair_budget = 100
-        self.up.downs = (self.down,)
+        self.viewer.repair_budget = 100 * len(DELTA)
+        self.up.viewers = (self.down,)
+        switching.aim(self.down, self.layer)
 
     def _connect(self, direction: Direction, address: Address, seed: int) -> tuple[Connection, SrtpSession]:
         connection = Connection(self.owner, direction, self.now)
@@ -67,20 +94,24 @@ class Line:
         connection.address = address
         return connection, SrtpSession(AES_128_GCM, back, there)
 
-    def _send(self, data: memoryview | bytes, address: Address) -> None:
-        self.inbox[address].append(bytes(data))
-
     def publish(self, packet: bytes) -> None:
         """The publisher sends an RTP packet."""
         self.buffer.put(0, packet)
         length = self.publisher_end.seal_rtp(self.buffer, len(packet))
-        self.forwarder.receive(self.publisher, length, self.now)
+        self.forwarder.receive(self.publisher, self.buffer, length, self.now)
+        self.feedback.repair.flush(self.now)
+
+    def tick(self) -> None:
+        """A tenth of a second's worth of looking after everything."""
+        self.feedback.repair.tick(self.now)
+        for connection in (self.publisher, self.viewer):
+            self.feedback.tick(connection, self.now)
 
     def tell(self, end: SrtpSession, connection: Connection, packet: bytes) -> None:
         """An end sends an RTCP packet."""
         self.buffer.put(0, packet)
         length = end.seal_rtcp(self.buffer, len(packet))
-        self.feedback.receive(connection, length, self.now)
+        self.feedback.receive(connection, self.buffer, length, self.now)
 
     def seen(self) -> list[rtp.RtpPacket]:
         """What the viewer has received, opened with its keys."""
@@ -136,7 +167,7 @@ def test_the_header_is_the_viewers_own(line: Line) -> None:
     assert packet.timestamp == (21_000 + line.down.timestamp_offset) & 0xFFFFFFFF
     assert packet.payload == DELTA
     raw = bytes([0x90]) + bytes(11) + line.down.extension
-    assert read_extension(raw, len(raw), 1) == "1"
+    assert headers.text(raw, len(raw), 1) == "1"
 
 
 def test_extensions_sources_and_padding_of_the_publisher_stay_behind(line: Line) -> None:
@@ -195,18 +226,31 @@ def test_a_viewers_nack_is_answered_from_the_history(line: Line) -> None:
     assert line.inbox[PUBLISHER] == []
 
 
-def test_what_the_worker_lacks_is_asked_of_the_publisher_once(line: Line) -> None:
+def test_what_the_worker_lacks_is_asked_of_the_publisher_until_it_comes(line: Line) -> None:
     line.publish(media(1))
     line.publish(media(4))
-    numbers = [(n + line.down.sequence_offset) & 0xFFFF for n in (2, 3)]
-    for _ in range(3):
-        line.tell(line.viewer_end, line.viewer, rtcp.write_nack(1, OUT, numbers))
     (asked,) = line.told()
     assert isinstance(asked, rtp.RtcpRtpfbPacket)
     assert (asked.media_ssrc, asked.lost) == (MEDIA, [2, 3])
-    line.now += 0.05
-    line.tell(line.viewer_end, line.viewer, rtcp.write_nack(1, OUT, numbers))
-    assert len(line.told()) == 1
+    line.feedback.repair.tick(line.now + 0.02)  # too early to ask again
+    assert line.told() == []
+    line.publish(media(900, struct.pack("!H", 2) + DELTA, ssrc=REPAIR, kind=97))
+    line.feedback.repair.tick(line.now + 0.3)
+    (again,) = line.told()
+    assert isinstance(again, rtp.RtcpRtpfbPacket)
+    assert again.lost == [3]
+    for second in range(1, 40):
+        line.feedback.repair.tick(line.now + second)
+    asked_later = len(line.told())
+    assert 2 <= asked_later <= 10  # then it is given up
+    line.feedback.repair.tick(line.now + 100)
+    assert line.told() == []
+
+
+def test_a_long_gap_asks_for_a_key_frame_instead(line: Line) -> None:
+    line.publish(media(900))
+    assert [p.fmt for p in line.told() if isinstance(p, rtp.RtcpPsfbPacket)] == [1]
+    assert line.layer.asked == {}
 
 
 def test_repair_has_a_budget(line: Line) -> None:
@@ -216,7 +260,7 @@ def test_repair_has_a_budget(line: Line) -> None:
     for _ in range(1_000):
         line.tell(line.viewer_end, line.viewer, rtcp.write_nack(1, OUT, [number]))
     assert len(line.inbox[VIEWER]) == 100
-    line.feedback.tick(line.viewer, line.now)
+    line.tick()
     line.tell(line.viewer_end, line.viewer, rtcp.write_nack(1, OUT, [number]))
     assert len(line.inbox[VIEWER]) == 101
 
@@ -227,15 +271,15 @@ def test_requests_for_key_frames_are_merged(line: Line, full_intra: bool) -> Non
     request = bytes((0x84, 206, 0, 4)) + body if full_intra else rtcp.write_picture_loss(1, OUT)
     for _ in range(20):
         line.tell(line.viewer_end, line.viewer, request)
-        line.feedback.tick(line.publisher, line.now)
+        line.tick()
         line.now += 0.02
     requests = [packet for packet in line.told() if isinstance(packet, rtp.RtcpPsfbPacket) and packet.fmt == 1]
     assert [packet.media_ssrc for packet in requests] == [MEDIA]
-    line.now += 0.5  # those that were held back are not forgotten
-    line.feedback.tick(line.publisher, line.now)
+    line.now += 0.6  # those that were held back are not forgotten
+    line.tick()
     assert [p.fmt for p in line.told() if isinstance(p, rtp.RtcpPsfbPacket) and p.fmt == 1] == [1]
     line.now += 5
-    line.feedback.tick(line.publisher, line.now)
+    line.tick()
     assert [p for p in line.told() if isinstance(p, rtp.RtcpPsfbPacket) and p.fmt == 1] == []
 
 
@@ -252,7 +296,7 @@ def test_sender_reports_are_passed_on_in_the_viewers_numbers(line: Line) -> None
     assert name.chunks[0].items == [(1, b"s")]
     # One who begins two seconds later is told the same clock, two seconds on.
     line.now += 2
-    line.feedback.begin(line.down, line.now)
+    line.feedback.repair.begun(line.down, line.now)
     later = next(packet for packet in line.told(VIEWER) if isinstance(packet, rtp.RtcpSrPacket))
     assert later.sender_info.ntp_timestamp == 7 << 32
     assert later.sender_info.rtp_timestamp == (183_000 + line.down.timestamp_offset) & 0xFFFFFFFF
@@ -287,7 +331,7 @@ def test_unknown_streams_are_introduced_once_and_bounded(line: Line) -> None:
 
 def test_a_stream_is_known_by_its_mid(line: Line) -> None:
     line.publisher.mid_number = 4
-    line.owner.bind = lambda ssrc: line.publisher.ups.update({ssrc: line.up})
+    line.owner.bind = lambda ssrc: line.publisher.ups.update({ssrc: line.layer})
     extension = struct.pack("!HH", 0xBEDE, 2) + bytes((0x10, 0x7F, 0x41)) + b"m1" + bytes(3)
     line.publish(media(1, extension + DELTA, ssrc=7_777, first=0x90))
     assert line.owner.asked == [(7_777, 96, "m1")]
@@ -302,11 +346,11 @@ def test_foreign_payload_types_are_not_forwarded(line: Line) -> None:
 def test_nothing_passes_without_authentic_keys(line: Line) -> None:
     for packet in (media(1) + bytes(16), b"", b"\x80", bytes(2_000)):
         line.buffer.put(0, packet)
-        line.forwarder.receive(line.publisher, len(packet), line.now)
-        line.feedback.receive(line.publisher, len(packet), line.now)
+        line.forwarder.receive(line.publisher, line.buffer, len(packet), line.now)
+        line.feedback.receive(line.publisher, line.buffer, len(packet), line.now)
     assert line.seen() == []
     line.publisher.srtp = None
-    line.forwarder.receive(line.publisher, 100, line.now)
+    line.forwarder.receive(line.publisher, line.buffer, 100, line.now)
 
 
 @settings(max_examples=300, deadline=None)
@@ -314,9 +358,180 @@ def test_nothing_passes_without_authentic_keys(line: Line) -> None:
 def test_authentic_nonsense_never_raises(first: int, kind: int, rest: bytes, ssrc: int) -> None:
     """A signed-in publisher may send anything at all under its own keys."""
     line = Line()
-    line.down.waiting = False
+    line.publish(media(0, KEY))
     line.publisher.mid_number = 1
     for kinds in (kind, 96, 97):
         line.publish(struct.pack("!BBHLL", 0x80 | first & 0x3F, kinds, 1, 2, ssrc) + rest)
     line.tell(line.viewer_end, line.viewer, bytes((0x80 | first & 0x3F, 200 + kind % 8, 0, len(rest) // 4)) + rest)
     line.seen()
+
+
+def simulcast() -> tuple[Line, UpTrack]:
+    """A line whose publisher sends two layers, q under SSRC 1 and f under SSRC 2; the viewer is fed from q."""
+    line = Line()
+    up = UpTrack(line.up.track, "s", line.publisher, "0", VP8, rids=("q", "f"))
+    line.publisher.ups.clear()
+    line.viewer.downs.clear()
+    for number, layer in enumerate(up.layers, 1):
+        layer.ssrc = number
+        line.publisher.ups[number] = layer
+    line.down = DownTrack(up, line.viewer, OUT, 96, "1", repair=(OUT + 1, 97))
+    line.viewer.downs[OUT] = line.down
+    switching.aim(line.down, up.layers[0])
+    line.publish(media(100, vp8_frame(7, 3, key=True), ssrc=1))
+    line.publish(media(101, vp8_frame(8, 4), ssrc=1))
+    line.publish(media(5_000, vp8_frame(900, 77, key=True), ssrc=2))
+    return line, up
+
+
+def test_a_switch_of_layers_leaves_no_gap() -> None:
+    line, up = simulcast()
+    line.now += 1 / 30
+    switching.aim(line.down, up.layers[1])
+    line.publish(media(5_001, vp8_frame(901, 78), ssrc=2))  # no key frame: the old layer goes on
+    line.publish(media(102, vp8_frame(9, 5), ssrc=1))
+    line.now += 1 / 30
+    line.publish(media(5_002, vp8_frame(902, 79, key=True), ssrc=2))
+    line.publish(media(103, vp8_frame(10, 6), ssrc=1))  # too late
+    line.publish(media(5_003, vp8_frame(903, 80), ssrc=2))
+    packets = line.seen()
+    assert [(b.sequence_number - a.sequence_number) & 0xFFFF for a, b in pairwise(packets)] == [1] * 4
+    descriptors = [vp8.read(packet.payload, 0, len(packet.payload)) for packet in packets]
+    assert [found.picture_id for found in descriptors if found] == [7, 8, 9, 10, 11]
+    assert [found.base_layer_index for found in descriptors if found] == [3, 4, 5, 6, 7]
+    steps = [(b.timestamp - a.timestamp) & 0xFFFFFFFF for a, b in pairwise(packets)]
+    assert 0 < steps[2] < 90_000
+    assert {packet.ssrc for packet in packets} == {OUT}
+    assert up.layers[1].height == 480
+
+
+def test_by_the_senders_clock_a_switch_keeps_time() -> None:
+    line, up = simulcast()
+    for ssrc, rtp_time in ((1, 101 * 3_000), (2, 5_000 * 3_000)):
+        report = rtcp.SenderReport(ssrc, 50 << 32, rtp_time, 1, 1)
+        line.tell(line.publisher_end, line.publisher, rtcp.write_sender_report(report))
+    switching.aim(line.down, up.layers[1])
+    line.now += 0.2  # it came late, but was sent two frames later
+    line.publish(media(5_002, vp8_frame(902, 79, key=True), ssrc=2))
+    before, after = line.seen()[-2:]
+    assert (after.timestamp - before.timestamp) & 0xFFFFFFFF == 6_000
+
+
+def test_a_paused_stream_goes_on_where_it_stood() -> None:
+    line, up = simulcast()
+    last = line.seen()[-1]
+    switching.aim(line.down, None)
+    line.publish(media(102, vp8_frame(9, 5), ssrc=1))
+    assert line.seen() == []
+    line.now += 30
+    switching.aim(line.down, up.layers[0])
+    line.publish(media(990, vp8_frame(400, 60, key=True), ssrc=1))
+    (packet,) = line.seen()
+    found = vp8.read(packet.payload, 0, len(packet.payload))
+    assert found is not None
+    assert (packet.sequence_number - last.sequence_number) & 0xFFFF == 1
+    assert found.picture_id == 9
+    assert 29 * 90_000 < (packet.timestamp - last.timestamp) & 0xFFFFFFFF < 31 * 90_000
+
+
+def test_a_still_is_one_frame() -> None:
+    line, up = simulcast()
+    line.seen()
+    switching.aim(line.down, None)
+    line.down.single = True
+    switching.aim(line.down, up.layers[1])
+    first, second = (vp8_frame(910, 90, key=True), b"\x80\x80\x03\x8e more of it")
+    stamp = struct.pack("!L", 77)
+    for sequence, kind, payload in ((6_000, 96, first), (6_001, 0x80 | 96, second)):
+        line.publish(media(sequence, payload, ssrc=2, kind=kind)[:4] + stamp + media(0, payload, ssrc=2)[8:])
+    line.publish(media(6_002, vp8_frame(911, 91), ssrc=2))
+    assert len(line.seen()) == 2
+    assert line.down.layer is None
+
+
+def test_repairs_go_by_their_own_stream() -> None:
+    line, up = simulcast()
+    switching.aim(line.down, up.layers[1])
+    line.publish(media(5_002, vp8_frame(902, 79, key=True), ssrc=2))
+    line.publish(media(5_003, vp8_frame(903, 80, body=b"the lost one"), ssrc=2))
+    lost = line.seen()[-1]
+    for _ in range(2):
+        line.tell(line.viewer_end, line.viewer, rtcp.write_nack(1, OUT, [lost.sequence_number]))
+    one, two = line.seen()
+    assert (one.ssrc, one.payload_type) == (OUT + 1, 97)
+    assert one.payload == struct.pack("!H", lost.sequence_number) + lost.payload
+    assert one.timestamp == lost.timestamp
+    assert (two.sequence_number - one.sequence_number) & 0xFFFF == 1
+
+
+def spoken(sequence: int, payload: bytes, kind: int = 111) -> bytes:
+    return struct.pack("!BBHLL", 0x80, kind, sequence, sequence * 960, MEDIA) + payload
+
+
+def speaking() -> Line:
+    """A line whose publisher speaks, plainly or with redundancy."""
+    line = Line()
+    opus = Codec(111, "OPUS", 48_000, 2)
+    up = UpTrack(
+        Track("t", "a", "audio", "microphone"), "s", line.publisher, "0", opus, red=Codec(63, "RED", 48_000, 2)
+    )
+    (layer,) = up.layers
+    line.publisher.ups = {MEDIA: layer}
+    line.down = DownTrack(up, line.viewer, OUT, 109, "0", red_type=63)
+    line.viewer.downs = {OUT: line.down}
+    switching.aim(line.down, layer)
+    return line
+
+
+def test_what_was_lost_is_taken_from_the_redundancy_of_what_follows() -> None:
+    line = speaking()
+    line.publish(spoken(1, red.write(111, 960, b"one", []), 63))
+    line.publish(spoken(3, red.write(111, 3 * 960, b"three", [(2 * 960, b"two")]), 63))
+    packets = line.seen()
+    assert [packet.payload for packet in packets] == [b"one", b"two", b"three"]
+    assert [(b.sequence_number - a.sequence_number) & 0xFFFF for a, b in pairwise(packets)] == [1, 1]
+    assert {packet.payload_type for packet in packets} == {109}
+    line.publish(spoken(2, red.write(111, 2 * 960, b"other", []), 63))  # late: it was played already
+    assert line.inbox[VIEWER] == []
+
+
+def test_viewers_who_lose_audio_get_redundancy() -> None:
+    line = speaking()
+    for sequence in (1, 2):
+        line.publish(spoken(sequence, b"frame %d" % sequence))
+    line.seen()
+    block = rtcp.ReportBlock(OUT, 60, 10, 2, 0, 0, 0)
+    line.tell(line.viewer_end, line.viewer, rtcp.write_receiver_report(1, [block]))
+    line.publish(spoken(3, b"frame 3"))
+    (packet,) = line.seen()
+    blocks = red.read(packet.payload, 0, len(packet.payload))
+    assert blocks is not None
+    assert packet.payload_type == 63
+    assert [(offset, packet.payload[start:end]) for offset, start, end in blocks] == [
+        (1_920, b"frame 1"), (960, b"frame 2"), (0, b"frame 3"),
+    ]  # fmt: skip
+    for _ in range(3):
+        clean = rtcp.ReportBlock(OUT, 0, 10, 2, 0, 0, 0)
+        line.tell(line.viewer_end, line.viewer, rtcp.write_receiver_report(1, [clean]))
+    line.publish(spoken(4, b"frame 4"))
+    assert [packet.payload_type for packet in line.seen()] == [109]
+
+
+def test_audio_is_never_sealed_twice_under_one_number() -> None:
+    line = speaking()
+    line.publish(spoken(1, b"one"))
+    line.publish(spoken(2, b"two"))
+    number = line.seen()[-1].sequence_number
+    line.tell(line.viewer_end, line.viewer, rtcp.write_nack(1, OUT, [number]))
+    assert line.inbox[VIEWER] == []
+
+
+def test_levels_of_audio_are_heard() -> None:
+    line = speaking()
+    line.publisher.level_number = 3
+    heard: list[int] = []
+    line.forwarder.heard = lambda _layer, level: heard.append(level)
+    extension = struct.pack("!HH", 0xBEDE, 1) + bytes((0x30, 0x80 | 20, 0, 0))
+    packet = spoken(1, b"")
+    line.publish(bytes([0x90]) + packet[1:] + extension + b"voice")
+    assert heard == [20]

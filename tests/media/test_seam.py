@@ -37,7 +37,7 @@ def test_a_check_is_read_and_answered(nominate: bool) -> None:
     assert (request.username, request.nominates) == ("ours:theirs", nominate)
     assert request.is_from_holder_of(PASSWORD)
     assert not request.is_from_holder_of("q" * 24)
-    response = stun.parse_message(request.response(("192.0.2.1", 32853), PASSWORD))
+    response = stun.parse_message(request.response("192.0.2.1", 32853, PASSWORD))
     assert response.message_class == stun.Class.RESPONSE
     assert response.attributes["XOR-MAPPED-ADDRESS"] == ("192.0.2.1", 32853)
     assert response.check_message_integrity(PASSWORD.encode())
@@ -46,7 +46,7 @@ def test_a_check_is_read_and_answered(nominate: bool) -> None:
 def test_an_ipv6_zone_is_left_out_of_the_answer() -> None:
     request = BindingRequest.parse(check())
     assert request is not None
-    response = stun.parse_message(request.response(("fe80::1%eth0", 1000, 0, 2), PASSWORD))
+    response = stun.parse_message(request.response("fe80::1%eth0", 1000, PASSWORD))
     assert response.attributes["XOR-MAPPED-ADDRESS"] == ("fe80::1", 1000)
 
 

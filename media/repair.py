@@ -1,0 +1,125 @@
+"""Lost packets: asked of publishers, and answered to viewers from the history (RFC 4585, RFC 4588)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from media import rtcp, switching
+from media.connection import Connection
+from media.forwarding import Forwarder
+from media.tracks import DownTrack, UpLayer
+
+KEY_FRAME_INTERVAL_S = 0.5
+"""One request for a key frame at most goes to a source in this time: each costs the publisher a large frame."""
+MOST_ASKED = 400
+"""Missing packets of a layer that are waited for at once; with more, only a key frame helps."""
+MOST_TIMES = 8
+_SHORTEST_WAIT_S = 0.03
+_LONGEST_WAIT_S = 0.4
+REPAIR_OCTETS = 100_000
+"""Repeated to one viewer between two ticks at most: about a key frame and what follows it."""
+
+SendRtcp = Callable[[Connection, bytes], None]
+
+
+class Repair:
+    """Asks publishers for what is missing and repeats to viewers what they miss."""
+
+    def __init__(self, forwarder: Forwarder, send: SendRtcp, begun: Callable[[DownTrack, float], None]) -> None:
+        self._forwarder = forwarder
+        self._send = send
+        self._begun = begun
+        self._fresh: dict[UpLayer, list[int]] = {}
+        """Gaps seen in this turn, to be asked for at its end."""
+        self._open: set[UpLayer] = set()
+        """Layers of which something is waited for."""
+
+    def forget(self, layer: UpLayer) -> None:
+        """A layer has ended."""
+        self._open.discard(layer)
+        self._fresh.pop(layer, None)
+
+    def gap(self, layer: UpLayer, first: int, count: int) -> None:
+        """Called by the forwarder."""
+        if layer.up.is_video:
+            self._fresh.setdefault(layer, []).extend(first + more & 0xFFFF for more in range(count))
+
+    def key_frame_needed(self, layer: UpLayer, now: float) -> None:
+        """Called by the forwarder."""
+        self.ask_key_frame(layer, now)
+
+    def begun(self, down: DownTrack, now: float) -> None:
+        """Called by the forwarder."""
+        self._begun(down, now)
+
+    def flush(self, now: float) -> None:
+        """Ask for what was found missing in this turn and has not come within it."""
+        for layer, numbers in self._fresh.items():
+            if len(layer.asked) + len(numbers) > MOST_ASKED:
+                layer.asked.clear()
+                self.ask_key_frame(layer, now)
+                continue
+            history = layer.history
+            missing = [
+                number
+                for number in numbers
+                if (kept := history[number & len(history) - 1]) is None or kept[0] != number
+            ]
+            for number in missing:
+                layer.asked[number] = (now, 1)
+            self._ask(layer, missing)
+        self._fresh.clear()
+
+    def tick(self, now: float) -> None:
+        """Ask again for what has not come; forget what no longer matters."""
+        for layer in list(self._open):
+            if layer.key_wanted and layer.ssrc is not None:
+                self.ask_key_frame(layer, now)
+            if layer.asked:
+                self._ask_again(layer, now)
+            if not layer.asked and not layer.key_wanted:
+                self._open.discard(layer)
+
+    def _ask_again(self, layer: UpLayer, now: float) -> None:
+        wait = min(max(1.5 * layer.up.connection.repair_s, _SHORTEST_WAIT_S), _LONGEST_WAIT_S)
+        again = []
+        for number, (asked_at, times) in list(layer.asked.items()):
+            if times >= MOST_TIMES or (layer.reception.highest - number & 0xFFFF) >= len(layer.history):
+                del layer.asked[number]
+            elif now - asked_at >= wait * min(times, 3):
+                layer.asked[number] = (now, times + 1)
+                again.append(number)
+        self._ask(layer, again)
+
+    def ask_key_frame(self, layer: UpLayer, now: float) -> None:
+        """Ask the publisher for a key frame, now or as soon as the interval allows."""
+        up = layer.up
+        if not up.is_video:
+            return
+        if now - layer.key_asked_at < KEY_FRAME_INTERVAL_S or layer.ssrc is None or up.connection.srtp is None:
+            layer.key_wanted = True
+            self._open.add(layer)
+            return
+        layer.key_asked_at, layer.key_wanted = now, False
+        self._send(up.connection, rtcp.write_picture_loss(up.connection.ssrc, layer.ssrc))
+
+    def answer(self, down: DownTrack, numbers: list[int], now: float) -> None:
+        """Repeat to a viewer what it misses. What the worker lacks itself has been asked of the publisher already."""
+        connection = down.connection
+        for number in numbers:
+            if connection.repair_budget <= 0:
+                return
+            found = switching.origin(down, number)
+            if found is None:
+                continue
+            epoch, original = found
+            kept = epoch.layer.history[original & len(epoch.layer.history) - 1]
+            if kept is not None and kept[0] == original:
+                connection.repair_budget -= len(kept[3])
+                self._forwarder.repeat(down, number, now)
+
+    def _ask(self, layer: UpLayer, numbers: list[int]) -> None:
+        if numbers and layer.ssrc is not None:
+            self._open.add(layer)
+            connection = layer.up.connection
+            self._send(connection, rtcp.write_nack(connection.ssrc, layer.ssrc, numbers))
