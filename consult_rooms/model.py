@@ -90,6 +90,33 @@ class LineState(StrEnum):
     LOST = "lost"
 
 
+class Rung(StrEnum):
+    """The ladder of a picture, best first; sound outlives every rung."""
+
+    HD = "hd"
+    REDUCED = "reduced"
+    LOW = "low"
+    STILLS = "stills"
+    AUDIO = "audio"
+    """No picture at all."""
+
+
+class Way(StrEnum):
+    """Which way a participant's pictures became fewer or more, and so why."""
+
+    SENDS = "sends"
+    """The participant's uplink."""
+    SEES = "sees"
+    """The participant's downlink."""
+    WISHES = "wishes"
+    """The participant chose sound only."""
+
+    @property
+    def cause(self) -> str:
+        """Why there is less: `uplink`, `downlink` or `wish`."""
+        return {Way.SENDS: "uplink", Way.SEES: "downlink", Way.WISHES: "wish"}[self]
+
+
 class IdentityState(StrEnum):
     """How well the patient is known. Only an established identity opens a book."""
 
@@ -132,6 +159,7 @@ class LogKind(StrEnum):
     JOINED = "joined"
     FIRST_FRAME = "first_frame"
     LINE_CHANGED = "line_changed"
+    QUALITY_CHANGED = "quality_changed"
     LEFT = "left"
     CHAT = "chat"
     OPINION_SAVED = "opinion_saved"

@@ -1,6 +1,7 @@
 """The room of a consult: who enters, is invited, leaves, and who ends it. Leaving is not ending.
 
-Media and sockets are signalling's; here stands who may be there and what the log says of it.
+Media and sockets are signalling's; here stands who may be there and what the log says of it. One class, since all of it
+changes one room's state; the chat, the longest part, stands in `chat`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from consult_rooms.model import (
     LogKind,
     Participant,
     ParticipantRole,
+    Rung,
+    Way,
 )
 from consult_rooms.standing import Standing, standing
 from consult_rooms.store import ConsultStore, participant_of
@@ -172,6 +175,21 @@ class Rooms:
                     participant.staff_id,
                     {"participant": participant.id, "state": line},
                 )
+
+    async def quality_changed(
+        self, participant: Participant, way: Way | str, rung: Rung | str, source: Participant | None = None
+    ) -> None:
+        """This person sends, sees or wishes pictures of that rung now. `source`: whose, when it sees one person's so.
+
+        The caller tells changes alone, and none that passes in a moment. Raises Invalid.
+        """
+        which, now = bounds.code(Way, way, "way"), bounds.code(Rung, rung, "rung")
+        cause = "none" if now is Rung.HD else which.cause
+        data: dict[str, str] = {"participant": participant.id, "way": which, "rung": now, "cause": cause}
+        if source is not None:
+            data |= {"source": source.id, "from": source.staff_id}
+        async with self._database.transaction() as tx:
+            await self._log.append(tx, participant.consult_id, LogKind.QUALITY_CHANGED, participant.staff_id, data)
 
     async def invite(
         self,

@@ -67,6 +67,32 @@ _BY_CODE: Mapping[LogKind, tuple[str, Mapping[str, str]]] = {
     ),
 }
 
+_SENDS: Mapping[str, str] = {
+    "hd": N_("%(actor)s: the uplink is good again, full picture sent"),
+    "reduced": N_("%(actor)s: slow uplink, less sharp picture sent"),
+    "low": N_("%(actor)s: slow uplink, small picture sent"),
+    "stills": N_("%(actor)s: slow uplink, stills sent"),
+    "audio": N_("%(actor)s: slow uplink, sound alone sent"),
+}
+_SEES_ONE: Mapping[str, str] = {
+    "hd": N_("%(actor)s sees the full picture of %(name)s again"),
+    "reduced": N_("%(actor)s: slow line, less sharp picture of %(name)s"),
+    "low": N_("%(actor)s: slow line, small picture of %(name)s"),
+    "stills": N_("%(actor)s: slow line, stills of %(name)s"),
+    "audio": N_("%(actor)s: slow line, sound alone of %(name)s"),
+}
+_SEES_ALL: Mapping[str, str] = {
+    "hd": N_("%(actor)s sees full pictures again"),
+    "reduced": N_("%(actor)s: slow line, less sharp pictures"),
+    "low": N_("%(actor)s: slow line, small pictures"),
+    "stills": N_("%(actor)s: slow line, stills received"),
+    "audio": N_("%(actor)s: slow line, sound alone received"),
+}
+_WISHES: Mapping[str, str] = {
+    "hd": N_("%(actor)s takes pictures again"),
+    "audio": N_("%(actor)s chose sound only"),
+}
+
 
 def sentence(language: Language, row: TimelineRow, zone: ZoneInfo) -> str:
     """What happened, as one sentence without a full stop. Holds names of staff, never of a patient."""
@@ -105,6 +131,9 @@ def _message(entry: LogEntry) -> str:
             return N_("%(actor)s came back to the room") if again else N_("%(actor)s entered the room")
         case LogKind.FIRST_FRAME if data["kind"] == "audio":
             return N_("%(actor)s hears %(name)s")
+        case LogKind.QUALITY_CHANGED:
+            seen = _SEES_ONE if "from" in data else _SEES_ALL
+            return {"sends": _SENDS, "sees": seen, "wishes": _WISHES}[str(data["way"])][str(data["rung"])]
         case kind if kind in _BY_CODE:
             key, messages = _BY_CODE[kind]
             return messages[str(data[key])]

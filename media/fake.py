@@ -1,7 +1,7 @@
 """A media plane without a network, for tests of what stands on `media.api`.
 
-Rooms, tracks, revisions and descriptions are the real ones; only no packet ever comes. `connect` and `lose` play what
-a network would do. It passes the same contract tests as `WorkerNodes`.
+Rooms, tracks, revisions and descriptions are the real ones; only no packet ever comes. `connect`, `tell` and `lose`
+play what a network would do. It passes the same contract tests as `WorkerNodes`.
 """
 
 from __future__ import annotations
@@ -67,6 +67,8 @@ class FakeMediaNodes:
         return self._live().publish(room_id, participant_id, offer_sdp, sources)
 
     async def subscribe(self, room_id: str, participant_id: str) -> SubscribeOffer:
+        self.heights: dict[tuple[str, str], dict[str, int]] = {}
+        """What viewers have preferred so far, by room and participant."""
         return self._live().subscribe(room_id, participant_id)
 
     async def answer(self, room_id: str, participant_id: str, answer_sdp: str, revision: int) -> None:
@@ -86,6 +88,7 @@ class FakeMediaNodes:
 
     async def ready(self) -> bool:
         return self.admits
+        self.heights.setdefault((room_id, participant_id), {}).update(heights)
 
     def connect(self, state: ConnectionState = ConnectionState.CONNECTED) -> None:
         """Bring every open connection to a state, as packets or silence would."""
@@ -99,3 +102,7 @@ class FakeMediaNodes:
         self._network.connections.clear()
         for room_id in room_ids:
             self._events.emit(RoomLost(room_id))
+    def tell(self, event: MediaEvent) -> None:
+        """Emit what a worker would have concluded from packets: a quality, an uplink, layers, speakers."""
+        self._events.emit(event)
+

@@ -126,6 +126,7 @@ class Joined:
                 "connected": True,
                 "audio": True,
                 "video": True,
+                "audio_only": False,
             }
         ],
         "entries": [],

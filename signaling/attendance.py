@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from consult_rooms.rooms import Rooms
 from foundation.bus import Bus
@@ -26,10 +26,12 @@ TTL_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Switches:
-    """Whether a participant's microphone and camera are on."""
+    """What a participant has switched on."""
 
     audio: bool
     video: bool
+    audio_only: bool = False
+    """Whether the person chose sound only."""
 
 
 class Attendance:
@@ -42,7 +44,7 @@ class Attendance:
 
     async def beat(self, consult_id: ConsultId, participant_id: ParticipantId, switches: Switches) -> None:
         """This participant's socket is up."""
-        value = json.dumps({"audio": switches.audio, "video": switches.video})
+        value = json.dumps(asdict(switches))
         try:
             await self._bus.beat(f"room:{consult_id}", participant_id, TTL_S, value)
         except Unavailable:
@@ -86,6 +88,7 @@ class Attendance:
                     connected=shown is not None,
                     audio=shown is not None and shown.audio,
                     video=shown is not None and shown.video,
+                    audio_only=shown is not None and shown.audio_only,
                 )
             )
         return parts

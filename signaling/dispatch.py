@@ -30,6 +30,7 @@ from signaling.connections import Connection
 from signaling.negotiation import Negotiation, tracks
 from signaling.notices import Notices
 from signaling.protocol import ClientEvent, parse, wire
+from signaling.qualities import Qualities
 from signaling.room_members import RoomMembers
 from signaling.shapes import IceServerPart
 from signaling.views import Views
@@ -63,6 +64,7 @@ class Dispatch:
         presence: Presence,
         members: RoomMembers,
         negotiation: Negotiation,
+        qualities: Qualities,
         notices: Notices,
         views: Views,
         relays: Relays,
@@ -76,6 +78,7 @@ class Dispatch:
         self._presence = presence
         self._members = members
         self._negotiation = negotiation
+        self._qualities = qualities
         self._notices = notices
         self._views = views
         self._relays = relays
@@ -157,13 +160,16 @@ class Dispatch:
         match event:
             case room.Publish(sdp=sdp, sources=sources):
                 return Published(await self._negotiation.publish(connection, consult_id, sdp, sources))
-            case room.Subscribe():
+            case room.Subscribe():  # a restart, too, is answered with a new connection so far
                 offer = await self._negotiation.subscribe(connection, consult_id)
                 return Subscribed(offer.sdp, offer.revision, tracks(offer))
             case room.Answer(sdp=sdp, revision=revision):
                 await self._negotiation.answer(connection, consult_id, sdp, revision)
-            case room.SetMedia(audio=audio, video=video):
-                await self._members.change(member, Switches(audio, video))
+            case room.Prefer(heights=heights):
+                await self._negotiation.prefer(connection, consult_id, heights)
+            case room.SetMedia(audio=audio, video=video, audio_only=audio_only):
+                await self._members.change(member, Switches(audio, video, audio_only))
+                self._qualities.wishes(member)
             case room.SendChat(text=text, client_id=client_id):
                 message = await self._rooms.chat(staff, consult_id, text, client_id)
                 return Kept(message.number, message.at)
@@ -223,7 +229,8 @@ class Dispatch:
     async def _join(self, caller: Caller, consult_id: ConsultId, event: room.JoinRoom) -> Ack:
         connection = caller.connection
         consult, participant = await self._rooms.join(caller.staff, consult_id)
-        await self._members.enter(connection, participant, event.tab_id, Switches(event.audio, event.video))
+        switches = Switches(event.audio, event.video, event.audio_only)
+        self._qualities.wishes(await self._members.enter(connection, participant, event.tab_id, switches))
         await self.beat(connection)
         async with self._notices.still():
             entries = await self._entries(consult_id, event.after)

@@ -36,6 +36,7 @@ from signaling.dispatch import INTERNAL, Dispatch, refusal
 from signaling.negotiation import Negotiation
 from signaling.notices import Notices
 from signaling.protocol import wire
+from signaling.qualities import Qualities
 from signaling.room_members import RoomMembers
 from signaling.server_events import ServerEvent
 from signaling.session_watch import LOOK_S, SessionWatch
@@ -97,7 +98,8 @@ class Gateway:
         views = Views(directory, queries, clock, zone)
         attendance = Attendance(rooms, directory, bus)
         self._members = RoomMembers(self._connections, self, rooms, attendance, media, bus, clock)
-        self._negotiation = Negotiation(self._connections, self, self._members, rooms, media)
+        self._qualities = Qualities(self._members, rooms, clock)
+        self._negotiation = Negotiation(self._connections, self, self._members, self._qualities, rooms, media)
         self._announcements = Announcements(
             self._connections, self, self._members, consult_log, queries, rooms, directory, views
         )
@@ -112,6 +114,7 @@ class Gateway:
             presence=presence,
             members=self._members,
             negotiation=self._negotiation,
+            qualities=self._qualities,
             notices=self._notices,
             views=views,
             relays=relays,
@@ -131,6 +134,7 @@ class Gateway:
         self._tasks.forever("signaling: hints of logs", self._notices.listen)
         self._tasks.forever("signaling: hints of agendas", self._notices.listen_for_agendas)
         self._tasks.forever("signaling: members of rooms", self._members.tick, pause_s=0.5)
+        self._tasks.forever("signaling: changes of quality", self._qualities.tell, pause_s=0.5)
         self._tasks.forever("signaling: hints of rooms", self._members.listen)
         self._tasks.forever("signaling: sessions", self._watch.look, pause_s=LOOK_S)
         self._tasks.forever("signaling: hints of sessions", self._watch.listen)

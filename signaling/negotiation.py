@@ -13,14 +13,29 @@ from foundation.errors import Forbidden, HoichanError, Unavailable
 from foundation.i18n import N_
 from foundation.ids import ConsultId, ParticipantId
 from media import api
-from media.api import ConnectionChanged, ConnectionState, Direction, MediaNodes, RoomLost, SubscribeOffered
+from media.api import (
+    ConnectionChanged,
+    ConnectionState,
+    Direction,
+    LayersWanted,
+    MediaNodes,
+    QualityChanged,
+    RoomLost,
+    SpeakersChanged,
+    SubscribeOffered,
+    UplinkChanged,
+)
 from signaling.connections import Connection, Connections, Outlet
+from signaling.media_events import Layers, MediaLost, Quality, Speakers, SubscribeOffer, Uplink
+from signaling.qualities import Qualities
 from signaling.room_members import Member, RoomMembers
-from signaling.server_events import MediaLost, SubscribeOffer
+from signaling.server_events import ServerEvent
 from signaling.shapes import TrackPart
 
 log = logging.getLogger(__name__)
 
+OfOne = SubscribeOffered | ConnectionChanged | QualityChanged | UplinkChanged | LayersWanted
+"""Media events that name one participant."""
 WAIT_S = 8.0
 """The longest that a client waits for the media plane before it hears `media.unavailable`."""
 
@@ -29,11 +44,18 @@ class Negotiation:
     """The peer connections of the members on this node."""
 
     def __init__(
-        self, connections: Connections, outlet: Outlet, members: RoomMembers, rooms: Rooms, media: MediaNodes
+        self,
+        connections: Connections,
+        outlet: Outlet,
+        members: RoomMembers,
+        qualities: Qualities,
+        rooms: Rooms,
+        media: MediaNodes,
     ) -> None:
         self._connections = connections
         self._outlet = outlet
         self._members = members
+        self._qualities = qualities
         self._rooms = rooms
         self._media = media
 
@@ -51,13 +73,21 @@ class Negotiation:
         member = self._members.held(connection, consult_id)
         member.media.pop(Direction.SUBSCRIBE, None)
         async with _patience():
-            return await self._media.subscribe(consult_id, member.participant.id)
+            offer = await self._media.subscribe(consult_id, member.participant.id)
+        self._note(member, offer)
+        return offer
 
     async def answer(self, connection: Connection, consult_id: ConsultId, sdp: str, revision: int) -> None:
         """Take a member's answer."""
         member = self._members.held(connection, consult_id)
         async with _patience():
             await self._media.answer(consult_id, member.participant.id, sdp, revision)
+
+    async def prefer(self, connection: Connection, consult_id: ConsultId, heights: Mapping[str, int]) -> None:
+        """How high a member shows streams."""
+        member = self._members.held(connection, consult_id)
+        async with _patience():
+            await self._media.prefer(consult_id, member.participant.id, heights)
 
     async def report(self, connection: Connection, consult_id: ConsultId, state: LineState) -> None:
         """The client says how its line is."""
@@ -76,24 +106,46 @@ class Negotiation:
     async def _handle(self, event: api.MediaEvent) -> None:
         consult_id = ConsultId(event.room_id)
         match event:
-            case SubscribeOffered(participant_id=participant_id, offer=offer):
-                member = self._members.find(consult_id, ParticipantId(participant_id))
-                if member is not None:
-                    await self._offer(consult_id, member, offer)
-            case ConnectionChanged(participant_id=participant_id, direction=direction, state=state):
-                member = self._members.find(consult_id, ParticipantId(participant_id))
-                if member is not None:
-                    await self._changed(member, direction, state)
             case RoomLost():
-                for member in self._members.here(consult_id):
-                    member.media.clear()
-                for connection in self._members.listeners(consult_id):
-                    await self._outlet.send(connection, MediaLost(consult_id))
+                for lost in self._members.here(consult_id):
+                    lost.media.clear()
+                await self._tell_room(consult_id, MediaLost(consult_id))
+            case SpeakersChanged(participant_ids=speakers):
+                await self._tell_room(consult_id, Speakers(consult_id, list(speakers)))
+            case _:
+                member = self._members.find(consult_id, ParticipantId(event.participant_id))
+                if member is not None:
+                    await self._concern(consult_id, member, event)
 
-    async def _offer(self, consult_id: ConsultId, member: Member, offer: api.SubscribeOffer) -> None:
+    async def _concern(self, consult_id: ConsultId, member: Member, event: OfOne) -> None:
+        """What concerns one member alone."""
+        match event:
+            case SubscribeOffered(offer=offer):
+                self._note(member, offer)
+                await self._tell(member, SubscribeOffer(consult_id, offer.sdp, offer.revision, tracks(offer)))
+            case ConnectionChanged(direction=direction, state=state):
+                await self._changed(member, direction, state)
+            case QualityChanged(track_id=track_id, rung=rung, cause=cause):
+                self._qualities.sees(member, event)
+                await self._tell(member, Quality(consult_id, track_id, rung, cause))
+            case UplinkChanged(rung=rung):
+                self._qualities.sends(member, rung)
+                await self._tell(member, Uplink(consult_id, rung))
+            case LayersWanted(track_id=track_id, mid=mid, rids=rids):
+                await self._tell(member, Layers(consult_id, track_id, mid, list(rids)))
+
+    def _note(self, member: Member, offer: api.SubscribeOffer) -> None:
+        member.tracks = {track.track_id: ParticipantId(track.participant_id) for track in offer.tracks}
+        self._qualities.offered(member)
+
+    async def _tell(self, member: Member, event: ServerEvent) -> None:
         connection = self._connections.get(member.connection_id)
         if connection is not None:
-            await self._outlet.send(connection, SubscribeOffer(consult_id, offer.sdp, offer.revision, tracks(offer)))
+            await self._outlet.send(connection, event)
+
+    async def _tell_room(self, consult_id: ConsultId, event: ServerEvent) -> None:
+        for connection in self._members.listeners(consult_id):
+            await self._outlet.send(connection, event)
 
     async def _changed(self, member: Member, direction: Direction, state: ConnectionState) -> None:
         if state is ConnectionState.CLOSED:

@@ -24,6 +24,7 @@ from signaling.shapes import (
     Sdp,
     Source,
     StaffRef,
+    TrackRef,
 )
 
 
@@ -41,6 +42,8 @@ class JoinRoom:
     """Whether your microphone is on."""
     video: bool = True
     """Whether your camera is on."""
+    audio_only: bool = False
+    """Whether you chose sound only. What you receive follows `prefer`."""
     name: ClassVar[str] = "join_room"
     ack: ClassVar[type[Ack]] = Joined
     example: ClassVar[dict[str, Any]] = {"consult_id": CONSULT, "tab_id": "t4b-9f27c1aa", "after": 0}
@@ -55,7 +58,8 @@ class Publish:
     sdp: Sdp
     """Your offer (type `offer`), complete: candidates gathered or none at all, no trickle."""
     sources: Annotated[dict[Mid, Source], Field(min_length=1, max_length=8)]
-    """For each m-section by its mid, what it shows: `microphone`, `camera`, `screen`, or a device's name."""
+    """For each m-section by its mid, what it shows: `microphone`, `camera`, `screen`, a device's word, or `device:` and
+    a name for people, such as `device:Máy siêu âm`."""
     name: ClassVar[str] = "publish"
     ack: ClassVar[type[Ack]] = Published
     example: ClassVar[dict[str, Any]] = {
@@ -71,6 +75,9 @@ class Subscribe:
 
     consult_id: ConsultRef
     """The room."""
+    restart: bool = False
+    """After a change of network: ask to keep the connection that you have, with new ICE credentials. If the offer is of
+    another session (the first number of its `o=` line), it could not be kept: answer on a new connection."""
     name: ClassVar[str] = "subscribe"
     ack: ClassVar[type[Ack]] = Subscribed
     example: ClassVar[dict[str, Any]] = {"consult_id": CONSULT}
@@ -92,6 +99,21 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
+class Prefer:
+    """Say how high you show streams, so that nobody's line carries more than is looked at. Again whenever that changes,
+    at most some times a second. At first each comes as high as it is sent."""
+
+    consult_id: ConsultRef
+    """The room."""
+    heights: Annotated[dict[TrackRef, Annotated[int, Field(ge=0, le=4320)]], Field(min_length=1, max_length=64)]
+    """By `track_id`, the height in device pixels; 0: not at all, and nothing is sent. What is not named stays as it
+    was; unknown ones are ignored."""
+    name: ClassVar[str] = "prefer"
+    ack: ClassVar[type[Ack]] = Done
+    example: ClassVar[dict[str, Any]] = {"consult_id": CONSULT, "heights": {"trk_1": 720, "trk_2": 0}}
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
 class SetMedia:
     """Tell the others whether your microphone and camera are on. Muting itself is done by your client."""
 
@@ -101,6 +123,8 @@ class SetMedia:
     """Whether the microphone is on."""
     video: bool
     """Whether the camera is on."""
+    audio_only: bool = False
+    """Whether you chose sound only. What you receive follows `prefer`."""
     name: ClassVar[str] = "set_media"
     ack: ClassVar[type[Ack]] = Done
     example: ClassVar[dict[str, Any]] = {"consult_id": CONSULT, "audio": True, "video": False}
@@ -208,6 +232,7 @@ RoomEvent = (
     | Publish
     | Subscribe
     | Answer
+    | Prefer
     | SetMedia
     | SendChat
     | ReportFirstFrame

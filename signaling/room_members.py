@@ -50,6 +50,8 @@ class Member:
     """What the client says of its line."""
     media: dict[Direction, ConnectionState] = field(default_factory=dict)
     """What the worker says of its connections."""
+    tracks: dict[str, ParticipantId] = field(default_factory=dict)
+    """Whose stream each track of the newest subscribe offer is."""
     told: LineState | None = None
     """The last state of the line that was given to the log; None: the place is fresh and may differ from it."""
     beaten_at: float = 0.0

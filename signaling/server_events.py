@@ -8,9 +8,9 @@ from typing import Any, ClassVar, Literal
 from pydantic.dataclasses import dataclass
 
 from consult_rooms.model import ParticipantRole, Urgency
+from signaling.media_events import Layers, MediaLost, Quality, Speakers, SubscribeOffer, Uplink
 from signaling.shapes import (
     CONSULT,
-    EXAMPLE_SDP,
     PARTICIPANT,
     STAFF,
     STRICT,
@@ -18,9 +18,7 @@ from signaling.shapes import (
     EntryNumber,
     EntryPart,
     ParticipantPart,
-    Sdp,
     StaffRef,
-    TrackPart,
 )
 
 
@@ -176,42 +174,10 @@ class Room:
                 "connected": True,
                 "audio": True,
                 "video": False,
+                "audio_only": False,
             }
         ],
     }
-
-
-@dataclass(frozen=True, slots=True, config=STRICT)
-class SubscribeOffer:
-    """Streams came or went: answer this offer on the subscribe connection that you have, by `answer`."""
-
-    consult_id: ConsultRef
-    """The room."""
-    sdp: Sdp
-    """The server's offer (type `offer`)."""
-    revision: int
-    """To be repeated in the answer."""
-    tracks: list[TrackPart]
-    """Whose stream each m-section carries. One that is absent has ended."""
-    name: ClassVar[str] = "subscribe_offer"
-    example: ClassVar[dict[str, Any]] = {
-        "consult_id": CONSULT,
-        "sdp": EXAMPLE_SDP,
-        "revision": 2,
-        "tracks": [
-            {"mid": "0", "track_id": "trk_1", "participant_id": PARTICIPANT, "kind": "audio", "source": "microphone"}
-        ],
-    }
-
-
-@dataclass(frozen=True, slots=True, config=STRICT)
-class MediaLost:
-    """The server that carried the room's media is gone. Drop both peer connections, then publish and subscribe anew."""
-
-    consult_id: ConsultRef
-    """The room."""
-    name: ClassVar[str] = "media_lost"
-    example: ClassVar[dict[str, Any]] = {"consult_id": CONSULT}
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -285,6 +251,10 @@ ServerEvent = (
     | Chat
     | Room
     | SubscribeOffer
+    | Quality
+    | Uplink
+    | Layers
+    | Speakers
     | MediaLost
     | TakenOver
     | SessionEnded

@@ -31,7 +31,9 @@ Line = Annotated[str, Field(max_length=500)]
 Paragraph = Annotated[str, Field(max_length=4000)]
 EntryNumber = Annotated[int, Field(ge=0, le=2**53 - 1)]
 Mid = Annotated[str, Field(min_length=1, max_length=32)]
-Source = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
+Source = Annotated[str, Field(pattern=r"^([a-z][a-z0-9_]{0,31}|device:[^\p{C}\p{Zl}\p{Zp}]{1,57})$")]
+"""A word, or `device:` and the name that a person or the device's maker gave it."""
+TrackRef = Annotated[str, Field(min_length=1, max_length=64)]
 Sex = Literal["male", "female", "other"]
 Kind = Literal["audio", "video", "screen"]
 Data = dict[str, Any]
@@ -129,6 +131,8 @@ class ParticipantPart:
     """Whether the microphone is on."""
     video: bool
     """Whether the camera is on."""
+    audio_only: bool
+    """Whether the person chose sound only: sends no picture and takes none."""
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -144,7 +148,7 @@ class TrackPart:
     kind: str
     """`audio` or `video`."""
     source: str
-    """What it shows: `camera`, `microphone`, `screen`, or a device's name."""
+    """What it shows: `camera`, `microphone`, `screen`, a device's word, or `device:` and a name for people."""
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)

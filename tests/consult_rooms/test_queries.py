@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from consult_rooms.access import Relation
-from consult_rooms.model import CancelReason, DeclineReason, LogKind, Step
+from consult_rooms.model import CancelReason, DeclineReason, LogKind, Rung, Step, Way
 from consult_rooms.rows import Answer
 from consult_rooms.wording import sentence
 from foundation.errors import Forbidden, NotFound
@@ -176,6 +176,12 @@ async def live_through(world: World) -> list[ConsultId]:
     await world.rooms.first_frame(here, there.id, "audio")
     for state in ("weak", "lost", "good"):
         await world.rooms.line_changed(here, state)
+    for rung in Rung:
+        await world.rooms.quality_changed(here, Way.SENDS, rung)
+        await world.rooms.quality_changed(here, Way.SEES, rung)
+        await world.rooms.quality_changed(here, Way.SEES, rung, there)
+    for rung in (Rung.AUDIO, Rung.HD):
+        await world.rooms.quality_changed(here, Way.WISHES, rung)
     await world.rooms.leave(here)
     await world.rooms.join(lan, consult.id)
     await world.rooms.invite(ha, consult.id, world["khai"].id)

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from consult_rooms.model import Consult, ConsultState, LineState, Opinion, ParticipantRole
+from consult_rooms.model import Consult, ConsultState, LineState, Opinion, ParticipantRole, Rung, Way
 from foundation.errors import Conflict, Forbidden, HoichanError, Invalid, NotFound
 from foundation.ids import ParticipantId, new_id
 from tests.consult_rooms.conftest import World
@@ -163,6 +163,27 @@ async def test_first_frames_and_lines_are_told_once(world: World, claimed: Consu
             await world.rooms.first_frame(lan, ha.id, kind, after_ms)
     with pytest.raises(Invalid):
         await world.rooms.line_changed(lan, "superb")
+
+
+async def test_a_change_of_quality_is_logged_with_rung_and_cause(world: World, claimed: Consult) -> None:
+    _, lan = await world.rooms.join(world["lan"], claimed.id)
+    _, ha = await world.rooms.join(world["ha"], claimed.id)
+    last = (await world.log.since(claimed.id, 0))[-1].number
+    await world.rooms.quality_changed(lan, Way.SENDS, Rung.STILLS)
+    await world.rooms.quality_changed(ha, "sees", "low", lan)
+    await world.rooms.quality_changed(ha, Way.WISHES, Rung.AUDIO)
+    await world.rooms.quality_changed(lan, Way.SENDS, Rung.HD)
+    entries = await world.log.since(claimed.id, last)
+    assert [(entry.actor, entry.data["rung"], entry.data["cause"]) for entry in entries] == [
+        (world["lan"].id, "stills", "uplink"),
+        (world["ha"].id, "low", "downlink"),
+        (world["ha"].id, "audio", "wish"),
+        (world["lan"].id, "hd", "none"),
+    ]
+    assert (entries[1].data["source"], entries[1].data["from"]) == (lan.id, world["lan"].id)
+    for way, rung in (("dreams", "hd"), ("sends", "superb")):
+        with pytest.raises(Invalid):
+            await world.rooms.quality_changed(lan, way, rung)
 
 
 async def test_only_the_specialist_ends_and_only_once(world: World, claimed: Consult) -> None:

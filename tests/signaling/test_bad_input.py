@@ -93,6 +93,7 @@ ROOM_EVENTS: dict[str, dict[str, object]] = {
     "publish": {"sdp": "v=0", "sources": {"0": "camera"}},
     "subscribe": {},
     "answer": {"sdp": "v=0", "revision": 1},
+    "prefer": {"heights": {"t": 360}},
     "set_media": {"audio": True, "video": True},
     "send_chat": {"text": "x", "client_id": "client-001"},
     "report_first_frame": {"participant_id": "par_" + "0" * 32, "kind": "video", "after_ms": 1},

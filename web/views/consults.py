@@ -33,6 +33,7 @@ TONES = {
     LogKind.CLOSED: "ok",
     LogKind.DECLINED: "urgent",
     LogKind.LINE_CHANGED: "urgent",
+    LogKind.QUALITY_CHANGED: "urgent",
     LogKind.CANCELLED: "urgent",
 }
 
