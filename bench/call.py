@@ -111,8 +111,8 @@ async def calling(browser: Browser, rooms: Rooms, tasks: Tasks, seed: str) -> As
             await page.route(f"{_ADDRESS}loss.js", lambda route: route.fulfill(path=script))
             await page.goto(_ADDRESS)
         telling = tasks.start("bench notices", _tell(rooms, call))
-        await call.viewer.evaluate("room => bench.watch(room)", ROOM)
         await call.publisher.evaluate("room => bench.publish(room)", ROOM)
+        await call.viewer.evaluate("room => bench.watch(room)", ROOM)
         await call.viewer.wait_for_function("bench.shownFrames > 30", timeout=30_000)
         yield call
     finally:

@@ -16,18 +16,21 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from playwright.async_api import Browser, async_playwright
 
-from bench.call import Call, Seen, calling, hoichan
+from bench.call import Call, Rooms, Seen, calling, hoichan
 from bench.camera import write_camera
 from bench.frames import Step, delivered, freezes_ms, repaired, rungs_seen, settled_s
+from bench.janus_room import janus
 from bench.link import Link, Tally
 from bench.path import Conditions
 from bench.report import Figures, show
+from foundation.tasks import Tasks
 from media.api import QualityChanged, Rung, UplinkChanged
 from tests.e2e.conftest import BROWSER_ARGUMENTS
 
@@ -53,6 +56,8 @@ _ADAPTED = 0.75
 _MEND_S = 1.0
 """A loss this short before the end may still be under repair: it is not counted."""
 LEGS = ("uplink", "downlink")
+JANUS = "janus-"
+"""Begins the names of Janus's cases."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,19 +217,17 @@ CASES: dict[str, Callable[[Call, str, Times], Any]] = {
 """`calm` is no figure: it tells what the machine alone does to a picture."""
 
 
-def figures(outcomes: dict[str, Outcome], prefix: str = "") -> Figures:
+def figures(outcomes: dict[str, Outcome], server: str = "") -> Figures:
     """The keys of the report, each by the worse of the two legs; only those whose cases ran."""
     found: Figures = {}
 
     def worst(
         key: str, case: str, value: Callable[[Outcome], float | None], pick: Callable[[list[float]], float]
     ) -> None:
-        values = [
-            value(outcomes[name]) for leg in LEGS if (name := f"{prefix.replace('_', '-')}{case}-{leg}") in outcomes
-        ]
+        values = [value(outcomes[name]) for leg in LEGS if (name := f"{server}{case}-{leg}") in outcomes]
         known = [number for number in values if number is not None]
         if known:
-            found[prefix + key] = pick(known)
+            found[server.replace("-", "_") + key] = pick(known)
 
     worst("repaired_5pct", "5pct", lambda one: one.repaired, min)
     worst("longest_freeze_5pct_ms", "5pct", lambda one: one.longest_freeze_ms, max)
@@ -240,8 +243,9 @@ async def measure(browser: Browser, names: Sequence[str], times: Times, trace: P
     """Run the cases, each with a worker and pages of its own."""
     outcomes = {}
     for name in names:
-        kind, leg = name.split("-")
-        async with hoichan() as (rooms, tasks), calling(browser, rooms, tasks, f"hoichan {name}") as call:
+        *others, kind, leg = name.split("-")
+        server: AbstractAsyncContextManager[tuple[Rooms, Tasks]] = janus() if others else hoichan()
+        async with server as (rooms, tasks), calling(browser, rooms, tasks, f"{kind} {leg}") as call:
             outcome, sent, seen = await CASES[kind](call, leg, times)
             outcomes[name] = outcome
             print(f"{name}: {json.dumps({k: v for k, v in asdict(outcome).items() if v is not None})}", file=sys.stderr)
@@ -268,12 +272,9 @@ def _arguments() -> argparse.Namespace:
 
 async def main() -> None:
     options = _arguments()
-    every = [f"{kind}-{leg}" for kind in CASES for leg in LEGS]
-    names = [
-        name
-        for name in every
-        if any(name.startswith(case) for case in options.case) or (not options.case and not name.startswith("calm"))
-    ]
+    every = [f"{server}{kind}-{leg}" for server in ("", JANUS) for kind in CASES for leg in LEGS]
+    asked = options.case or [name for name in every if "calm" not in name]
+    names = [name for name in every if any(name.startswith(case) for case in asked)]
     with tempfile.TemporaryDirectory(prefix="hoichan-camera-") as folder:
         camera = Path(folder) / "camera.y4m"
         write_camera(camera)
@@ -284,7 +285,7 @@ async def main() -> None:
             )
             outcomes = await measure(browser, names, QUICK if options.quick else Times(), options.trace)
             await browser.close()
-    show(figures(outcomes), AIMS, as_json=options.json)
+    show({**figures(outcomes), **figures(outcomes, JANUS)}, AIMS, as_json=options.json)
 
 
 if __name__ == "__main__":
