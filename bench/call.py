@@ -34,7 +34,7 @@ from media.supervisor import MediaChild
 ROOT = Path(__file__).parent.parent
 ROOM, DOCTOR, SPECIALIST = "room", "doctor", "specialist"
 _ADDRESS = "http://localhost/"
-_CANDIDATE = re.compile(r"a=candidate:\S+ 1 udp \d+ (\S+) (\d+) typ host", re.IGNORECASE)
+_CANDIDATE = re.compile(r"(a=candidate:\S+ 1 udp \d+ 127\.0\.0\.1 )(\d+)( typ host)", re.IGNORECASE)
 _OTHER_CANDIDATES = re.compile(r"a=candidate:(?!\S+ 1 udp \d+ 127\.0\.0\.1 \d+ typ host).*\r\n", re.IGNORECASE)
 
 
@@ -158,13 +158,19 @@ class _Asked:
 
 
 async def through(link: Link, sdp: str) -> str:
-    """The description with the relay in the server's place, and no way around it."""
+    """The description with the relay in the server's place, which the relay learns."""
+    rerouted, server = reroute(sdp, link.port)
+    await link.aim("127.0.0.1", server)
+    return rerouted
+
+
+def reroute(sdp: str, port: int) -> tuple[str, int]:
+    """The description with this port as the only way to the server, and the port that it had. Raises ValueError."""
+    sdp = _OTHER_CANDIDATES.sub("", sdp)
     server = _CANDIDATE.search(sdp)
     if server is None:
-        raise ValueError("the server offers no UDP candidate")
-    await link.aim("127.0.0.1", int(server[2]))
-    sdp = _OTHER_CANDIDATES.sub("", sdp)
-    return re.sub(rf"(a=candidate:.*) {server[2]} typ", rf"\1 {link.port} typ", sdp)
+        raise ValueError("the server offers no UDP candidate on 127.0.0.1")
+    return _CANDIDATE.sub(rf"\g<1>{port}\g<3>", sdp), int(server[2])
 
 
 async def offered(link: Link, offer: SubscribeOffer) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from bench.camera import write_camera
 from bench.frames import Step, delivered, freezes_ms, repaired, rungs_seen, settled_s
 from bench.janus_room import janus
 from bench.link import Link, Tally
+from bench.load.build import CannotMeasure
 from bench.path import Conditions
 from bench.report import Figures, show
 from foundation.tasks import Tasks
@@ -85,6 +86,10 @@ class Outcome:
     up_s: float | None = None
     told: bool | None = None
     """Whether the server said which rung it chose."""
+    camera_fps: float = 0.0
+    """Pictures that the publisher's browser took from the camera each second: far from 30, the machine was too busy."""
+    late_ms: float = 0.0
+    """The latest that the line itself was with a packet: much above 1, the machine was too busy."""
 
 
 async def lossy(call: Call, leg: str, share: float, times: Times) -> tuple[Outcome, Seen, Seen]:
@@ -107,6 +112,8 @@ async def lossy(call: Call, leg: str, share: float, times: Times) -> tuple[Outco
         longest_freeze_ms=_longest_freeze_ms(seen, begin, end),
         concealed=_concealed(seen, begin, end),
         adapts=_adapts(seen, begin, end),
+        camera_fps=_camera_fps(sent, begin, end),
+        late_ms=max(tally.late_ms for tally in tallies),
     )
     return outcome, sent, seen
 
@@ -136,6 +143,8 @@ async def ramp(call: Call, leg: str, times: Times) -> tuple[Outcome, Seen, Seen]
         down_s=max(waits[1:3]),
         up_s=max(waits[3:]),
         told=bool(told),
+        camera_fps=_camera_fps(sent, starts[0], end),
+        late_ms=max(tally.late_ms for tally in await link.report()),
     )
     return outcome, sent, seen
 
@@ -153,15 +162,17 @@ def _mended(leg: str, tallies: tuple[Tally, Tally], sent: Seen, seen: Seen, unti
     return repaired(lost, sent.frames, seen.frames) if leg == "uplink" else delivered(lost, seen.frames)
 
 
-def _between(seen: Seen, kind: str, begin: float, end: float) -> list[dict[str, float]]:
-    """Sums of what the viewer's page counted of one kind of media, from the last sample before `begin` to `end`."""
+def _between(
+    seen: Seen, kind: str, begin: float, end: float, report_type: str = "inbound-rtp"
+) -> list[dict[str, float]]:
+    """Sums of what a page counted of one kind of media, from the last sample before `begin` to `end`."""
     sums: list[dict[str, float]] = []
     for at, reports in seen.samples:
         if at > end:
             break
         total: dict[str, float] = {"at": at}
         for report in reports:
-            if report["type"] == "inbound-rtp" and report["kind"] == kind:
+            if report["type"] == report_type and report["kind"] == kind:
                 for name, value in report.items():
                     if isinstance(value, int | float) and not isinstance(value, bool):
                         total[name] = total.get(name, 0) + value
@@ -180,6 +191,11 @@ def _concealed(seen: Seen, begin: float, end: float) -> float:
     sums = _between(seen, "audio", begin, end)
     played = _grown(sums, "totalSamplesReceived")
     return _grown(sums, "concealedSamples") / played if played else 1.0
+
+
+def _camera_fps(sent: Seen, begin: float, end: float) -> float:
+    sums = _between(sent, "video", begin, end, "media-source")
+    return _grown(sums, "frames") / max(1e-3, sums[-1]["at"] - sums[0]["at"]) if sums else 0.0
 
 
 def _longest_freeze_ms(seen: Seen, begin: float, end: float) -> float:
@@ -240,17 +256,22 @@ def figures(outcomes: dict[str, Outcome], server: str = "") -> Figures:
 
 
 async def measure(browser: Browser, names: Sequence[str], times: Times, trace: Path | None) -> dict[str, Outcome]:
-    """Run the cases, each with a worker and pages of its own."""
+    """Run the cases, each with a server and pages of its own."""
     outcomes = {}
     for name in names:
         *others, kind, leg = name.split("-")
         server: AbstractAsyncContextManager[tuple[Rooms, Tasks]] = janus() if others else hoichan()
-        async with server as (rooms, tasks), calling(browser, rooms, tasks, f"{kind} {leg}") as call:
-            outcome, sent, seen = await CASES[kind](call, leg, times)
-            outcomes[name] = outcome
-            print(f"{name}: {json.dumps({k: v for k, v in asdict(outcome).items() if v is not None})}", file=sys.stderr)
-            if trace is not None:
-                _write(trace, name, call, sent, seen)
+        try:
+            async with server as (rooms, tasks), calling(browser, rooms, tasks, f"{kind} {leg}") as call:
+                outcome, sent, seen = await CASES[kind](call, leg, times)
+        except CannotMeasure as error:
+            print(f"{name}: {error}", file=sys.stderr)
+            continue
+        outcomes[name] = outcome
+        found = {key: value for key, value in asdict(outcome).items() if value is not None}
+        print(f"{name}: {json.dumps(found)}", file=sys.stderr, flush=True)
+        if trace is not None:
+            _write(trace, name, call, sent, seen)
     return outcomes
 
 

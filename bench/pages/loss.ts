@@ -15,9 +15,9 @@ declare global {
   var bench: Bench;
 }
 
-const SAMPLE_MS = 250;
+const SAMPLE_MS = 500;
 const KEPT = [
-  "type", "kind", "mid", "rid", "ssrc", "active", "bytesReceived", "bytesSent", "packetsReceived", "packetsSent",
+  "type", "kind", "mid", "rid", "ssrc", "active", "frames", "bytesReceived", "bytesSent", "packetsReceived", "packetsSent",
   "packetsLost", "packetsDiscarded", "retransmittedPacketsReceived", "retransmittedPacketsSent", "nackCount",
   "pliCount", "framesReceived", "framesDecoded", "framesDropped", "framesSent", "keyFramesDecoded",
   "keyFramesEncoded", "freezeCount", "totalFreezesDuration", "frameHeight", "framesPerSecond", "targetBitrate",
@@ -124,7 +124,7 @@ class Bench {
     for (const peer of this.#peers) {
       if (peer.connectionState === "closed") continue;
       for (const report of (await peer.getStats()).values()) {
-        const wanted = report.type === "candidate-pair" ? report.nominated : /^(in|out|remote-in)bound-rtp$/.test(report.type);
+        const wanted = report.type === "candidate-pair" ? report.nominated : /^((in|out|remote-in)bound-rtp|media-source)$/.test(report.type);
         if (wanted) reports.push(Object.fromEntries(KEPT.filter((key) => key in report).map((key) => [key, report[key]])));
       }
     }
