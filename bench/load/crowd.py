@@ -66,7 +66,7 @@ class Crowd:
         identity = Identity()
         self._publishers = [Peer(identity, transport_feedback=transport_feedback) for _ in fans]
         self._viewers = [Peer(identity, transport_feedback=transport_feedback) for _ in range(sum(fans))]
-        self._engine = Engine(library, sum(fans), payload)
+        self._engine = Engine(library, max(len(fans), sum(fans)), payload)
         self._connected: dict[int, Peer] = {}
         self._keeper: asyncio.Task[None] | None = None
         self._setup_s = 0.0
@@ -111,12 +111,16 @@ class Crowd:
             raise CannotMeasure(f"a load peer could not connect: {error}") from error
         self._setup_s = time.monotonic() - began
 
+    def start(self) -> None:
+        """Send and receive from now on."""
+        self._engine.start()
+
     async def measure(self, warm_s: float, seconds: float) -> Measured:
         """Send, warm up, and measure for so many seconds. Raises CannotMeasure when nothing arrived at some viewer."""
         pid, me = self._server.pid, os.getpid()
         mine = [peer.port for peer in self._connected.values()]
         theirs = {peer.server_port for peer in self._connected.values()}
-        self._engine.start()
+        self.start()
         await asyncio.sleep(warm_s)
         lost, refused = processes.dropped(mine), processes.dropped(theirs)
         self._engine.open_window()
