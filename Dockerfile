@@ -33,6 +33,6 @@ COPY --from=client /src/web/static/built ./web/static/built
 RUN /opt/hoichan/bin/uv pip install --no-cache --python /opt/hoichan/bin/python --no-deps --no-build-isolation -e .
 ENV PATH=/opt/hoichan/bin:$PATH PYTHONUNBUFFERED=1 HOICHAN_VAR=/var/lib/hoichan HOICHAN_LOG_JSON=true
 USER hoichan
-EXPOSE 8080/tcp 40000/udp
+EXPOSE 8080/tcp 40000/udp 40000/tcp
 ENTRYPOINT ["hoichan"]
 CMD ["web"]

@@ -49,6 +49,9 @@ class Settings(BaseSettings):
         1, ge=1, le=64, description="workers on this machine, a core each; their ports count up from the first's"
     )
     media_port: int = Field(0, ge=0, le=65535, description="UDP port of the worker; 0: any free one")
+    media_tcp: str = Field(
+        "same", description="TCP port of the worker, for networks without UDP: same (as its UDP port), off, or a number"
+    )
     media_control: str = Field("", description="HOST:PORT or unix:PATH of a worker's control socket")
     media_control_announce: str = Field("", description="host:port at which web nodes reach the control socket")
     media_drain_seconds: float = Field(
@@ -109,6 +112,18 @@ class Settings(BaseSettings):
         if value and not value.startswith(("redis://", "rediss://", "unix://")):
             raise ValueError("has to begin with redis://, rediss:// or unix://")
         return value
+
+    @field_validator("media_tcp")
+    @classmethod
+    def _port(cls, value: str) -> str:
+        if value not in ("same", "off") and not (value.isdecimal() and 0 < int(value) < 65536):
+            raise ValueError("has to be same, off, or a port number")
+        return value
+
+    @property
+    def media_tcp_port(self) -> int | None:
+        """The worker's TCP port; 0 for the number of its UDP port, None for no TCP."""
+        return {"same": 0, "off": None}[self.media_tcp] if not self.media_tcp.isdecimal() else int(self.media_tcp)
 
     @field_validator("turn_urls")
     @classmethod

@@ -46,6 +46,7 @@ class ChildPlan:
                 "HOICHAN_MEDIA_BIND": settings.media_bind,
                 "HOICHAN_MEDIA_ANNOUNCE": settings.media_announce,
                 "HOICHAN_MEDIA_PORT": str(_counted(settings.media_port, number)),
+                "HOICHAN_MEDIA_TCP": _counted_tcp(settings.media_tcp, number),
                 "HOICHAN_MEDIA_WORKERS": "1",
                 "HOICHAN_REDIS_URL": "",
             }
@@ -92,6 +93,7 @@ def worker_settings(settings: Settings, worker_id: str, *, child: bool = False, 
         bind_host=settings.media_bind,
         announce_host=announced,
         port=settings.media_port,
+        tcp_port=settings.media_tcp_port,
         drain_s=settings.media_drain_seconds if drains else 0.0,
         stop_with_parent=child,
     )
@@ -129,6 +131,7 @@ async def _run_several(settings: Settings, first: WorkerSettings) -> int:
                 "HOICHAN_MEDIA_CONTROL": _counted_address(settings.media_control, number),
                 "HOICHAN_MEDIA_CONTROL_ANNOUNCE": _counted_address(settings.media_control_announce, number),
                 "HOICHAN_MEDIA_PORT": str(_counted(settings.media_port, number)),
+                "HOICHAN_MEDIA_TCP": _counted_tcp(settings.media_tcp, number),
                 "HOICHAN_MEDIA_WORKERS": "1",
             },
             control=(address, first.control_token),
@@ -167,6 +170,11 @@ async def _run_several(settings: Settings, first: WorkerSettings) -> int:
 def _counted(port: int, number: int) -> int:
     """The port of the worker of that number; 0 stays any free one."""
     return port + number if port else 0
+
+
+def _counted_tcp(port: str, number: int) -> str:
+    """The same for `HOICHAN_MEDIA_TCP`, whose words hold for every worker."""
+    return str(_counted(int(port), number)) if port.isdecimal() else port
 
 
 def _counted_address(address: str, number: int) -> str:

@@ -17,6 +17,23 @@ class Endpoint:
     port: int
     fingerprint: str
     """SHA-256, as `AB:CD:…`."""
+    tcp_port: int | None = None
+    """Where it listens for TCP (RFC 6544), if it does."""
+
+    def candidates(self) -> list[str]:
+        """ICE candidates (RFC 8839 §5.1), UDP before TCP: by the priorities of RFC 8445 §5.1.2 and RFC 6544 §4.2, with
+        90 as the type preference of TCP, so that it is used where UDP fails, and a relay only where both do."""
+        ways = [
+            f"udp {(126 << 24) + (65_535 - place << 8) + 255} {host} {self.port} typ host"
+            for place, host in enumerate(self.hosts)
+        ]
+        if self.tcp_port is not None:
+            # Direction preference 4, passive, in the upper three bits of the local preference.
+            ways += [
+                f"tcp {(90 << 24) + ((4 << 13) + 8_191 - place << 8) + 255} {host} {self.tcp_port} typ host tcptype passive"
+                for place, host in enumerate(self.hosts)
+            ]
+        return [f"a=candidate:{number} 1 {way}" for number, way in enumerate(ways, 1)]
 
 
 @dataclass(slots=True)
@@ -65,10 +82,7 @@ def write(
         f"a=ice-pwd:{password}",
         f"a=fingerprint:sha-256 {endpoint.fingerprint}",
         f"a=setup:{setup}",
-        *(
-            f"a=candidate:{number} 1 udp {2130706431 - 256 * (number - 1)} {host} {endpoint.port} typ host"
-            for number, host in enumerate(endpoint.hosts, 1)
-        ),
+        *endpoint.candidates(),
         "a=end-of-candidates",
         "a=rtcp-mux",
     ]

@@ -28,6 +28,16 @@ class WorkerSettings:
     get these very words as ICE candidates, so a host's name would not do for all of them."""
     port: int = 0
     """UDP port; 0 takes any free one."""
+    tcp_port: int | None = 0
+    """TCP port for those whom UDP does not reach; 0: the number of the UDP port; None: no TCP."""
+    tcp_streams: int = 500
+    """TCP connections at once, and how many of them from one place (an IPv4 address or 64 bits of IPv6): a hospital
+    behind one address has two a person."""
+    tcp_streams_per_site: int = 100
+    tcp_proof_s: float = 5.0
+    """A TCP connection that has made no authentic check by then is cut."""
+    tcp_silence_s: float = 30.0
+    """A TCP connection is cut after this silence (RFC 7675: consent expires after 30 s)."""
     video_bitrate: int = 2_500_000
     """Ceiling that each published video is told by REMB."""
     room_capacity: int = 16

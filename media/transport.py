@@ -1,9 +1,8 @@
-"""The worker's one UDP socket: demultiplexing (RFC 7983), ICE-lite, DTLS, and the passing of time."""
+"""The worker's one UDP socket and TCP beside it: demultiplexing (RFC 7983), ICE-lite, DTLS, the passing of time."""
 
 from __future__ import annotations
 
 import asyncio
-import socket
 
 from foundation.clock import Clock
 from media.aiortc_seam import BindingRequest, PacketBuffer
@@ -16,13 +15,14 @@ from media.errors import unavailable
 from media.feedback import Feedback
 from media.forwarding import Forwarder
 from media.settings import WorkerSettings
+from media.sockets import bind
+from media.tcp import TcpListener
 
 TICK_S = 0.02
 """Between looks at what is lost or held back; every `_SLOW`th looks at everything else."""
 _SLOW = 5
 _READS = 4
 """Batches of datagrams read before other work gets its turn."""
-_SOCKET_BUFFER = 8 << 20
 _MOST_ADDRESSES = 8
 _SETTLED_S = 1.0
 """An address that has been silent for this long is left for another that proves itself without nominating it."""
@@ -35,13 +35,14 @@ class Transport:
         self._settings = settings
         self._clock = clock
         self._certificate = Certificate(clock.now())
-        family = socket.AF_INET6 if ":" in settings.bind_host else socket.AF_INET
-        self._socket = socket.socket(family, socket.SOCK_DGRAM)
-        self._socket.setblocking(False)
-        for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
-            self._socket.setsockopt(socket.SOL_SOCKET, option, _SOCKET_BUFFER)
-        self._socket.bind((settings.bind_host, settings.port))
-        self.endpoint = Endpoint(settings.announced, self._socket.getsockname()[1], self._certificate.fingerprint)
+        self._socket, listening = bind(settings)
+        self.endpoint = Endpoint(
+            settings.announced,
+            self._socket.getsockname()[1],
+            self._certificate.fingerprint,
+            None if listening is None else listening.getsockname()[1],
+        )
+        self._listener = None if listening is None else TcpListener(listening, settings, self, clock)
         self._datagrams = Datagrams(self._socket)
         self._forwarder = Forwarder(self._datagrams)
         self._feedback = Feedback(self._datagrams, self._forwarder, settings.video_bitrate)
@@ -75,6 +76,8 @@ class Transport:
         """Serve the socket until cancelled, then say goodbye to every peer."""
         loop = asyncio.get_running_loop()
         loop.add_reader(self._socket.fileno(), self._readable)
+        if self._listener is not None:
+            self._listener.start()
         try:
             while True:
                 for number in range(_SLOW):
@@ -90,6 +93,8 @@ class Transport:
                 self.close(connection)
             self._datagrams.flush()
             self._socket.close()
+            if self._listener is not None:
+                self._listener.close()
 
     def open(self, owner: ConnectionOwner, direction: Direction) -> Connection:
         """A new connection, reachable by its ICE credentials. Raises `media.unavailable` when the worker is full."""
@@ -150,6 +155,12 @@ class Transport:
         """A packet that came by another way than the socket, such as TCP."""
         self._demultiplex(packet, length, address.key, address, now)
         self._flush(now)
+
+    def gone(self, address: Address) -> None:
+        """A way such as TCP has ended. It stays its connection's address until the peer comes by another."""
+        connection = self._by_key.pop(address.key, None)
+        if connection is not None and connection.address is not address:
+            connection.addresses.remove(address)
 
     def _readable(self) -> None:
         datagrams = self._datagrams
@@ -265,6 +276,8 @@ class Transport:
 
     def _tick(self, now: float) -> None:
         settings = self._settings
+        if self._listener is not None:
+            self._listener.tick(now)
         for connection in list(self._connections):
             if connection not in self._connections:
                 continue  # closed with its room by one before it

@@ -96,6 +96,7 @@ def test_the_program_starts_as_a_module() -> None:
         ("redis_url", "127.0.0.1:6379", "redis://"),
         ("media", "elsewhere", "'child'"),
         ("turn_urls", "turn:a.example.vn, stun:b.example.vn", "stun:b.example.vn is no TURN address"),
+        ("media_tcp", "70000", "same, off, or a port number"),
         ("session_hours", "0", "1"),
         ("proxied", "perhaps", "boolean"),
     ],
