@@ -26,7 +26,7 @@ from foundation.bus import MemoryBus
 from foundation.clock import SystemClock
 from foundation.errors import Conflict
 from foundation.tasks import Tasks
-from media.api import LayersWanted, MediaEvent, SubscribeOffer, SubscribeOffered, UplinkChanged
+from media.api import LayersWanted, MediaEvent, QualityChanged, SubscribeOffer, SubscribeOffered, UplinkChanged
 from media.directory import BusDirectory
 from media.nodes import WorkerNodes
 from media.supervisor import MediaChild
@@ -51,6 +51,10 @@ class Rooms(Protocol):
 
     async def answer(self, room_id: str, participant_id: str, answer_sdp: str, revision: int) -> None:
         """Take the viewer's answer."""
+        ...
+
+    async def prefer(self, room_id: str, participant_id: str, heights: Mapping[str, int]) -> None:
+        """How high a viewer shows each track."""
         ...
 
     def events(self) -> AsyncIterator[MediaEvent]:
@@ -154,6 +158,8 @@ class _Asked:
         if event == "answer":
             with suppress(Conflict):  # a newer offer is on its way
                 await self._rooms.answer(ROOM, self._name, payload["sdp"], payload["revision"])
+        if event == "prefer":
+            await self._rooms.prefer(ROOM, self._name, payload["heights"])
         return {}
 
 
@@ -187,15 +193,21 @@ async def _tell(rooms: Rooms, call: Call) -> None:
     """Notes what the server says, and passes on to the pages what the gateway would."""
     async for event in rooms.events():
         call.events.append((time.monotonic(), event))
-        if isinstance(event, SubscribeOffered) and event.participant_id == SPECIALIST:
-            notice = await offered(call.downlink, event.offer)
-            await call.viewer.evaluate("offer => bench.notice('subscribe_offer', offer)", notice)
+        page = call.publisher if getattr(event, "participant_id", "") == DOCTOR else call.viewer
+        if isinstance(event, SubscribeOffered):
+            if event.participant_id == SPECIALIST:
+                await _notice(page, "subscribe_offer", await offered(call.downlink, event.offer))
         elif isinstance(event, LayersWanted):
-            wanted = {"consult_id": ROOM, "track_id": event.track_id, "mid": event.mid, "rids": list(event.rids)}
-            await call.publisher.evaluate("wanted => bench.notice('layers_wanted', wanted)", wanted)
-        elif isinstance(event, UplinkChanged) and event.participant_id == DOCTOR:
-            uplink = {"consult_id": ROOM, "rung": event.rung.value}
-            await call.publisher.evaluate("uplink => bench.notice('uplink', uplink)", uplink)
+            wanted = {"track_id": event.track_id, "mid": event.mid, "rids": list(event.rids)}
+            await _notice(page, "layers", wanted)
+        elif isinstance(event, UplinkChanged):
+            await _notice(page, "uplink", {"rung": event.rung})
+        elif isinstance(event, QualityChanged):
+            await _notice(page, "quality", {"track_id": event.track_id, "rung": event.rung, "cause": event.cause})
+
+
+async def _notice(page: Page, event: str, payload: dict[str, Any]) -> None:
+    await page.evaluate("([event, payload]) => bench.notice(event, payload)", [event, {"consult_id": ROOM, **payload}])
 
 
 @asynccontextmanager

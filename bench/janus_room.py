@@ -64,6 +64,9 @@ class JanusRoom:
         """Take the viewer's answer."""
         await self._client.ask(self._viewer, {"request": "start"}, jsep={"type": "answer", "sdp": answer_sdp})
 
+    async def prefer(self, room_id: str, participant_id: str, heights: Mapping[str, int]) -> None:
+        """Janus is told no heights: it sends the best layer that comes."""
+
     async def events(self) -> AsyncIterator[MediaEvent]:
         """None ever."""
         await asyncio.Event().wait()
