@@ -179,6 +179,15 @@ class MediaNodes(Protocol):
         """
         ...
 
+    async def view(self, room_id: str, participant_id: str, offer_sdp: str) -> str:
+        """Answer the offer of a viewer that is described once and for all, as a WHEP player.
+
+        Each section that would receive is answered as sending. Tracks of the others, those that come later too, take
+        the free sections of their kind in order, as far as there are any whose codecs fit; nothing is offered anew. An
+        offer of the same peer connection restarts ICE. Any other one, and `subscribe`, replaces the connection.
+        """
+        ...
+
     async def answer(self, room_id: str, participant_id: str, answer_sdp: str, revision: int) -> None:
         """Take the participant's answer to the offer of that revision."""
         ...

@@ -19,12 +19,13 @@ def choose(section: MediaSection) -> Codec | None:
     """The first codec of a section, in its author's order of preference, that the worker forwards."""
     for payload in section.formats:
         codec = section.codecs.get(int(payload)) if payload.isdecimal() else None
-        if codec is not None and _forwarded(section.kind, codec):
+        if codec is not None and is_forwarded(section.kind, codec):
             return codec
     return None
 
 
-def _forwarded(kind: str, codec: Codec) -> bool:
+def is_forwarded(kind: str, codec: Codec) -> bool:
+    """Whether the worker forwards that codec in a section of that kind."""
     if kind == "audio":
         return codec.name == "OPUS" and codec.clock_rate == 48_000 and codec.channels == 2
     if codec.clock_rate != 90_000 or codec.name not in VIDEO:
@@ -61,19 +62,19 @@ class PayloadTypes:
     """
 
     def __init__(self) -> None:
-        self._numbers = {_key(codec): codec.payload_type for codec in (OPUS, VP8, H264)}
+        self._numbers = {key(codec): codec.payload_type for codec in (OPUS, VP8, H264)}
         self._repairs = {VP8.payload_type: 97, H264.payload_type: 103}
         taken = {*self._numbers.values(), *self._repairs.values(), RED.payload_type}
         self._free = [number for number in range(127, 95, -1) if number not in taken]
 
     def of(self, codec: Codec) -> Codec | None:
         """The codec under the viewer's number, or None when all 32 numbers are taken."""
-        key = _key(codec)
-        number = self._numbers.get(key)
+        name = key(codec)
+        number = self._numbers.get(name)
         if number is None:
             if not self._free:
                 return None
-            number = self._numbers[key] = self._free.pop()
+            number = self._numbers[name] = self._free.pop()
         return Codec(number, codec.name, codec.clock_rate, codec.channels, _parameters(codec))
 
     def repair(self, codec: Codec) -> Codec | None:
@@ -95,7 +96,7 @@ def _parameters(codec: Codec) -> str:
     return OPUS.parameters if codec.name == "OPUS" else codec.parameters
 
 
-def _key(codec: Codec) -> tuple[str, str]:
+def key(codec: Codec) -> tuple[str, str]:
     """Two H.264 formats are one codec when profile and packetization agree (RFC 6184 §8.1)."""
     profile = (codec.parameter("profile-level-id") or "42e01f")[:4].lower() if codec.name == "H264" else ""
     return codec.name, profile

@@ -164,6 +164,9 @@ class ControlServer:
             case {"do": "subscribe", "room": str(room), "participant": str(who)}:
                 self._admit(node, room, rooms)
                 return wire.write_offer(rooms.subscribe(room, who))
+            case {"do": "view", "room": str(room), "participant": str(who), "sdp": str(text)}:
+                self._admit(node, room, rooms)
+                return {"sdp": rooms.view(room, who, text)}
             case {
                 "do": "answer",
                 "room": str(room),

@@ -54,6 +54,8 @@ class FakeMediaNodes:
         self._rooms = self._fresh()
         self.admits = True
         """Set to False to play a plane without a live worker."""
+        self.heights: dict[tuple[str, str], dict[str, int]] = {}
+        """What viewers have preferred so far, by room and participant."""
 
     def _fresh(self) -> Rooms:
         return Rooms(self._network, self._events.emit, lambda _room: None, capacity=self._capacity)
@@ -67,14 +69,16 @@ class FakeMediaNodes:
         return self._live().publish(room_id, participant_id, offer_sdp, sources)
 
     async def subscribe(self, room_id: str, participant_id: str) -> SubscribeOffer:
-        self.heights: dict[tuple[str, str], dict[str, int]] = {}
-        """What viewers have preferred so far, by room and participant."""
         return self._live().subscribe(room_id, participant_id)
+
+    async def view(self, room_id: str, participant_id: str, offer_sdp: str) -> str:
+        return self._live().view(room_id, participant_id, offer_sdp)
 
     async def answer(self, room_id: str, participant_id: str, answer_sdp: str, revision: int) -> None:
         self._live().answer(room_id, participant_id, answer_sdp, revision)
 
     async def prefer(self, room_id: str, participant_id: str, heights: Mapping[str, int]) -> None:
+        self.heights.setdefault((room_id, participant_id), {}).update(heights)
         self._rooms.prefer(room_id, participant_id, heights)
 
     async def remove(self, room_id: str, participant_id: str) -> None:
@@ -88,7 +92,6 @@ class FakeMediaNodes:
 
     async def ready(self) -> bool:
         return self.admits
-        self.heights.setdefault((room_id, participant_id), {}).update(heights)
 
     def connect(self, state: ConnectionState = ConnectionState.CONNECTED) -> None:
         """Bring every open connection to a state, as packets or silence would."""
@@ -96,13 +99,13 @@ class FakeMediaNodes:
             connection.owner.connection_changed(connection, state)
         self._rooms.sweep()
 
+    def tell(self, event: MediaEvent) -> None:
+        """Emit what a worker would have concluded from packets: a quality, an uplink, layers, speakers."""
+        self._events.emit(event)
+
     def lose(self, *room_ids: str) -> None:
         """The worker dies, and with it every room; `room_ids` are those that listeners are told of."""
         self._rooms = self._fresh()
         self._network.connections.clear()
         for room_id in room_ids:
             self._events.emit(RoomLost(room_id))
-    def tell(self, event: MediaEvent) -> None:
-        """Emit what a worker would have concluded from packets: a quality, an uplink, layers, speakers."""
-        self._events.emit(event)
-

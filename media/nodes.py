@@ -66,6 +66,10 @@ class WorkerNodes:
     async def subscribe(self, room_id: str, participant_id: str) -> SubscribeOffer:
         return wire.read_offer(await self._enter(room_id, {"do": "subscribe", "participant": participant_id}))
 
+    async def view(self, room_id: str, participant_id: str, offer_sdp: str) -> str:
+        result = await self._enter(room_id, {"do": "view", "participant": participant_id, "sdp": offer_sdp})
+        return str(result["sdp"])
+
     async def answer(self, room_id: str, participant_id: str, answer_sdp: str, revision: int) -> None:
         link = await self._carrier(room_id)
         message = {"participant": participant_id, "sdp": answer_sdp, "revision": revision}

@@ -19,6 +19,7 @@ from media.plane import Plane
 from media.publisher import Publisher
 from media.subscriber import Subscriber
 from media.tracks import UpTrack
+from media.viewer import Viewer
 
 Emit = Callable[[MediaEvent], None]
 
@@ -73,6 +74,22 @@ class Room:
         participant.revision = offer.revision
         return offer
 
+    def view(self, participant: Participant, offer: sdp.SessionDescription) -> str:
+        """Answer a viewer's own offer; an offer of another session replaces what it received by before."""
+        viewer = participant.subscriber
+        if not isinstance(viewer, Viewer) or not viewer.continues(offer):
+            fresh = Viewer(self._plane, self._subscriber_changed)
+            try:
+                answer = fresh.take(offer, self._wanted(participant))
+            except HoichanError:
+                fresh.close()
+                raise
+            if viewer is not None:
+                viewer.close()
+            participant.subscriber = fresh
+            return answer
+        return viewer.take(offer, self._wanted(participant))
+
     def remove(self, participant: Participant) -> None:
         """Close both connections of a participant."""
         self.participants.pop(participant.participant_id, None)
@@ -87,7 +104,7 @@ class Room:
         return [
             SubscribeOffered(self.room_id, participant.participant_id, self._offer(participant, subscriber))
             for participant in self.participants.values()
-            if (subscriber := participant.subscriber) is not None
+            if (subscriber := participant.subscriber) is not None and not isinstance(subscriber, Viewer)
         ]
 
     def _offer(self, participant: Participant, subscriber: Subscriber) -> SubscribeOffer:
@@ -158,6 +175,15 @@ class Rooms:
         room, participant = self._enter(room_id, participant_id)
         try:
             return room.subscribe(participant)
+        finally:
+            self._sweep(room)
+
+    def view(self, room_id: str, participant_id: str, offer_sdp: str) -> str:
+        """See `media.api.MediaNodes`."""
+        offer = sdp.parse(offer_sdp)
+        room, participant = self._enter(room_id, participant_id)
+        try:
+            return room.view(participant, offer)
         finally:
             self._sweep(room)
 

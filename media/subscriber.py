@@ -152,7 +152,7 @@ class Subscriber:
             slot = Slot(str(len(self._slots)), up.track.kind)
             self._slots.append(slot)
         slot.up, slot.codec, slot.accepted = up, codec, False
-        slot.ssrc, slot.repair_ssrc = secrets.randbits(31) | 1, secrets.randbits(31) << 1
+        slot.ssrc, slot.repair_ssrc = fresh_ssrcs()
         return True
 
     def _clear(self, slot: Slot) -> None:
@@ -223,6 +223,11 @@ class Subscriber:
         else:
             repair = self._payload_types.repair(slot.codec)
             slot.repair_accepted = repair is not None and str(repair.payload_type) in section.formats
+
+
+def fresh_ssrcs() -> tuple[int, int]:
+    """SSRCs for a stream and for its repair: odd and even, so that they are never the same."""
+    return secrets.randbits(31) | 1, secrets.randbits(31) << 1
 
 
 def _accepts(section: MediaSection, slot: Slot) -> bool:
