@@ -17,6 +17,8 @@ AUDIO_BPS = 40_000.0
 """Kept for each audio stream, headers included."""
 STILLS_BPS = 25_000.0
 """Below this a still would take too long to be worth its bits."""
+STILLS_STAY_BPS = 20_000.0
+"""Stills that pass already are kept down to this."""
 STILLS_MOST_BPS = 60_000.0
 STILL_EVERY_S = 5.0
 MARGIN = 1.15
@@ -90,7 +92,8 @@ def allocate(
     the choices.
     """
     budget = budget_bps - AUDIO_BPS * sum(each.kind == "audio" for each in wanted)
-    ladders = [_Ladder(each) for each in sorted(wanted, key=lambda each: each.priority) if each.kind != "audio"]
+    videos = sorted((each for each in wanted if each.kind != "audio"), key=lambda each: each.priority)
+    ladders = [_Ladder(each, current.get(each.track_id)) for each in videos]
     tops = [ladder.top for ladder in ladders]
     held = [_held(ladder, current.get(ladder.wanted.track_id)) for ladder in ladders]
 
@@ -142,7 +145,7 @@ def enough(wanted: Sequence[Wanted]) -> float:
 class _Ladder:
     """What a track could be given. A level is a layer's index, or one of the two rungs below all layers."""
 
-    def __init__(self, wanted: Wanted) -> None:
+    def __init__(self, wanted: Wanted, current: Choice | None = None) -> None:
         self.wanted = wanted
         self.wish = _wish(wanted)
         alive = [index for index, layer in enumerate(wanted.layers) if layer.alive]
@@ -151,7 +154,8 @@ class _Ladder:
         useful = useful or (alive[:1] if self.wish >= 0 else [])
         self.needs = {_AUDIO_ONLY: 0.0}
         if useful:
-            self.needs[_STILLS] = STILLS_BPS
+            stills = current is not None and current.rung is Rung.STILLS
+            self.needs[_STILLS] = STILLS_STAY_BPS if stills else STILLS_BPS
         for index in useful:
             self.needs[index] = _bitrate(wanted.layers[index])
         self.top = max(self.needs)
@@ -187,7 +191,7 @@ class _Ladder:
 
     def _still(self, left: float) -> int:
         """The sharpest layer whose key frames pass often enough."""
-        budget = min(STILLS_MOST_BPS, STILLS_BPS + left)
+        budget = min(STILLS_MOST_BPS, self.needs[_STILLS] + left)
         indices = [level for level in self.needs if level >= 0]
         passing = [index for index in indices if self.needs[index] * _KEY_FRAME_S <= budget * STILL_EVERY_S]
         return max(passing, default=indices[0])

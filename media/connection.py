@@ -5,18 +5,16 @@ from __future__ import annotations
 import secrets
 import string
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from media.aiortc_seam import SrtpSession
 from media.api import ConnectionState, Direction
+from media.bandwidth import SendSideEstimate
 from media.datagrams import Address
 from media.dtls import DtlsSession
+from media.pacing import Pacer
 from media.tracks import DownTrack, UpLayer
 from media.transport_feedback import Arrivals
-
-if TYPE_CHECKING:
-    from media.bandwidth import SendSideEstimate
-    from media.pacing import Pacer
 
 _ALPHABET = string.ascii_letters + string.digits
 MAX_STRANGERS = 32
@@ -40,9 +38,9 @@ class Connection:
 
     __slots__ = (
         "address", "addresses", "arrivals", "created_at", "direction", "downs", "dtls", "estimate", "handshake_at",
-        "heard_at", "level_number", "mid_number", "next_number", "owner", "pacer", "password", "peer_fingerprints",
-        "repair_budget", "repair_downs", "repair_s", "repaired_rid_number", "repairs", "reported_at", "rid_number",
-        "srtp", "ssrc", "state", "strangers", "transport_number", "ufrag", "ups",
+        "heard_at", "level_number", "mid_number", "next_number", "numbered", "owner", "pacer", "password",
+        "peer_fingerprints", "repair_budget", "repair_downs", "repair_s", "repaired_rid_number", "repairs",
+        "reported_at", "rid_number", "srtp", "ssrc", "state", "strangers", "transport_number", "ufrag", "ups",
     )  # fmt: skip
 
     def __init__(self, owner: ConnectionOwner, direction: Direction, now: float) -> None:
@@ -82,8 +80,10 @@ class Connection:
         """Outgoing repair SSRC to the track that it repairs."""
         self.repair_budget = 0
         """Octets that may be repeated before the next tick."""
-        self.estimate: SendSideEstimate | None = None
-        """What a viewer's line carries, when the viewer reports each packet."""
+        self.estimate = SendSideEstimate()
+        """What a viewer's line carries."""
+        self.numbered = False
+        """Whether the viewer reports each packet by its transport-wide number."""
         self.next_number = secrets.randbits(16)
         """The next transport-wide sequence number."""
         self.pacer: Pacer | None = None

@@ -23,7 +23,7 @@ _THRESHOLD_RANGE_MS = (6.0, 600.0)
 _RISE, _FALL = 0.0087, 0.039
 """How fast the threshold follows a larger and a smaller trend, per millisecond (§5.4)."""
 _SPIKE_MS = 15.0
-_QUEUE_S = 0.025
+_QUEUE_S = 0.035
 """Below this queue no trend matters: it costs nobody anything."""
 _STANDING_S = 0.06
 """A queue that never falls below this and still grows needs no threshold."""

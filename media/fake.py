@@ -15,6 +15,7 @@ from media.description import Endpoint
 from media.errors import unavailable
 from media.events import Events
 from media.room import Rooms
+from media.tracks import DownTrack, UpLayer, UpTrack
 
 
 class _NoNetwork:
@@ -40,8 +41,20 @@ class _NoNetwork:
     def trust(self, connection: Connection) -> None:
         """No certificate ever comes."""
 
-    def begin(self, connection: Connection) -> None:
+    def now(self) -> float:
+        return self._clock.monotonic()
+
+    def ask_key_frame(self, layer: UpLayer) -> None:
         """No packet ever goes."""
+
+    def pace(self, connection: Connection, bitrate: float | None) -> None:
+        """No packet ever goes."""
+
+    def probe(self, connection: Connection, down: DownTrack, octets: int, most: int, bitrate: float) -> None:
+        """No packet ever goes."""
+
+    def ended(self, up: UpTrack) -> None:
+        """Nothing was waited for."""
 
 
 class FakeMediaNodes:

@@ -47,14 +47,14 @@ class Feedback:
                 for source in rtcp.key_frame_sources(data, packet):
                     if (down := connection.downs.get(source)) is not None and down.layer is not None:
                         self.repair.ask_key_frame(down.layer, now)
-                if (limit := rtcp.bitrate_limit(data, packet)) is not None and connection.estimate is not None:
+                if (limit := rtcp.bitrate_limit(data, packet)) is not None:
                     connection.estimate.limit(limit, now)
             elif packet.kind == rtcp.TRANSPORT_FEEDBACK:
                 if packet.count == rtcp.NACK:
                     source_ssrc = rtcp.media_source(data, packet)
                     if source_ssrc is not None and (asked := connection.downs.get(source_ssrc)) is not None:
                         self.repair.answer(asked, rtcp.missing(data, packet), now)
-                elif packet.count == rtcp.TRANSPORT_WIDE and connection.estimate is not None:
+                elif packet.count == rtcp.TRANSPORT_WIDE and connection.numbered:
                     connection.estimate.feedback(transport_feedback.read(data, packet), now)
 
     def begin(self, down: DownTrack, now: float) -> None:
@@ -88,8 +88,12 @@ class Feedback:
                 blocks.append(layer.reception.block(ssrc, last, now - layer.report_at))
             elapsed = now - layer.counted_at
             octets = layer.octets - layer.counted_octets
-            layer.counted_at, layer.counted_octets = now, layer.octets
-            layer.bitrate = octets * 8 / elapsed if 0 < elapsed < 10 * REPORT_INTERVAL_S else 0.0
+            frames = layer.frames - layer.counted_frames
+            layer.counted_at, layer.counted_octets, layer.counted_frames = now, layer.octets, layer.frames
+            if 0 < elapsed < 10 * REPORT_INTERVAL_S:
+                layer.bitrate = octets * 8 / elapsed
+                layer.known_bitrate = layer.bitrate or layer.known_bitrate
+                layer.frame_rate += (frames / elapsed - layer.frame_rate) / 2
             for down in layer.downs:
                 down.epochs[-1].settle()
         packet = rtcp.write_receiver_report(connection.ssrc, blocks) + rtcp.write_name(connection.ssrc, self._name)
@@ -118,7 +122,7 @@ class Feedback:
                     down.redundancy = 2 if lost > 5 * _LOSSY else max(1, down.redundancy)
                 elif lost < _CLEAN and down.redundancy:
                     down.redundancy -= 1
-        if blocks and connection.estimate is not None:
+        if blocks and connection.direction is Direction.SUBSCRIBE:
             connection.estimate.loss(worst, now)
 
     def _report_down(self, down: DownTrack, now: float) -> None:

@@ -12,6 +12,7 @@ from media.aiortc_seam import MAX_PACKET, PacketBuffer
 from media.codecs import starts_key_frame
 from media.connection import MAX_STRANGERS, Connection
 from media.datagrams import Outbox
+from media.pacing import Datagram
 from media.tracks import AUDIO_HISTORY, HISTORY, DownTrack, UpLayer
 
 _HEADER = struct.Struct("!BBHLL")
@@ -23,6 +24,8 @@ _SSRC = struct.Struct("!L")
 _LONGEST = MAX_PACKET - 64
 _DEEPEST = 3
 """Earlier audio packets that ride along at most."""
+_MOST_PADDING = 255
+_MOST_PROBES = 200
 _FARTHEST = 1_000
 """A leap of sequence numbers greater than this is a new beginning, not a loss."""
 
@@ -48,6 +51,7 @@ class Forwarder:
 
     def __init__(self, datagrams: Outbox) -> None:
         self._datagrams = datagrams
+        self._spare = PacketBuffer()
         self.forwarded = 0
         """Packets sent to viewers so far."""
         self.watch: Watch = _Nobody()
@@ -153,6 +157,8 @@ class Forwarder:
             ):
                 return
         history[place] = (sequence, timestamp, marker, bytes(view[start:end]))
+        if marker:
+            layer.frames += 1
         is_video = up.is_video
         if is_video:
             if timestamp == layer.key_timestamp:
@@ -202,8 +208,7 @@ class Forwarder:
             folded = self._folded(down, source.view[start:end], sequence, timestamp)
             second = marker | down.red_type
             size = len(folded)
-        estimate = connection.estimate
-        if estimate is None:
+        if not connection.numbered:
             _OUTGOING.pack_into(
                 out.view, 0, 0x90, second, sequence + down.sequence_offset & 0xFFFF,
                 timestamp + down.timestamp_offset & 0xFFFFFFFF, down.ssrc, down.extension,
@@ -233,12 +238,12 @@ class Forwarder:
         down.packets += 1
         down.octets += size
         self.forwarded += 1
-        if estimate is not None:
+        if connection.numbered:
             pacer = connection.pacer
             if pacer is not None:
                 pacer.push(bytes(out.view[:sealed]), not down.up.is_video, number)
                 return
-            estimate.sent(number, sealed, now)
+            connection.estimate.sent(number, sealed, now)
         datagrams.write(address, slot, sealed)
 
     def repeat(self, down: DownTrack, sequence: int, now: float) -> bool:
@@ -264,11 +269,10 @@ class Forwarder:
         slot = datagrams.take_slot()
         out = datagrams.slots[slot]
         timestamp = timestamp + epoch.timestamp_offset & 0xFFFFFFFF
-        estimate = connection.estimate
         number_sent = 0
         if down.repair_ssrc:
             down.repair_sequence = down.repair_sequence + 1 & 0xFFFF
-            if estimate is not None:
+            if connection.numbered:
                 number_sent = connection.next_number
                 connection.next_number = number_sent + 1 & 0xFFFF
                 _NUMBERED.pack_into(
@@ -296,26 +300,54 @@ class Forwarder:
                 vp8.rewrite(out.view, begin, descriptor, down.picture_offset, down.base_layer_offset)
         sealed = srtp.seal_rtp(out, begin + len(payload))
         if sealed:
-            if estimate is not None and down.repair_ssrc:
-                estimate.sent(number_sent, sealed, now)
-            datagrams.write(address, slot, sealed)
             self.forwarded += 1
+            if connection.numbered and down.repair_ssrc:
+                if connection.pacer is not None:
+                    # Ahead of the video that waits: what is missing holds up the picture.
+                    connection.pacer.push(bytes(out.view[:sealed]), True, number_sent)
+                    return True
+                connection.estimate.sent(number_sent, sealed, now)
+            datagrams.write(address, slot, sealed)
         return True
 
-    def pad(self, down: DownTrack, count: int, now: float) -> int:
-        """Probe a viewer's line with `count` packets of RTX, repeated from the history. Gives the bytes sent."""
-        layer, connection = down.layer, down.connection
-        if layer is None or not down.repair_ssrc or connection.address is None or not down.epochs:
-            return 0
-        sent = 0
-        highest = layer.reception.highest
-        for age in range(count):
-            kept = layer.history[highest - age & len(layer.history) - 1]
-            if kept is None or not down.epochs[-1].holds(kept[0]):
+    def padding(self, down: DownTrack, octets: int, most: int) -> list[Datagram]:
+        """Datagrams of about that many octets in all, `most` each, which show what a viewer's line carries.
+
+        They go by the repair stream, as padding alone (RFC 3550 §5.1), or for large ones as packets sent before.
+        """
+        connection, srtp, layer = down.connection, down.srtp, down.layer
+        found: list[Datagram] = []
+        if srtp is None or not down.repair_ssrc or not connection.numbered:
+            return found
+        kept = [one for one in layer.history if one is not None] if layer is not None and down.epochs else []
+        old = iter([one for one in kept if most > _MOST_PADDING and down.epochs[-1].holds(one[0])])
+        while octets > 0 and len(found) < _MOST_PROBES:
+            one = next(old, None)
+            if one is None:
+                body = bytes(_MOST_PADDING - 1) + bytes((_MOST_PADDING,))
+                first, stamp = 0xB0, down.timestamp_offset
+            else:
+                body = (one[0] + down.sequence_offset & 0xFFFF).to_bytes(2, "big") + one[3]
+                first, stamp = 0x90, one[1] + down.timestamp_offset & 0xFFFFFFFF
+            down.repair_sequence = down.repair_sequence + 1 & 0xFFFF
+            number = connection.next_number
+            connection.next_number = number + 1 & 0xFFFF
+            out = self._spare
+            _NUMBERED.pack_into(
+                out.view, 0, first, down.repair_type, down.repair_sequence, stamp, down.repair_ssrc,
+                down.number_before, number, down.number_after,
+            )  # fmt: skip
+            out.put(_NUMBERED_BYTES, body)
+            if one is not None and (down.picture_offset or down.base_layer_offset):
+                descriptor = vp8.read(out.view, _NUMBERED_BYTES + 2, _NUMBERED_BYTES + len(body))
+                if descriptor is not None:
+                    vp8.rewrite(out.view, _NUMBERED_BYTES + 2, descriptor, down.picture_offset, down.base_layer_offset)
+            sealed = srtp.seal_rtp(out, _NUMBERED_BYTES + len(body))
+            if not sealed:
                 break
-            if self.repeat(down, kept[0] + down.sequence_offset & 0xFFFF, now):
-                sent += len(kept[3]) + _NUMBERED_BYTES
-        return sent
+            found.append(Datagram(bytes(out.view[:sealed]), False, number))
+            octets -= sealed
+        return found
 
     def _unfold(
         self, layer: UpLayer, packet: PacketBuffer, marker: int, sequence: int, timestamp: int,

@@ -7,6 +7,7 @@ from typing import Protocol
 from media.api import Direction
 from media.connection import Connection, ConnectionOwner
 from media.description import Endpoint
+from media.tracks import DownTrack, UpLayer, UpTrack
 
 
 class Plane(Protocol):
@@ -33,6 +34,22 @@ class Plane(Protocol):
         """The peer's fingerprints have been noted: media may pass if its certificate has them."""
         ...
 
-    def begin(self, connection: Connection) -> None:
-        """New tracks go out on this connection: ask for key frames, send clocks."""
+    def now(self) -> float:
+        """Monotonic seconds."""
+        ...
+
+    def ask_key_frame(self, layer: UpLayer) -> None:
+        """Ask the publisher for a key frame, as soon as the interval between two allows."""
+        ...
+
+    def pace(self, connection: Connection, bitrate: float | None) -> None:
+        """Send a viewer's video evenly at about that rate, or, with None, as it comes."""
+        ...
+
+    def probe(self, connection: Connection, down: DownTrack, octets: int, most: int, bitrate: float) -> None:
+        """Send padding of that many octets in all, `most` a packet, at that rate beside a viewer's media."""
+        ...
+
+    def ended(self, up: UpTrack) -> None:
+        """A track is published no more."""
         ...

@@ -11,18 +11,23 @@ from math import inf
 
 FACTOR = 2.0
 """A probe tries this multiple of the estimate."""
-INTERVAL_S = 3.0
-LONGEST_INTERVAL_S = 5.0
+INTERVAL_S = 1.5
+LONGEST_INTERVAL_S = 4.0
 """Between probes that show nothing new; a line that recovers is found within this time and a round trip a doubling."""
+DOUBT_S = 3.0
+"""After congestion."""
 MOST_DOUBTED_S = 24.0
 """After probes that promised more than the line then held (a policer lets bursts pass)."""
 
-_SHORTEST_S, _LONGEST_S = 0.04, 0.1
-_OCTETS = 8_000
+_SHORTEST_S, _LONGEST_S = 0.05, 0.1
+_OCTETS = 12_000
 _SMALL, _LARGE = 255, 1_100
 _FEWEST = 5
-_CARRIED = 0.9
-_DOUBT_S = 5.0
+_CARRIED = 0.8
+_NEWS = 1.1
+_AGAIN_S = 1.0
+_KEPT = 0.75
+_BROKEN_S = 8.0
 _TRUST_S = 20.0
 
 
@@ -53,18 +58,21 @@ class Prober:
     """Decides when to probe one line, and reads what came of it."""
 
     __slots__ = (
-        "_arrived", "_began", "_doubt_s", "_ends", "_found_at", "_interval_s", "_next_at", "_probe", "_results_by",
-        "quiet_until",
+        "_arrived", "_before", "_began", "_doubt_s", "_ends", "_found_at", "_interval_s", "_known", "_next_at",
+        "_probe", "_promised", "_results_by", "quiet_until",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self._probe: Probe | None = None
         self._arrived: list[tuple[float, float, int]] = []
         self._began = self._ends = self._results_by = -inf
+        self._before = 0.0
         self._next_at = -inf
         self._interval_s = INTERVAL_S
         self._found_at = -inf
-        self._doubt_s = INTERVAL_S
+        self._promised = self._known = 0.0
+        """What the last findings promised, and what had been known before them."""
+        self._doubt_s = DOUBT_S
         self.quiet_until = -inf
         """Packets sent before this time queue because of the probe, which is no news of the line."""
 
@@ -87,8 +95,9 @@ class Prober:
             return None
         duration = min(_LONGEST_S, max(_SHORTEST_S, 8 * _OCTETS / rate))
         packet = _SMALL if rate < 1_000_000 else _LARGE
-        octets = int(max((rate - min(sending, bitrate)) * duration / 8, _FEWEST * _SMALL))
-        self._probe = Probe(rate, octets, packet, duration)
+        # Media comes in bursts, and may pause just now: half of it is counted on.
+        octets = int(max((rate - min(sending, bitrate) / 2) * duration / 8, _FEWEST * _SMALL))
+        self._probe, self._before = Probe(rate, octets, packet, duration), bitrate
         self._arrived = []
         self._began, self._ends = now, now + 1.25 * duration + 0.03
         self._results_by = self._ends + 2 * round_trip_s + 0.5
@@ -104,23 +113,29 @@ class Prober:
             return None
         probe, self._probe = self._probe, None
         finding = self._measure(probe, own_loss)
-        if finding is not None and not finding.full:
+        if finding is None:
+            wait_s = _AGAIN_S
+        elif finding.bitrate > _NEWS * self._before:
             # What passed may not be all: go on at once.
-            self._interval_s = INTERVAL_S
-            self._next_at = now if self._doubt_s <= INTERVAL_S else now + self._doubt_s
-            self._found_at = now
-            return finding
-        self._next_at = now + max(self._interval_s, self._doubt_s)
-        self._interval_s = min(LONGEST_INTERVAL_S, self._interval_s + 1)
+            if now - self._found_at > _BROKEN_S:
+                self._known = self._before
+            self._found_at, self._promised, self._interval_s = now, finding.bitrate, INTERVAL_S
+            wait_s = self._interval_s if finding.full else 0.0
+        else:
+            wait_s = self._interval_s
+            self._interval_s = min(LONGEST_INTERVAL_S, self._interval_s + 1)
+        self._next_at = now + (wait_s if self._doubt_s <= DOUBT_S else max(wait_s, self._doubt_s))
         return finding
 
-    def congested(self, now: float) -> None:
-        """The line is full: no probe for a while, and for longer when a probe had just promised otherwise."""
-        if now - self._found_at < _DOUBT_S:
+    def congested(self, now: float, carries: float, sending: float) -> None:
+        """The line carries this and no more: no probe for a while, and for longer when one had promised otherwise and
+        was believed."""
+        believed = now - self._found_at < _BROKEN_S and sending > 1.05 * self._known
+        if believed and carries < _KEPT * self._promised:
             self._doubt_s = min(MOST_DOUBTED_S, 2 * self._doubt_s)
-            self._found_at = -inf
         elif now - self._found_at > _TRUST_S:
-            self._doubt_s = INTERVAL_S
+            self._doubt_s = DOUBT_S
+        self._promised = 0.0
         self._probe = None
         self._next_at = max(self._next_at, now + self._doubt_s)
 

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable, Mapping
 
 from media import codecs, sdp
-from media.api import ConnectionState, Direction, Track
+from media.api import ConnectionState, Direction, Rung, Track
 from media.connection import Connection, random_text
 from media.description import Section, write
 from media.errors import sdp_invalid
@@ -15,6 +15,9 @@ from media.sdp import Codec, MediaSection, SessionDescription
 from media.tracks import UpLayer, UpTrack
 from media.transport_feedback import Arrivals
 
+_UNWATCHED_S = 3.0
+"""How long a layer that nobody watches goes on."""
+_SILENT_S = 2.0
 MAX_TRACKS = 8
 """Streams that one participant publishes at most."""
 _SOURCES = {"audio": "microphone", "video": "camera"}
@@ -26,7 +29,7 @@ class Publisher:
     """The streams of one participant."""
 
     def __init__(self, participant_id: str, plane: Plane, changed: Changed) -> None:
-        self._participant_id = participant_id
+        self.participant_id = participant_id
         self._plane = plane
         self._changed = changed
         self._stream_id = random_text(16)
@@ -36,6 +39,7 @@ class Publisher:
         self._peer_ufrag = ""
         self._connection: Connection | None = None
         self._ups: dict[str, UpTrack] = {}
+        self._uplink = Rung.HD
 
     @property
     def ups(self) -> list[UpTrack]:
@@ -66,6 +70,9 @@ class Publisher:
         connection = self._connection
         before, self._ups = self._ups, {}
         sections = [self._take(section, sources, before, connection) for section in offer.sections]
+        for up in before.values():
+            if self._ups.get(up.sender_mid) is not up:
+                self._plane.ended(up)
         self._route(offer, connection)
         self._plane.trust(connection)
         self._version += 1
@@ -79,8 +86,41 @@ class Publisher:
             setup="passive",
         )
 
+    def watch(self, up: UpTrack, wanted: set[int], now: float) -> tuple[str, ...] | None:
+        """Note which layers of a track are watched. Their rids when that has changed, else None.
+
+        The smallest layer goes on whoever watches, so that a picture is there at once when somebody does again. A layer
+        that nobody needs any more is stopped after a while only: wishes come and go.
+        """
+        changed = False
+        for index, layer in enumerate(up.layers):
+            if index in wanted or index == 0:
+                layer.needed_at = now
+                if not layer.wanted:
+                    layer.wanted, layer.wanted_at, changed = True, now, True
+            elif layer.wanted and now - layer.needed_at > _UNWATCHED_S and layer.needed_at > 0:
+                layer.wanted, changed = False, True
+            elif layer.needed_at == 0:
+                layer.needed_at = now
+        if not changed or len(up.layers) == 1:
+            return None
+        return tuple(layer.rid for layer in up.layers if layer.wanted)
+
+    def uplink(self, now: float) -> Rung | None:
+        """What of the camera arrives, when that has changed; else None."""
+        camera = next((up for up in self._ups.values() if up.track.source == "camera"), None)
+        if camera is None or not any(layer.reception.received for layer in camera.layers):
+            return None
+        rung = _arriving(camera, now)
+        if rung is None or rung is self._uplink:
+            return None
+        self._uplink = rung
+        return rung
+
     def close(self) -> None:
         """End the connection and all its streams."""
+        for up in self._ups.values():
+            self._plane.ended(up)
         if self._connection is not None:
             self._plane.close(self._connection)
         self._ups = {}
@@ -140,7 +180,7 @@ class Publisher:
                 and (up.layers[0].ssrc is None or not ssrcs or up.layers[0].ssrc == ssrcs[0])
             )
             if up is None or not same:
-                track = Track(random_text(16), self._participant_id, section.kind, source)
+                track = Track(random_text(16), self.participant_id, section.kind, source)
                 stream = self._stream_id if source == usual else f"{self._stream_id}-{section.mid}"
                 up = UpTrack(
                     track, stream, connection, section.mid, codec, repair=repair, red=red, rids=section.rids
@@ -184,3 +224,19 @@ class Publisher:
 
     def _stays(self, layer: UpLayer) -> bool:
         return self._ups.get(layer.up.sender_mid) is layer.up
+
+
+def _arriving(camera: UpTrack, now: float) -> Rung | None:
+    """The best that comes of a camera. None while a layer that was just asked for may be on its way."""
+    layers = [layer for layer in camera.layers if layer.wanted]
+    coming = [layer for layer in layers if now - layer.reception.newest_at < _SILENT_S]
+    if any(now - layer.wanted_at < _SILENT_S for layer in layers):
+        return None
+    if not coming:
+        return Rung.AUDIO
+    best = coming[-1]
+    if 0 < best.frame_rate < 1.0:
+        return Rung.STILLS
+    if best is layers[-1]:
+        return Rung.HD
+    return Rung.LOW if best is camera.layers[0] else Rung.REDUCED

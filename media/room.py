@@ -10,13 +10,18 @@ from media.api import (
     ConnectionChanged,
     ConnectionState,
     Direction,
+    LayersWanted,
     MediaEvent,
+    QualityChanged,
+    SpeakersChanged,
     SubscribeOffer,
     SubscribeOffered,
+    UplinkChanged,
 )
 from media.errors import connection_unknown, room_full
 from media.plane import Plane
 from media.publisher import Publisher
+from media.speakers import Speakers
 from media.subscriber import Subscriber
 from media.tracks import UpTrack
 from media.viewer import Viewer
@@ -44,6 +49,7 @@ class Room:
         self.participants: dict[str, Participant] = {}
         self._plane = plane
         self._emit = emit
+        self._speakers = Speakers()
 
     def publish(self, participant: Participant, offer: sdp.SessionDescription, sources: Mapping[str, str]) -> str:
         """Answer a publish offer; an offer of another session replaces the connection that there was."""
@@ -106,6 +112,37 @@ class Room:
             for participant in self.participants.values()
             if (subscriber := participant.subscriber) is not None and not isinstance(subscriber, Viewer)
         ]
+
+    def govern(self, now: float) -> None:
+        """Weigh every viewer's line; tell what has changed, which layers are watched, and who speaks."""
+        for participant in self.participants.values():
+            if participant.subscriber is None:
+                continue
+            for track_id, rung, cause in participant.subscriber.govern(now):
+                self._emit(QualityChanged(self.room_id, participant.participant_id, track_id, rung, cause))
+        for participant in self.participants.values():
+            if participant.publisher is not None:
+                self._tell_publisher(participant.publisher, participant, now)
+        speakers = self._speakers.now([p.publisher for p in self.participants.values() if p.publisher is not None])
+        if speakers is not None:
+            self._emit(SpeakersChanged(self.room_id, speakers))
+
+    def _tell_publisher(self, publisher: Publisher, participant: Participant, now: float) -> None:
+        for up in publisher.ups:
+            if not up.is_video:
+                continue
+            wanted: set[int] = set()
+            for viewer in self.participants.values():
+                if viewer.subscriber is not None:
+                    wanted |= viewer.subscriber.wants(up)
+            rids = publisher.watch(up, wanted, now)
+            if rids is not None:
+                self._emit(
+                    LayersWanted(self.room_id, participant.participant_id, up.track.track_id, up.sender_mid, rids)
+                )
+        rung = publisher.uplink(now)
+        if rung is not None:
+            self._emit(UplinkChanged(self.room_id, participant.participant_id, rung))
 
     def _offer(self, participant: Participant, subscriber: Subscriber) -> SubscribeOffer:
         offer = subscriber.offer()
@@ -223,6 +260,11 @@ class Rooms:
         """What a node that comes back to the room has to know."""
         room = self._rooms.get(room_id)
         return [] if room is None else room.states()
+
+    def govern(self, now: float) -> None:
+        """Weigh the lines of every room. Called about ten times a second."""
+        for room in list(self._rooms.values()):
+            room.govern(now)
 
     def sweep(self) -> None:
         """Forget participants whose connections are both gone, and rooms without participants."""

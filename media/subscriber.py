@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from math import inf
 
 from media import codecs, headers, sdp, switching
 from media.api import ConnectionState, Direction, SubscribeOffer, Track
@@ -14,6 +15,7 @@ from media.errors import revision_stale, sdp_invalid
 from media.plane import Plane
 from media.sdp import Codec, MediaSection
 from media.tracks import DownTrack, UpTrack
+from media.viewing import Changes, Viewing
 
 _IDLE = {"audio": (codecs.OPUS,), "video": (codecs.VP8, codecs.H264)}
 _EXTENSIONS = {sdp.MID_URI: headers.MID_NUMBER, sdp.TRANSPORT_URI: headers.TRANSPORT_NUMBER}
@@ -65,6 +67,7 @@ class Subscriber:
         # Two idle sections let ICE and DTLS finish before anybody publishes: joining then costs no handshake.
         self._slots = [Slot("0", "audio"), Slot("1", "video")]
         self._connection = plane.open(self, Direction.SUBSCRIBE)
+        self._viewing = Viewing(self._connection, plane)
         self.revision = revision
         """Of the newest offer."""
 
@@ -118,14 +121,34 @@ class Subscriber:
             self._weigh(slot, section)
             if not slot.accepted and slot.down is not None:
                 self._stop(slot)
+        taken = [(slot, section) for slot, section in zip(self._slots, answer.sections, strict=True) if slot.accepted]
+        # Without RTX a repeated packet has to be the very same, and could not bear a new number.
+        if taken and all(
+            sdp.TRANSPORT_URI in section.extensions and (slot.repair_accepted or slot.kind == "audio")
+            for slot, section in taken
+        ):
+            self._connection.numbered = True
         self._plane.trust(self._connection)
         self._begin()
+
+    def govern(self, now: float) -> Changes:
+        """Weigh the line and the viewer's wishes; what has changed for the viewer."""
+        if self._connection.srtp is None or now < self._viewing.due_at:
+            return []
+        return self._viewing.govern(
+            [(slot.down, slot.height) for slot in self._slots if slot.down is not None], now
+        )  # fmt: skip
+
+    def wants(self, up: UpTrack) -> set[int]:
+        """The layers of a track that this viewer needs, by index."""
+        return self._viewing.wants(up)
 
     def prefer(self, heights: Mapping[str, int]) -> None:
         """See `media.api.MediaNodes`."""
         for slot in self._slots:
             if slot.up is not None and slot.up.track.track_id in heights:
                 slot.height = heights[slot.up.track.track_id]
+                self._viewing.due_at = -inf
 
     def close(self) -> None:
         """End the connection; nothing is forwarded to it any more."""
@@ -188,9 +211,7 @@ class Subscriber:
                 )
                 connection.downs[slot.ssrc] = down
                 slot.up.viewers = (*slot.up.viewers, down)
-                # The smallest layer that is sure to pass comes first; what the line carries is seen within a second.
-                switching.aim(down, slot.up.layers[0])
-        self._plane.begin(connection)
+        self._viewing.due_at = -inf
 
     def _section(self, slot: Slot) -> Section:
         section = Section(slot.kind, slot.mid, codecs=self._formats(slot), extensions=dict(_EXTENSIONS))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections import deque
+from math import inf
 from typing import TYPE_CHECKING
 
 from media.api import Track
@@ -71,9 +72,10 @@ class UpLayer:
     """One encoding of a published stream: one SSRC, its statistics and its history."""
 
     __slots__ = (
-        "asked", "awaiting", "bitrate", "counted_at", "counted_octets", "downs", "extension_words", "height", "history",
-        "key_asked_at", "key_octets", "key_timestamp", "key_wanted", "number_at", "octets", "reception", "report",
-        "report_at", "rid", "ssrc", "up",
+        "asked", "awaiting", "bitrate", "counted_at", "counted_frames", "counted_octets", "downs",
+        "extension_words", "frame_rate", "frames", "height", "history", "key_asked_at", "key_octets",
+        "key_timestamp", "key_wanted", "known_bitrate", "needed_at", "number_at", "octets", "reception", "report",
+        "report_at", "rid", "ssrc", "up", "wanted", "wanted_at",
     )  # fmt: skip
 
     def __init__(self, up: UpTrack, rid: str) -> None:
@@ -102,16 +104,23 @@ class UpLayer:
         """Payload octets so far."""
         self.bitrate = 0.0
         """Payload and header bits a second over the last second or so; 0 when nothing comes."""
-        self.counted_octets = 0
+        self.known_bitrate = 0.0
+        """The last `bitrate` that was not 0, for a layer that has been stopped."""
+        self.frames = 0
+        """Packets with a marker so far: in video, the last of each frame."""
+        self.frame_rate = 0.0
+        """Frames a second over the last second or so."""
+        self.counted_octets = self.counted_frames = 0
         self.counted_at = 0.0
+        self.wanted = True
+        """Whether the publisher has been told that somebody watches it."""
+        self.wanted_at = -inf
+        """When it was last told so after it had been told otherwise."""
+        self.needed_at = 0.0
+        """When a viewer needed it last; 0 before the first look."""
         self.extension_words = -1
         self.number_at = 0
         """Where packets with that many words of header extensions have their transport-wide number."""
-
-    @property
-    def alive(self) -> bool:
-        """Whether packets of it come."""
-        return self.bitrate > 0
 
 
 class Epoch:

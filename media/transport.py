@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from math import inf
 
 from foundation.clock import Clock
 from media.aiortc_seam import BindingRequest, PacketBuffer
@@ -14,13 +16,19 @@ from media.dtls import Certificate, DtlsSession, DtlsState
 from media.errors import unavailable
 from media.feedback import Feedback
 from media.forwarding import Forwarder
+from media.pacing import Pacer
 from media.settings import WorkerSettings
 from media.sockets import bind
+from media.speakers import hear
 from media.tcp import TcpListener
+from media.tracks import DownTrack, UpLayer, UpTrack
 
+PACE_S = 0.005
+"""Between looks at what is held back for thin lines."""
 TICK_S = 0.02
-"""Between looks at what is lost or held back; every `_SLOW`th looks at everything else."""
-_SLOW = 5
+"""Between looks at what is lost."""
+SLOW_TICK_S = 0.1
+"""Between looks at everything else."""
 _READS = 4
 """Batches of datagrams read before other work gets its turn."""
 _MOST_ADDRESSES = 8
@@ -45,12 +53,16 @@ class Transport:
         self._listener = None if listening is None else TcpListener(listening, settings, self, clock)
         self._datagrams = Datagrams(self._socket)
         self._forwarder = Forwarder(self._datagrams)
+        self._forwarder.heard = hear
         self._feedback = Feedback(self._datagrams, self._forwarder, settings.video_bitrate)
         self._by_ufrag: dict[str, Connection] = {}
         self._by_key: dict[bytes, Connection] = {}
         """By `Address.key`: the one connection that an address speaks for."""
         self._connections: set[Connection] = set()
         self._handshakes = 0
+        self._paced: set[Connection] = set()
+        self.govern: Callable[[float], None] = lambda _now: None
+        """Called with each slow tick: the rooms weigh their lines."""
 
     @property
     def dropped(self) -> int:
@@ -79,14 +91,20 @@ class Transport:
         if self._listener is not None:
             self._listener.start()
         try:
+            looked_at = ticked_at = -inf
             while True:
-                for number in range(_SLOW):
-                    await asyncio.sleep(TICK_S)
-                    now = self._clock.monotonic()
+                await asyncio.sleep(PACE_S if self._paced else TICK_S)
+                now = self._clock.monotonic()
+                self._drain(now)
+                turn = loop.time()
+                if turn - looked_at >= TICK_S:
+                    looked_at = turn
                     self._feedback.repair.tick(now)
-                    if number == _SLOW - 1:
-                        self._tick(now)
-                    self._datagrams.flush()
+                if turn - ticked_at >= SLOW_TICK_S:
+                    ticked_at = turn
+                    self._tick(now)
+                    self.govern(now)
+                self._datagrams.flush()
         finally:
             loop.remove_reader(self._socket.fileno())
             for connection in list(self._connections):
@@ -126,6 +144,7 @@ class Transport:
         for address in connection.addresses:
             if self._by_key.get(address.key) is connection:
                 del self._by_key[address.key]
+        self._paced.discard(connection)
         connection.srtp = None
         connection.state = ConnectionState.CLOSED
 
@@ -143,13 +162,48 @@ class Transport:
             self._change(connection, ConnectionState.CONNECTED)
             self._feedback.report(connection, self._clock.monotonic())
 
-    def begin(self, connection: Connection) -> None:
-        """Viewers' new tracks on this connection want key frames and clocks."""
-        now = self._clock.monotonic()
-        for down in connection.downs.values():
-            if not down.packets:
-                self._feedback.begin(down, now)
-        self._datagrams.flush()
+    def now(self) -> float:
+        """See `media.plane`."""
+        return self._clock.monotonic()
+
+    def ask_key_frame(self, layer: UpLayer) -> None:
+        """See `media.plane`."""
+        self._feedback.repair.ask_key_frame(layer, self._clock.monotonic())
+
+    def pace(self, connection: Connection, bitrate: float | None) -> None:
+        """See `media.plane`."""
+        pacer = connection.pacer
+        if bitrate is not None:
+            if pacer is None:
+                pacer = connection.pacer = Pacer(bitrate)
+                self._paced.add(connection)
+            pacer.bitrate = bitrate
+        elif pacer is not None and pacer.next_at is None:
+            connection.pacer = None
+            self._paced.discard(connection)
+
+    def probe(self, connection: Connection, down: DownTrack, octets: int, most: int, bitrate: float) -> None:
+        """See `media.plane`."""
+        padding = self._forwarder.padding(down, octets, most)
+        if padding:
+            self.pace(connection, connection.estimate.bitrate)
+            if connection.pacer is not None:
+                connection.pacer.spread(padding, bitrate, self._clock.monotonic())
+
+    def ended(self, up: UpTrack) -> None:
+        """See `media.plane`."""
+        for layer in up.layers:
+            self._feedback.repair.forget(layer)
+
+    def _drain(self, now: float) -> None:
+        """Send what pacers have let go."""
+        for connection in self._paced:
+            if connection.pacer is None or connection.address is None:
+                continue
+            for datagram in connection.pacer.due(now):
+                if datagram.number is not None:
+                    connection.estimate.sent(datagram.number, len(datagram.data), now)
+                self._datagrams.send(datagram.data, connection.address)
 
     def take(self, packet: PacketBuffer, length: int, address: Address, now: float) -> None:
         """A packet that came by another way than the socket, such as TCP."""

@@ -57,6 +57,7 @@ class Worker:
         self.transport = Transport(settings, clock)
         self.control = ControlServer(settings, self._instance, self.facts, self.drain)
         self._rooms = Rooms(self.transport, self.control.emit, self._room_ended, capacity=settings.room_capacity)
+        self.transport.govern = self._rooms.govern
 
     @property
     def placement(self) -> str:

@@ -116,8 +116,9 @@ class SimulatedLine:
         if self.polices:
             self._queued = max(0.0, self._queued - rate * STEP_S)
         else:
-            self._credit = min(self._credit, 0) + rate * STEP_S if not self._queue else self._credit + rate * STEP_S
-            while self._queue and self._credit > 0:
+            # A packet leaves when its last bit has passed.
+            self._credit = self._credit + rate * STEP_S if self._queue else 0.0
+            while self._queue and self._credit >= self._queue[0][1]:
                 number, size, is_audio, sent = self._queue.popleft()
                 self._queued -= size
                 self._credit -= size

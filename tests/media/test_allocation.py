@@ -48,6 +48,14 @@ def test_a_publisher_of_one_layer_is_seen_whole_or_in_stills() -> None:
     assert one(50_000, SCREEN) == (None, Rung.AUDIO, Cause.DOWNLINK)
 
 
+def test_stills_that_pass_are_not_given_up_for_a_tremble() -> None:
+    voice_only = allocate(63_000, [VOICE, CAMERA], {}, 0.0)
+    stills = allocate(70_000, [VOICE, CAMERA], {}, 0.0)
+    assert over(voice_only, [VOICE, CAMERA], [(67_000, 10.0)])[-1]["camera"].rung is Rung.AUDIO
+    assert over(stills, [VOICE, CAMERA], [(61_000, 10.0)])[-1]["camera"].rung is Rung.STILLS
+    assert over(stills, [VOICE, CAMERA], [(59_000, 0.1)])[-1]["camera"].rung is Rung.AUDIO
+
+
 def test_of_two_layers_there_is_no_middle() -> None:
     assert one(3e6, replace(CAMERA, layers=LAYERS[1:]))[1] is Rung.HD
     assert one(6e5, replace(CAMERA, layers=LAYERS[1:]))[1] is Rung.LOW
@@ -252,6 +260,6 @@ def test_whatever_is_wanted_the_budget_is_kept(wanted: list[Wanted], budgets: li
                 continue
             assert each.layers[choice.layer].alive
             assert each.height != 0
-            needed += 25_000 if choice.rung is Rung.STILLS else each.layers[choice.layer].bitrate
+            needed += 20_000 if choice.rung is Rung.STILLS else each.layers[choice.layer].bitrate
         voices = AUDIO_BPS * sum(each.kind == "audio" for each in wanted)
         assert needed <= max(0.0, budget - voices)

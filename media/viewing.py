@@ -1,0 +1,183 @@
+"""What one viewer gets of each track: the line's estimate meets the viewer's wishes, and the layers follow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import inf
+
+from media import switching
+from media.allocation import STILL_EVERY_S, Choice, Layer, Wanted, allocate
+from media.api import Cause, Rung
+from media.connection import Connection
+from media.plane import Plane
+from media.tracks import DownTrack, UpLayer, UpTrack
+
+Changes = list[tuple[str, Rung, Cause]]
+
+_PRIORITIES: Mapping[str, int] = {"microphone": 0, "camera": 1, "screen": 2}
+_OTHER = 3
+_NOMINAL: Mapping[int, tuple[float, ...]] = {1: (600_000.0,), 2: (150_000.0, 600_000.0)}
+_THREE = (150_000.0, 500_000.0, 1_500_000.0)
+"""What layers are thought to need before they have been measured."""
+_SILENT_S = 1.5
+"""A layer of which nothing has come for this long is not being sent."""
+_WAKING_S = 3.0
+"""How long a layer that was asked for may take to come."""
+_STANDING_S = 0.05
+"""With less of a queue than this, what arrives is what the line carries at least."""
+_EASY = 1.1
+"""A line that carries this much more than is sent needs no pacing."""
+_CALM_S, _THIN_S = 0.5, 0.1
+"""Between looks at a line that carries all, and at one that does not."""
+_STILL_HORIZON_S = 4.0
+
+
+class Viewing:
+    """The choices for one subscribe connection."""
+
+    def __init__(self, connection: Connection, plane: Plane) -> None:
+        self._connection = connection
+        self._plane = plane
+        self._choices: dict[str, Choice] = {}
+        self._told: dict[str, tuple[Rung, Cause]] = {}
+        self.due_at = -inf
+        """When to look again."""
+
+    def govern(self, shown: Sequence[tuple[DownTrack, int | None]], now: float) -> Changes:
+        """Choose anew; `shown` is each track that is sent, and how high the viewer shows it. Gives what has changed."""
+        connection = self._connection
+        estimate = connection.estimate
+        estimate.tick(now)
+        wanted = [_wanted(down.up, height, now) for down, height in shown if _known(down.up)]
+        self._choices = allocate(self._budget(wanted), wanted, self._choices, now)
+        self._overflow()
+        sent = goal = 0.0
+        changes: Changes = []
+        for down, height in shown:
+            up = down.up
+            if not up.is_video:
+                goal += 60_000.0
+                sent += 60_000.0
+                if down.target is None:
+                    switching.aim(down, up.layers[0])
+                continue
+            choice = self._choices.get(up.track.track_id)
+            if choice is None:
+                if down.target is None and height != 0:
+                    switching.aim(down, up.layers[len(up.layers) // 2])
+                continue
+            self._apply(down, choice, now)
+            sent += down.layer.bitrate if down.layer is not None else 0.0
+            goal += 0.0 if height == 0 else _bitrate(up, len(up.layers) - 1) * 1.3
+            rung, cause = _seen(up, choice, now)
+            if self._told.get(up.track.track_id) != (rung, cause):
+                self._told[up.track.track_id] = (rung, cause)
+                changes.append((up.track.track_id, rung, cause))
+        self.due_at = now + (_CALM_S if connection.pacer is None else _THIN_S)
+        stills = any(choice.rung is Rung.STILLS for choice in self._choices.values())
+        self._pace(sent, stills=stills)
+        if connection.numbered and (probe := estimate.probe(now, goal)) is not None:
+            video = next((down for down, _ in shown if down.up.is_video and down.repair_ssrc), None)
+            if video is not None:
+                self._plane.probe(connection, video, probe.octets, probe.packet_octets, probe.bitrate)
+        return changes
+
+    def wants(self, up: UpTrack) -> set[int]:
+        """Which layers of a track this viewer is fed from or waits for."""
+        return {
+            index
+            for down in self._connection.downs.values()
+            if down.up is up
+            for index, layer in enumerate(up.layers)
+            if layer in (down.layer, down.target)
+        }
+
+    def _budget(self, wanted: Sequence[Wanted]) -> float:
+        estimate = self._connection.estimate
+        if not estimate.fed:
+            # Nobody has said anything of this line yet. A stream that comes in one layer is given its chance.
+            if not self._connection.numbered and not estimate.limited:
+                return inf
+            return max(estimate.bitrate, 1.3 * sum(_lowest(each) for each in wanted) + 200_000.0)
+        if estimate.queue_s < _STANDING_S and estimate.loss_rate < 0.1:
+            return max(estimate.bitrate, 1.05 * estimate.acknowledged)
+        return estimate.bitrate
+
+    def _apply(self, down: DownTrack, choice: Choice, now: float) -> None:
+        if choice.rung is Rung.STILLS and choice.layer is not None:
+            if not down.single and down.layer is not None:
+                switching.aim(down, None)
+            if now - down.still_at >= STILL_EVERY_S:
+                down.still_at, down.single = now, True
+                self._take(down, down.up.layers[choice.layer])
+            return
+        down.single = False
+        if choice.layer is None:
+            if down.target is not None:
+                switching.aim(down, None)
+        elif down.target is not down.up.layers[choice.layer]:
+            self._take(down, down.up.layers[choice.layer])
+
+    def _take(self, down: DownTrack, layer: UpLayer) -> None:
+        switching.aim(down, layer)
+        if down.layer is not layer:
+            self._plane.ask_key_frame(layer)
+
+    def _pace(self, sent: float, *, stills: bool) -> None:
+        connection = self._connection
+        estimate = connection.estimate
+        thin = connection.numbered and estimate.fed and estimate.bitrate < _EASY * sent + 50_000.0
+        self._plane.pace(connection, estimate.bitrate if thin or stills else None)
+        if connection.pacer is not None:
+            connection.pacer.horizon_s = _STILL_HORIZON_S if stills else 0.4
+
+    def _overflow(self) -> None:
+        pacer = self._connection.pacer
+        if pacer is None or not pacer.overflowing:
+            return
+        pacer.drop_video()
+        for down in self._connection.downs.values():
+            if down.up.is_video and (layer := down.target) is not None and not down.single:
+                switching.aim(down, None)
+                self._take(down, layer)
+
+
+def _known(up: UpTrack) -> bool:
+    """Whether anything has come of it yet."""
+    return any(layer.reception.received for layer in up.layers)
+
+
+def _wanted(up: UpTrack, height: int | None, now: float) -> Wanted:
+    if not up.is_video:
+        return Wanted(up.track.track_id, 0, None, (), "audio")
+    layers = tuple(
+        Layer(layer.rid, layer.height, _bitrate(up, index), _is_alive(layer, now))
+        for index, layer in enumerate(up.layers)
+    )
+    return Wanted(up.track.track_id, _PRIORITIES.get(up.track.source, _OTHER), height, layers)
+
+
+def _is_alive(layer: UpLayer, now: float) -> bool:
+    return not layer.wanted or now - layer.wanted_at < _WAKING_S or now - layer.reception.newest_at < _SILENT_S
+
+
+def _bitrate(up: UpTrack, index: int) -> float:
+    layer = up.layers[index]
+    known = layer.bitrate or layer.known_bitrate
+    if known:
+        return known
+    nominal = _NOMINAL.get(len(up.layers), _THREE)
+    return nominal[min(index, len(nominal) - 1)]
+
+
+def _lowest(wanted: Wanted) -> float:
+    return 60_000.0 if wanted.kind == "audio" else min((layer.bitrate for layer in wanted.layers), default=0.0)
+
+
+def _seen(up: UpTrack, choice: Choice, now: float) -> tuple[Rung, Cause]:
+    """The choice as the viewer sees it: a layer that brings a frame now and then is stills, whatever its name."""
+    if choice.layer is not None and choice.rung not in (Rung.STILLS, Rung.AUDIO):
+        layer = up.layers[choice.layer]
+        if layer.wanted and now - layer.wanted_at > _WAKING_S and 0 < layer.frame_rate < 1.0:
+            return Rung.STILLS, Cause.UPLINK
+    return choice.rung, choice.cause
