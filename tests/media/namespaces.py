@@ -9,8 +9,6 @@ import subprocess
 from pathlib import Path
 
 _NUMBERS = itertools.count()
-_NOWHERE = "02:00:00:00:00:99"
-"""A hardware address that no interface has."""
 
 
 class Namespace:
@@ -33,6 +31,12 @@ class Namespace:
             self.delete()
             raise
 
+    def __enter__(self) -> Namespace:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.delete()
+
     def ip(self, arguments: str) -> None:
         """An `ip` command inside. Raises RuntimeError with what it says."""
         done = subprocess.run(["ip", "-n", self.name, *arguments.split()], capture_output=True, text=True, check=False)
@@ -46,11 +50,14 @@ class Namespace:
         script.chmod(0o755)
         return script
 
-    def close_udp(self, device: str, gateway: str) -> None:
-        """From now on all UDP that would leave goes to a router that is not there: lost without a word, as firewalls
-        lose it. UDP on the namespace's own loopback is none of this."""
-        self.ip(f"neigh replace {gateway} lladdr {_NOWHERE} dev {device} nud permanent")
-        self.ip(f"route replace default via {gateway} dev {device} table 77")
+    def close_udp(self) -> None:
+        """From now on all UDP that would leave is lost without a word, as firewalls lose it. What stays inside, on
+        loopback, is none of this."""
+        # A cable to nobody: without ARP, packets carry the sender's own hardware address and the other end drops them.
+        self.ip("link add sink type veth peer name drain")
+        for end in ("sink", "drain"):
+            self.ip(f"link set {end} arp off addrgenmode none up")
+        self.ip("route add default dev sink table 77")
         self.ip("rule add priority 77 ipproto udp lookup 77")
 
     def delete(self) -> None:
