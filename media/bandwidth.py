@@ -32,7 +32,8 @@ _NEAR_GROWTH = 0.01
 """Of what the line carried when it was last full, each second, near that."""
 _LIMITED = 0.8
 """An application that sends less than this part of the estimate does not test it, so it may not grow."""
-_NEWS = 1.25
+_NEWS = 1.2
+_RISE = 1.05
 _SILENCE_S = 0.7
 _SILENT_DECREASE = 0.8
 _LIMIT_S = 5.0
@@ -126,7 +127,7 @@ class SendSideEstimate:
             self._capacity, self._target = full, min(self._target, full)
             self._prober.congested(now, full, self._sent_bps())
         if finding is not None and usage is not Usage.OVER:
-            self._learn(finding)
+            self._learn(finding, now)
         self._control(usage, now)
 
     def loss(self, fraction: float, now: float) -> None:
@@ -203,14 +204,21 @@ class SendSideEstimate:
         """What the line carries while a queue stands before it. Its own losses take their part on the way."""
         return self._delivery.lately() / (1 - self._loss.own)
 
-    def _learn(self, finding: Finding) -> None:
-        """Take what a probe found. Short trains measure roughly, so nearly the same as known is nothing new."""
-        capacity = self._capacity
-        if capacity is not None and finding.bitrate < capacity * (_NEWS if finding.full else 1.0):
-            return
-        self._capacity = finding.bitrate if finding.full else None
-        carried = finding.bitrate * (_RETURN if finding.full else 1.0)
-        self._target = max(self._target, min(MOST, carried))
+    def _learn(self, finding: Finding, now: float) -> None:
+        """Take what a probe found. Short trains measure roughly, so what is near the known is averaged with it."""
+        carried, capacity = finding.bitrate, self._capacity
+        if capacity is not None and carried < capacity * _NEWS:
+            self._capacity = capacity = max(capacity, 0.5 * (capacity + carried))
+            carried = min(carried, _RETURN * capacity)
+        elif finding.full:
+            self._capacity = carried
+            carried *= _RETURN
+        else:
+            self._capacity = None
+        before = self._target
+        self._target = max(before, min(MOST, carried))
+        if self._target > before * _RISE:
+            self._prober.believed(finding, before, now)
 
     def _fall(self, standing_s: float, now: float) -> None:
         carried = self._carried()

@@ -24,7 +24,6 @@ _OCTETS = 12_000
 _SMALL, _LARGE = 255, 1_100
 _FEWEST = 5
 _CARRIED = 0.8
-_NEWS = 1.1
 _AGAIN_S = 1.0
 _KEPT = 0.75
 _BROKEN_S = 8.0
@@ -58,7 +57,7 @@ class Prober:
     """Decides when to probe one line, and reads what came of it."""
 
     __slots__ = (
-        "_arrived", "_before", "_began", "_doubt_s", "_ends", "_found_at", "_interval_s", "_known", "_next_at",
+        "_arrived", "_began", "_doubt_s", "_ends", "_found_at", "_interval_s", "_known", "_next_at",
         "_probe", "_promised", "_results_by", "quiet_until",
     )  # fmt: skip
 
@@ -66,7 +65,6 @@ class Prober:
         self._probe: Probe | None = None
         self._arrived: list[tuple[float, float, int]] = []
         self._began = self._ends = self._results_by = -inf
-        self._before = 0.0
         self._next_at = -inf
         self._interval_s = INTERVAL_S
         self._found_at = -inf
@@ -97,7 +95,7 @@ class Prober:
         packet = _SMALL if rate < 1_000_000 else _LARGE
         # Media comes in bursts, and may pause just now: half of it is counted on.
         octets = int(max((rate - min(sending, bitrate) / 2) * duration / 8, _FEWEST * _SMALL))
-        self._probe, self._before = Probe(rate, octets, packet, duration), bitrate
+        self._probe = Probe(rate, octets, packet, duration)
         self._arrived = []
         self._began, self._ends = now, now + 1.25 * duration + 0.03
         self._results_by = self._ends + 2 * round_trip_s + 0.5
@@ -114,18 +112,18 @@ class Prober:
         probe, self._probe = self._probe, None
         finding = self._measure(probe, own_loss)
         if finding is None:
-            wait_s = _AGAIN_S
-        elif finding.bitrate > _NEWS * self._before:
-            # What passed may not be all: go on at once.
-            if now - self._found_at > _BROKEN_S:
-                self._known = self._before
-            self._found_at, self._promised, self._interval_s = now, finding.bitrate, INTERVAL_S
-            wait_s = self._interval_s if finding.full else 0.0
+            self._wait(_AGAIN_S, now)
         else:
-            wait_s = self._interval_s
+            self._wait(self._interval_s, now)
             self._interval_s = min(LONGEST_INTERVAL_S, self._interval_s + 1)
-        self._next_at = now + (wait_s if self._doubt_s <= DOUBT_S else max(wait_s, self._doubt_s))
         return finding
+
+    def believed(self, finding: Finding, before: float, now: float) -> None:
+        """The estimate has risen from `before` by a finding. What passed may not be all, so go on at once."""
+        if now - self._found_at > _BROKEN_S:
+            self._known = before
+        self._found_at, self._promised, self._interval_s = now, finding.bitrate, INTERVAL_S
+        self._wait(self._interval_s if finding.full else 0.0, now)
 
     def congested(self, now: float, carries: float, sending: float) -> None:
         """The line carries this and no more: no probe for a while, and for longer when one had promised otherwise and
@@ -138,6 +136,9 @@ class Prober:
         self._promised = 0.0
         self._probe = None
         self._next_at = max(self._next_at, now + self._doubt_s)
+
+    def _wait(self, wait_s: float, now: float) -> None:
+        self._next_at = now + (wait_s if self._doubt_s <= DOUBT_S else max(wait_s, self._doubt_s))
 
     def _measure(self, probe: Probe, own_loss: float) -> Finding | None:
         train: list[tuple[float, float, int]] = []

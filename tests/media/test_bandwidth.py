@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -88,7 +89,7 @@ def test_before_any_feedback_a_megabit_is_assumed() -> None:
     assert estimate.probe(1.0) is None
 
 
-LINES = {
+LINES: dict[str, dict[str, Any]] = {
     "plain": {},
     "jitter": {"jitter_s": 0.02},
     "lossy": {"loss": 0.05},
@@ -131,7 +132,7 @@ def test_a_steady_line_is_estimated_without_oscillation(carries: float, seed: in
     line = elastic(SimulatedLine(lambda _: carries, seed=seed)).run(60)
     rates = line.bitrates(20, 60)
     assert 0.8 * carries <= sum(rates) / len(rates) <= 1.1 * carries
-    assert turns(rates) <= 16
+    assert turns(rates) <= 12
     delays = sorted(delay for since, delay in line.late if since > 20)
     assert delays[len(delays) * 95 // 100] <= 0.3
     layered = SimulatedLine(lambda _: carries, seed=seed)
@@ -146,11 +147,12 @@ def test_losses_at_random_do_not_crush_the_rate(loss: float, seed: int) -> None:
     line = elastic(SimulatedLine(lambda _: 2e6, loss=loss, seed=seed)).run(40)
     rates = line.bitrates(10, 40)
     assert sum(rates) / len(rates) >= 1_700e3
-    assert min(rates) >= 1_000e3
+    assert min(rates) >= 1_500e3
     layered = SimulatedLine(lambda _: 2e6, loss=loss, seed=seed)
     viewer = Viewer(layered)
     layered.run(40)
-    assert viewer.reached(0, Rung.HD, 40) <= 12
+    assert viewer.reached(0, Rung.HD, 40) <= 15
+    assert viewer.turns(0, 40) <= 3
     assert layered.estimate.loss_rate == pytest.approx(loss, abs=0.06)
 
 
@@ -164,6 +166,25 @@ def test_losses_of_a_policer_are_obeyed(seed: int) -> None:
     layered.run(60)
     assert sum(rung is Rung.LOW for since, rung in viewer.rungs if since > 5) >= 0.65 * 550
     assert viewer.turns(20, 60) <= 6
+
+
+@pytest.mark.parametrize("carries", [80e3, 300e3, 800e3, 1_700e3])
+def test_key_frames_on_a_thin_line_do_not_move_the_rung(carries: float) -> None:
+    line = SimulatedLine(lambda _: carries)
+    viewer = Viewer(line)
+    next_at = 3.0
+
+    def video(since: float) -> float:
+        nonlocal next_at
+        bitrate = viewer.bitrate(since)
+        if since < next_at:
+            return bitrate
+        next_at += 4
+        return 8 * bitrate
+
+    line.video = video
+    line.run(60)
+    assert viewer.turns(10, 60) == 0
 
 
 def test_a_line_that_dies_is_not_filled_and_returns() -> None:
