@@ -19,6 +19,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from foundation.aiosqlite_seam import open_one_trip
 from foundation.clock import Clock
 from foundation.errors import Unavailable
 from foundation.i18n import N_
@@ -118,7 +119,10 @@ class Database:
             server_time = not self.is_sqlite
         self._clock = None if server_time else clock
         if self.is_sqlite:
-            self._writer = create_async_engine(address, pool_size=1, max_overflow=0, pool_timeout=30)
+            driver = {"async_creator_fn": open_one_trip}
+            self._writer = create_async_engine(
+                address, pool_size=1, max_overflow=0, pool_timeout=30, connect_args=driver
+            )
             # A reader sees each statement's newest state, as in READ COMMITTED; with no BEGIN and ROLLBACK it is cheap.
             self._reader = create_async_engine(
                 address,
@@ -127,6 +131,7 @@ class Database:
                 pool_timeout=30,
                 pool_reset_on_return=None,
                 isolation_level="AUTOCOMMIT",
+                connect_args=driver,
             )
             _prepare_sqlite(self._writer, "synchronous=FULL")  # a committed consult outlives a power cut
             _prepare_sqlite(self._reader, "query_only=ON")
@@ -185,6 +190,11 @@ class Database:
     def engine(self) -> AsyncEngine:
         """The writing engine, for migrations."""
         return self._writer
+
+    @property
+    def engines(self) -> tuple[AsyncEngine, AsyncEngine]:
+        """The writing and the reading engine, for those who count statements; on PostgreSQL both share their pool."""
+        return self._writer, self._reader
 
     async def close(self) -> None:
         """Close every connection."""
