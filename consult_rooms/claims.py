@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import update
@@ -38,7 +40,7 @@ class Claims:
         Raises Conflict `consult.already_claimed` with `name` and `time`, or what the state says; Forbidden
         `licence.expired` or `consult.not_offered`. The winner may ask again and gets the same consult.
         """
-        place = await standing(tx, self._store, self._directory, staff, consult_id)
+        place = await standing(tx, self._store, staff, consult_id)
         consult = place.consult
         if _holds(staff, consult):
             return consult
@@ -46,18 +48,16 @@ class Claims:
         today = now.astimezone(self._zone).date()
         require_claim(consult, staff, offer=place.offer, hub_ids=place.hub_ids, today=today)
         facility_id = staff.facility_id if place.offer is None else place.offer.facility_id
-        won = consult.state is ConsultState.RINGING and await self._store.change(
-            tx,
-            consult_id,
-            ConsultState.RINGING,
-            {
-                "state": after(consult.state, Act.CLAIM),
-                "specialist_id": staff.id,
-                "specialist_facility_id": facility_id,
-                "claimed_at": now,
-                "step_due_at": None,
-            },
-        )
+        taking: dict[str, Any] = {
+            "specialist_id": staff.id,
+            "specialist_facility_id": facility_id,
+            "claimed_at": now,
+            "step_due_at": None,
+        }
+        won = False
+        if consult.state is ConsultState.RINGING:
+            taking["state"] = after(consult.state, Act.CLAIM)
+            won = await self._store.change(tx, consult_id, ConsultState.RINGING, taking)
         if not won:
             # The same person may have been first: two tabs, or an ack that was lost and a second click.
             taken = await self._store.get(tx, consult_id)
@@ -80,10 +80,10 @@ class Claims:
             [(consult.requester_id, ParticipantRole.REQUESTER, True), (staff.id, ParticipantRole.SPECIALIST, True)],
         )
         waited_s = round((now - consult.created_at).total_seconds(), 3)
-        await self._log.append(
+        entry = await self._log.append(
             tx, consult_id, LogKind.CLAIMED, staff.id, {"facility": facility_id, "waited_s": waited_s}
         )
-        return await self._store.get(tx, consult_id)
+        return replace(consult, **taking, log_number=entry.number)
 
     async def lost(self, tx: Transaction, consult_id: ConsultId) -> HoichanError:
         """Why it can no longer be taken: who was first and when, or what became of it."""

@@ -81,7 +81,10 @@ class Exchange:
             .limit(limit)
         )
         async with self._database.reading() as tx:
-            return [ChangedConsult(self._store.consult(row), row.updated_at) for row in await tx.execute(query)]
+            return [
+                ChangedConsult(self._store.consult(row), row["updated_at"])
+                for row in (await tx.execute(query)).mappings()
+            ]
 
     async def consult(self, facility_id: FacilityId, consult_id: ConsultId) -> ChangedConsult:
         """A consult of the facility, on whichever side. Raises NotFound("consult.unknown")."""
@@ -158,10 +161,10 @@ class Exchange:
             .where(consults.c.id == consult_id, condition)
         )
         async with self._database.reading() as tx:
-            row = (await tx.execute(query)).one_or_none()
+            row = (await tx.execute(query)).mappings().one_or_none()
         if row is None:
             raise NotFound("consult.unknown", UNKNOWN)
-        return ChangedConsult(self._store.consult(row), row.updated_at)
+        return ChangedConsult(self._store.consult(row), row["updated_at"])
 
 
 def _sides(facility_id: FacilityId) -> ColumnElement[bool]:

@@ -1,4 +1,4 @@
-"""Names for rows: one query a kind, whatever the number of rows."""
+"""Names for rows: one query for people and places and one for specialties, whatever the number of rows."""
 
 from __future__ import annotations
 
@@ -59,22 +59,23 @@ class Joins:
         *,
         staff: Iterable[StaffId] = (),
         facilities: Iterable[FacilityId] = (),
+        specialties: Iterable[SpecialtyId] = (),
     ) -> Names:
-        """The names in these consults, and of these people and facilities."""
-        people, places = set(staff), set(facilities)
+        """The names in these consults, and of these people, facilities and specialties."""
+        people, places, fields = set(staff), set(facilities), set(specialties)
         for consult in found:
+            fields.add(consult.specialty_id)
             people.add(consult.requester_id)
             places.add(consult.requester_facility_id)
             if consult.specialist_id is not None:
                 people.add(consult.specialist_id)
             if consult.specialist_facility_id is not None:
                 places.add(consult.specialist_facility_id)
-        known = await self._directory.staff_many(people, tx=tx)
-        places |= {person.facility_id for person in known.values()}
+        known, there = await self._directory.acquainted(people, places, tx=tx)
         return Names(
             staff=known,
-            facilities=await self._directory.facilities_many(places, tx=tx),
-            specialties={field.id: field for field in await self._directory.specialties(tx=tx)},
+            facilities=there,
+            specialties=await self._directory.specialties_many(fields, tx=tx),
         )
 
     async def rows(self, tx: Transaction, staff: Staff, found: list[Consult]) -> list[ConsultRow]:
@@ -91,10 +92,12 @@ class Joins:
             )
         }
         places: dict[str, Participant] = {
-            row.consult_id: participant_of(row)
-            for row in await tx.execute(
-                select(participants).where(participants.c.staff_id == staff.id, participants.c.consult_id.in_(ids))
-            )
+            row[participants.c.consult_id]: participant_of(row)
+            for row in (
+                await tx.execute(
+                    select(participants).where(participants.c.staff_id == staff.id, participants.c.consult_id.in_(ids))
+                )
+            ).mappings()
         }
         hubs: dict[FacilityId, frozenset[FacilityId]] = {}
         rows = []

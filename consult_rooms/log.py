@@ -6,13 +6,13 @@ order and none is missing. What goes over the bus after the commit is a hint alo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import Row, func, literal, select, union_all, update
 
-from consult_rooms.model import LogEntry, LogKind
+from consult_rooms.model import ConsultState, LogEntry, LogKind
 from consult_rooms.store import UNKNOWN
 from consult_rooms.tables import consult_log, consults, offers, participants
 from foundation.bus import Bus
@@ -25,6 +25,9 @@ TOPIC = "log"
 """The bus topic of hints `{"consult": id, "number": n}`."""
 RECENT = 5_000
 """Entries that one look returns at most; the rest come with the next, which starts at the last one's time."""
+
+PAGE = 1_000
+"""Entries of one consult that one reading returns, unless told otherwise."""
 
 Data = Mapping[str, str | int | float | bool | None]
 
@@ -60,8 +63,18 @@ class ConsultLog:
         ).scalar_one_or_none()
         if last is None:
             raise NotFound("consult.unknown", UNKNOWN)
+        return await self._write(tx, consult_id, last - len(new) + 1, new)
+
+    async def begin(
+        self, tx: Transaction, consult_id: ConsultId, entries: Sequence[tuple[LogKind, StaffId | None, Data]]
+    ) -> list[LogEntry]:
+        """Add the first entries of a consult whose row this transaction inserts, with their count as its number."""
+        return await self._write(tx, consult_id, 1, entries)
+
+    async def _write(
+        self, tx: Transaction, consult_id: ConsultId, first: int, new: Sequence[tuple[LogKind, StaffId | None, Data]]
+    ) -> list[LogEntry]:
         at = await tx.now()
-        first = last - len(new) + 1
         written = [
             LogEntry(consult_id, first + place, at, kind, actor, dict(data))
             for place, (kind, actor, data) in enumerate(new)
@@ -82,13 +95,13 @@ class ConsultLog:
         )
 
         async def hint() -> None:
-            await self._bus.publish(TOPIC, {"consult": consult_id, "number": last})
+            await self._bus.publish(TOPIC, {"consult": consult_id, "number": written[-1].number})
 
         tx.after_commit(hint)
         return written
 
-    async def since(self, consult_id: ConsultId, number: int, *, limit: int = 1_000) -> list[LogEntry]:
-        """Entries after that number, in order, at most `limit`."""
+    async def since(self, consult_id: ConsultId, number: int, *, limit: int = PAGE) -> list[LogEntry]:
+        """Entries after that number, in order, at most `limit`; fewer are all that there were."""
         async with self._database.reading() as tx:
             found = await tx.execute(
                 select(consult_log)
@@ -123,24 +136,19 @@ class ConsultLog:
             )
             return dict(iter(found))
 
-    async def audience(self, consult_id: ConsultId) -> set[StaffId]:
-        """Whom its entries concern: the requester, everybody rung or in the room, the coordinators in charge."""
+    async def audience(self, consult_id: ConsultId) -> tuple[ConsultState | None, set[StaffId]]:
+        """Its state, and whom its entries concern: requester, everybody rung or in the room, coordinators in charge."""
+        one = consults.c.id == consult_id
+        asked = select(consults.c.state, consults.c.requester_facility_id, consults.c.requester_id).where(one)
+        rung = select(literal(""), literal(""), offers.c.staff_id).where(offers.c.consult_id == consult_id)
+        there = select(literal(""), literal(""), participants.c.staff_id).where(participants.c.consult_id == consult_id)
         async with self._database.reading() as tx:
-            row = (
-                await tx.execute(
-                    select(consults.c.requester_id, consults.c.requester_facility_id).where(consults.c.id == consult_id)
-                )
-            ).one_or_none()
-            if row is None:
-                return set()
-            people = {row.requester_id}
-            for table in (offers, participants):
-                people.update(
-                    (await tx.execute(select(table.c.staff_id).where(table.c.consult_id == consult_id))).scalars()
-                )
-        hubs = await self._directory.hubs_of(row.requester_facility_id)
-        coordinators = await self._directory.coordinators_for([row.requester_facility_id, *(hub.id for hub in hubs)])
-        return people | {coordinator.id for coordinator in coordinators}
+            rows = (await tx.execute(union_all(asked, rung, there))).all()
+            [(state, clinic_id)] = [(row[0], row[1]) for row in rows if row[0]] or [(None, None)]
+            if state is None:
+                return None, set()
+            coordinators = await self._directory.coordinators_of(clinic_id, tx=tx)
+        return ConsultState(state), {row[2] for row in rows} | {coordinator.id for coordinator in coordinators}
 
 
 def _entry(row: Row[Any]) -> LogEntry:

@@ -20,7 +20,6 @@ from foundation.i18n import N_
 from foundation.ids import ConsultId
 from identity.model import Staff
 from identity.policy import Action, require
-from identity.store import Directory
 
 STALE = N_("The opinion moved from version %(seen)s to %(now)s. Read it again, then save.")
 MISSING = N_("Write the opinion before you close the consult.")
@@ -31,11 +30,10 @@ RUNNING = N_("End the consult first, then close it.")
 class Opinions:
     """Saves, reads and closes opinions."""
 
-    def __init__(self, database: Database, store: ConsultStore, log: ConsultLog, directory: Directory) -> None:
+    def __init__(self, database: Database, store: ConsultStore, log: ConsultLog) -> None:
         self._database = database
         self._store = store
         self._log = log
-        self._directory = directory
 
     async def save(self, staff: Staff, consult_id: ConsultId, text: str, version: int) -> Opinion:
         """Write the opinion; `version` is the one that the writer has read, 0 before the first.
@@ -93,7 +91,7 @@ class Opinions:
     async def get(self, staff: Staff, consult_id: ConsultId) -> Opinion | None:
         """The opinion as it stands, or None before the first save. For requester, specialist and invited."""
         async with self._database.reading() as tx:
-            place = await standing(tx, self._store, self._directory, staff, consult_id)
+            place = await standing(tx, self._store, staff, consult_id)
             place.require(*Relation)
             if place.related is None or not reads_opinion(place.related):
                 raise Forbidden("opinion.not_for_you", NOT_FOR_YOU)
@@ -106,7 +104,7 @@ class Opinions:
         return known if known is not None and known.closed_at is not None else None
 
     async def _own(self, tx: Transaction, staff: Staff, consult_id: ConsultId, act: Act) -> Standing:
-        place = await standing(tx, self._store, self._directory, staff, consult_id, lock=True)
+        place = await standing(tx, self._store, staff, consult_id, lock=True)
         place.require(Relation.SPECIALIST)
         require(staff, Action.WRITE_OPINION)
         if act is Act.CLOSE and place.consult.state is ConsultState.CLAIMED:

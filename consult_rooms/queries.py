@@ -41,7 +41,7 @@ class Queries(RingQueries, SlotQueries):
     async def consult(self, staff: Staff, consult_id: ConsultId) -> ConsultView:
         """One consult for one reader. Raises NotFound("consult.unknown") when they have nothing to do with it."""
         async with self._database.reading() as tx:
-            place = await standing(tx, self._store, self._directory, staff, consult_id)
+            place = await standing(tx, self._store, staff, consult_id)
             if place.related is None:
                 raise NotFound("consult.unknown", UNKNOWN)
             people = await self._store.participants(tx, consult_id)
@@ -54,11 +54,11 @@ class Queries(RingQueries, SlotQueries):
                 consult = replace(consult, question=Question())
             hubs = await self._directory.hubs_of(consult.requester_facility_id, tx=tx)
             hubs.sort(key=lambda hub: hub.id != consult.specialist_facility_id)
-            booked = (
-                await tx.execute(
-                    select(appointments.c.id, appointments.c.version).where(appointments.c.consult_id == consult_id)
-                )
-            ).one_or_none()
+            booked = None
+            if consult.starts_at is not None:
+                of_consult = appointments.c.consult_id == consult_id
+                query = select(appointments.c.id, appointments.c.version).where(of_consult)
+                booked = (await tx.execute(query)).one_or_none()
             terminal_id = consult.terminal_id
             return ConsultView(
                 consult=consult,
@@ -166,7 +166,7 @@ class Queries(RingQueries, SlotQueries):
     async def timeline(self, staff: Staff, consult_id: ConsultId, after: int = 0) -> list[TimelineRow]:
         """The consult's log after that number, names joined. Raises NotFound("consult.unknown")."""
         async with self._database.reading() as tx:
-            place = await standing(tx, self._store, self._directory, staff, consult_id)
+            place = await standing(tx, self._store, staff, consult_id)
         place.require(*Relation)
         return await self.described(await self._log.since(consult_id, after))
 

@@ -17,7 +17,7 @@ from consult_rooms import bounds, identities
 from consult_rooms.access import Relation
 from consult_rooms.claims import Claims
 from consult_rooms.ladder import Roster, all_declined
-from consult_rooms.log import ConsultLog
+from consult_rooms.log import ConsultLog, Data
 from consult_rooms.model import (
     CancelReason,
     Consent,
@@ -93,18 +93,26 @@ class Requests:
         person, asked = bounds.patient(patient), bounds.question(question)
         given = None if consent is None else bounds.consent(consent)
         bounds.request(urgency, person, asked, given)
-        if (known := await self._by_key(staff, key)) is not None:
-            return known
-        await self._directory.specialty(specialty_id)
         if terminal_id is not None and (await self._directory.terminal(terminal_id)).facility_id != staff.facility_id:
             raise Invalid("terminal.foreign", FOREIGN_TERMINAL, field="terminal_id")
         roster = await self._runner.roster(staff.facility_id, specialty_id)
         consult_id = ConsultId(new_id("con"))
+        details: Data = {
+            "facility": staff.facility_id,
+            "terminal": terminal_id,
+            "specialty": specialty_id,
+            "urgency": urgency,
+            "identity": person.identity,
+            "consent": None if given is None else given.by,
+        }
         try:
             async with self._database.transaction() as tx:
                 now = await tx.now()
-                await tx.execute(
-                    consults.insert().values(
+                first = self._runner.first(urgency, staff.id, roster, now)
+                entries = [(LogKind.REQUESTED, staff.id, details), *first.entries]
+                row = await tx.execute(
+                    consults.insert()
+                    .values(
                         id=consult_id,
                         code=await new_code(tx, now.astimezone(self._zone)),
                         state=ConsultState.RINGING,
@@ -115,35 +123,24 @@ class Requests:
                         terminal_id=terminal_id,
                         idempotency_hash=key,
                         created_at=now,
-                        log_number=0,
+                        step=first.step,
+                        step_due_at=first.due_at,
+                        log_number=len(entries),
                         **self._store.patient_values(consult_id, person),
                         **self._store.question_values(consult_id, asked),
                         **self._store.consent_values(consult_id, given),
                     )
+                    .returning(*consults.c)
                 )
-                consult = await self._store.get(tx, consult_id)
+                consult = self._store.consult(row.mappings().one())
                 await identities.begin(tx, self._store, consult)
-                await self._log.append(
-                    tx,
-                    consult_id,
-                    LogKind.REQUESTED,
-                    staff.id,
-                    {
-                        "facility": staff.facility_id,
-                        "terminal": terminal_id,
-                        "specialty": specialty_id,
-                        "urgency": urgency,
-                        "identity": person.identity,
-                        "consent": None if given is None else given.by,
-                    },
-                )
-                await self._runner.climb(
-                    tx, consult_id, urgency=urgency, step=None, requester_id=staff.id, roster=roster
-                )
-                return await self._store.get(tx, consult_id)
+                await self._runner.ring(tx, consult_id, first)
+                await self._log.begin(tx, consult_id, entries)
+                return consult
         except IntegrityError:
-            # The same key came twice at once; the other was first.
+            # The same key came before, which is seldom: it is looked for only now. Or there is no such specialty.
             if (known := await self._by_key(staff, key)) is None:
+                await self._directory.specialty(specialty_id)
                 raise
             return known
 
@@ -177,7 +174,7 @@ class Requests:
         why = bounds.code(DeclineReason, reason, "reason")
         roster = await self._roster(consult_id)
         async with self._database.transaction() as tx:
-            place = await standing(tx, self._store, self._directory, staff, consult_id, lock=True)
+            place = await standing(tx, self._store, staff, consult_id, lock=True)
             place.require(*Relation)
             consult, offer = place.consult, place.offer
             if consult.state is not ConsultState.RINGING:
@@ -319,7 +316,7 @@ class Requests:
         self, tx: Transaction, staff: Staff, consult_id: ConsultId, act: Act, *, coordinator: bool = True
     ) -> Standing:
         """The locked consult, for its requester or a coordinator in charge, in a state that allows the act."""
-        place = await standing(tx, self._store, self._directory, staff, consult_id, lock=True)
+        place = await standing(tx, self._store, staff, consult_id, lock=True)
         place.require(Relation.REQUESTER, *([Relation.COORDINATOR] if coordinator else []))
         if act in (Act.RING, Act.CANCEL) and place.consult.specialist_id is not None and place.consult.claimed_at:
             raise await self._claims.lost(tx, consult_id)

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 
 from consult_rooms.joins import Reader, without_names
 from consult_rooms.ladder import after_step
 from consult_rooms.model import ConsultState, OfferState
 from consult_rooms.rows import Answer, OnCallPerson, OnCallRow, RingView, RungPerson, Telephone, WaitingView
+from consult_rooms.store import Row, offer_of
 from consult_rooms.tables import consults, offers
 from foundation.errors import Unavailable
 from foundation.ids import ConsultId, FacilityId, StaffId
+from identity.rows import facility_of, specialty_of
+from identity.tables import facilities, specialties, staff
 
 RINGS = 50
 """Rings of one person at once at most."""
+_REQUESTER, _RUNG = staff.alias("requester"), staff.alias("rung")
+_RINGS = (
+    select(consults, offers, specialties, facilities, _REQUESTER.c.full_name, _RUNG.c.full_name)
+    .join(offers, offers.c.consult_id == consults.c.id)
+    .join(specialties, specialties.c.id == consults.c.specialty_id)
+    .join(facilities, facilities.c.id == consults.c.requester_facility_id)
+    .join(_REQUESTER, _REQUESTER.c.id == consults.c.requester_id)
+    .join(_RUNG, _RUNG.c.id == offers.c.staff_id)
+)
+"""Whom a consult rings, with all that a ring card shows."""
 
 
 class RingQueries(Reader):
@@ -23,50 +36,49 @@ class RingQueries(Reader):
 
     async def rings_for(self, staff_id: StaffId) -> list[RingView]:
         """What rings for this person now, the oldest first."""
+        own = select(offers.c.consult_id).where(offers.c.staff_id == staff_id, offers.c.state == OfferState.RINGING)
+        found = await self._rings(consults.c.id.in_(own.order_by(offers.c.rung_at).limit(RINGS)), {staff_id})
+        return sorted((ring for _, ring in found), key=lambda ring: ring.rung_at)
+
+    async def rings_of(self, consult_id: ConsultId, people: Collection[StaffId]) -> dict[StaffId, RingView]:
+        """How this consult rings for those of these people for whom it does."""
+        return dict(await self._rings(consults.c.id == consult_id, people))
+
+    async def _rings(self, which: ColumnElement[bool], people: Collection[StaffId]) -> list[tuple[StaffId, RingView]]:
+        """Rings of these people in these consults: one statement, for somebody waits for each of its milliseconds."""
+        ringing = which & (consults.c.state == ConsultState.RINGING) & (offers.c.state == OfferState.RINGING)
+        query = _RINGS.where(ringing).order_by(offers.c.rung_at, offers.c.staff_id)
         async with self._database.reading() as tx:
-            query = (
-                select(consults)
-                .join(offers, offers.c.consult_id == consults.c.id)
-                .where(
-                    offers.c.staff_id == staff_id,
-                    offers.c.state == OfferState.RINGING,
-                    consults.c.state == ConsultState.RINGING,
-                )
-                .order_by(offers.c.rung_at)
-                .limit(RINGS)
-            )
-            ringing = await self._store.many(tx, query)
-            rung = {consult.id: await self._store.offers(tx, consult.id) for consult in ringing}
-            everybody = (offer.staff_id for found in rung.values() for offer in found)
-            names = await self._joins.of(tx, ringing, staff=everybody)
+            rows = (await tx.execute(query)).mappings()
             today = (await tx.now()).astimezone(self._zone).date()
-        rings = []
-        for consult in ringing:
-            own = next(offer for offer in rung[consult.id] if offer.staff_id == staff_id)
-            facility = names.facilities[consult.requester_facility_id]
-            rings.append(
-                RingView(
+        by_consult: dict[str, list[Row]] = {}
+        for row in rows:
+            by_consult.setdefault(row[consults.c.id], []).append(row)
+        found = []
+        for those in by_consult.values():
+            consult, facility = self._store.consult(those[0]), facility_of(those[0])
+            for row in those:
+                offer = offer_of(row)
+                if offer.staff_id not in people:
+                    continue
+                ring = RingView(
                     consult_id=consult.id,
                     code=consult.code,
                     urgency=consult.urgency,
-                    specialty=names.specialties[consult.specialty_id],
+                    specialty=specialty_of(those[0]),
                     facility=facility,
-                    requester_name=names.staff_name(consult.requester_id) or "",
+                    requester_name=those[0][_REQUESTER.c.full_name],
                     age=consult.patient.age(today),
                     sex=consult.patient.sex,
                     question=consult.question.line,
-                    rung_at=own.rung_at,
-                    step=own.step,
+                    rung_at=offer.rung_at,
+                    step=offer.step,
                     step_due_at=consult.step_due_at,
-                    also_ringing=tuple(
-                        names.staff_name(offer.staff_id) or ""
-                        for offer in rung[consult.id]
-                        if offer.staff_id != staff_id and offer.state is OfferState.RINGING
-                    ),
+                    also_ringing=tuple(other[_RUNG.c.full_name] for other in those if other is not row),
                     emergency_telephone=facility.emergency_telephone,
                 )
-            )
-        return rings
+                found.append((offer.staff_id, ring))
+        return found
 
     async def waiting_view(self, consult_id: ConsultId) -> WaitingView:
         """The ladder of one request as it stands. The caller has decided who may see it."""

@@ -6,6 +6,7 @@ changes one room's state; the chat, the longest part, stands in `chat`.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -81,19 +82,16 @@ class Rooms:
             now = await tx.now()
             begins = consult.state is ConsultState.SCHEDULED and participant.role is ParticipantRole.SPECIALIST
             if begins:
-                await self._store.change(
-                    tx,
-                    consult_id,
-                    ConsultState.SCHEDULED,
-                    {"state": after(consult.state, Act.OPEN), "claimed_at": now},
-                )
+                claimed: dict[str, Any] = {"state": after(consult.state, Act.OPEN), "claimed_at": now}
+                if await self._store.change(tx, consult_id, ConsultState.SCHEDULED, claimed):
+                    consult = replace(consult, **claimed)
             if not participant.present:
                 await tx.execute(
                     update(participants)
                     .where(participants.c.id == participant.id)
                     .values(joined_at=now, left_at=None, line=LineState.GOOD)
                 )
-                await self._log.append(
+                entry = await self._log.append(
                     tx,
                     consult_id,
                     LogKind.JOINED,
@@ -104,7 +102,9 @@ class Rooms:
                         "again": participant.joined_at is not None,
                     },
                 )
-            return await self._store.get(tx, consult_id), await self._again(tx, participant.id)
+                consult = replace(consult, log_number=entry.number)
+                participant = replace(participant, joined_at=now, left_at=None)
+            return consult, participant
 
     async def leave(self, participant: Participant) -> None:
         """Note that this person is gone from the room. Leaving twice is leaving once."""
@@ -235,7 +235,7 @@ class Rooms:
         Raises Forbidden `consult.not_yours_to_end`, Conflict by the state.
         """
         async with self._database.transaction() as tx:
-            place = await standing(tx, self._store, self._directory, staff, consult_id, lock=True)
+            place = await standing(tx, self._store, staff, consult_id, lock=True)
             place.require(*Relation)
             consult = place.consult
             if place.related is not Relation.SPECIALIST and not await self._abandoned_to(tx, staff, place):
@@ -272,7 +272,7 @@ class Rooms:
     async def chat_since(self, staff: Staff, consult_id: ConsultId, number: int) -> list[ChatMessage]:
         """Messages after that log number, in order, also when the consult has ended. For people of the room."""
         async with self._database.reading() as tx:
-            place = await standing(tx, self._store, self._directory, staff, consult_id)
+            place = await standing(tx, self._store, staff, consult_id)
             place.require(Relation.REQUESTER, Relation.SPECIALIST, Relation.INVITED, Relation.OBSERVER)
             return await self._chat.since(tx, consult_id, number)
 
@@ -283,7 +283,7 @@ class Rooms:
 
     async def _met(self, tx: Transaction, staff: Staff, consult_id: ConsultId) -> Standing:
         """The locked consult whose room is open, with this person's place in it."""
-        place = await standing(tx, self._store, self._directory, staff, consult_id, lock=True)
+        place = await standing(tx, self._store, staff, consult_id, lock=True)
         place.require(*Relation)
         require(staff, Action.TAKE_PART, Target())
         after(place.consult.state, Act.MEET)
@@ -302,7 +302,8 @@ class Rooms:
         return specialist is None or not specialist.present
 
     async def _again(self, tx: Transaction, participant_id: ParticipantId) -> Participant:
-        row: Any = (await tx.execute(select(participants).where(participants.c.id == participant_id))).one_or_none()
+        query = select(participants).where(participants.c.id == participant_id)
+        row = (await tx.execute(query)).mappings().one_or_none()
         if row is None:
             raise NotFound("participant.unknown", UNKNOWN_PARTICIPANT)
         return participant_of(row)

@@ -20,6 +20,7 @@ from foundation.i18n import N_
 from foundation.ids import FacilityId, SpecialtyId, StaffId, new_id
 from identity.model import Role, Staff
 from identity.policy import Action, Target, may, require
+from identity.rows import active_staff, hubs_of
 from identity.store import Directory
 
 UNFIT = N_("Only a specialist of this field can be on call for it.")
@@ -118,20 +119,29 @@ class Rota:
         at: datetime | None = None,
     ) -> dict[SpecialtyId, list[Person]]:
         """Who is on call at these hospitals at that instant (now), by specialty. Those who left are not among them."""
-        wanted: list[ColumnElement[bool]] = [on_call_shifts.c.facility_id.in_(list(facility_ids))]
+        return await self._on_call(on_call_shifts.c.facility_id.in_(list(facility_ids)), specialty_id, at)
+
+    async def on_call_for(
+        self, clinic_id: FacilityId, specialty_id: SpecialtyId, *, at: datetime | None = None
+    ) -> list[Person]:
+        """Who is on call for that clinic in that field at that instant (now), at whichever hospital linked to it."""
+        found = await self._on_call(on_call_shifts.c.facility_id.in_(hubs_of(clinic_id)), specialty_id, at)
+        return found.get(specialty_id, [])
+
+    async def _on_call(
+        self, there: ColumnElement[bool], specialty_id: SpecialtyId | None, at: datetime | None
+    ) -> dict[SpecialtyId, list[Person]]:
+        wanted = [there, on_call_shifts.c.staff_id.in_(active_staff())]
         if specialty_id is not None:
             wanted.append(on_call_shifts.c.specialty_id == specialty_id)
         async with self._database.reading() as tx:
             rows = (await tx.execute(select(on_call_shifts).where(*wanted).order_by(on_call_shifts.c.id))).all()
             local = (at or await tx.now()).astimezone(self._zone)
-            now = [shift for shift in map(_shift, rows) if covers(shift, local)]
-            active = await self._directory.staff_many({shift.staff_id for shift in now}, tx=tx)
         people: dict[SpecialtyId, list[Person]] = {}
-        for shift in now:
+        for shift in map(_shift, rows):
             person = Person(shift.staff_id, shift.facility_id)
-            listed = people.setdefault(shift.specialty_id, [])
-            if shift.staff_id in active and active[shift.staff_id].active and person not in listed:
-                listed.append(person)
+            if covers(shift, local) and person not in people.setdefault(shift.specialty_id, []):
+                people[shift.specialty_id].append(person)
         return people
 
     def _hint(self, tx: Transaction, staff_id: StaffId) -> None:

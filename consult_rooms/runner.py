@@ -6,12 +6,13 @@ that runs, so of two nodes one starts the next step and the other finds nothing 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
 
-from consult_rooms.ladder import Person, Roster, Snapshot, next_step
+from consult_rooms.ladder import Person, Roster, Rung, Snapshot, next_step
 from consult_rooms.log import ConsultLog, Data
 from consult_rooms.model import ConsultState, LogKind, OfferState, Step, Urgency
 from consult_rooms.presence import Presence
@@ -24,6 +25,16 @@ from identity.store import Directory
 
 BATCH = 200
 """Due requests that one call of `run_due` takes on at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rise:
+    """What the start of a step writes: the step, its deadline (None: none), whom it adds, its log entries."""
+
+    step: Step
+    due_at: datetime | None
+    people: tuple[Person, ...]
+    entries: tuple[tuple[LogKind, StaffId | None, Data], ...]
 
 
 class LadderRunner:
@@ -47,10 +58,8 @@ class LadderRunner:
 
     async def roster(self, facility_id: FacilityId, specialty_id: SpecialtyId) -> Roster:
         """Who could be rung now for that facility. Reads on its own, so call it before the writing transaction."""
-        hubs = [hub.id for hub in await self._directory.hubs_of(facility_id)]
-        on_call = (await self._rota.on_call(hubs, specialty_id)).get(specialty_id, [])
-        of_specialty = await self._directory.staff_of_specialty(specialty_id, hubs)
-        coordinators = await self._directory.coordinators_for([*hubs, facility_id])
+        on_call = await self._rota.on_call_for(facility_id, specialty_id)
+        of_specialty, coordinators = await self._directory.to_ring(facility_id, specialty_id)
         people = {
             Step.ON_CALL: tuple(on_call),
             Step.SPECIALTY: tuple(Person(staff.id, staff.facility_id) for staff in of_specialty),
@@ -63,6 +72,53 @@ class LadderRunner:
             # Who is signed in is good to know; a request rings without it.
             return Roster(people)
         return Roster(people, online)
+
+    def first(self, urgency: Urgency, requester_id: StaffId, roster: Roster, now: datetime) -> Rise:
+        """What the first step of a new request writes."""
+        return self._rise(
+            next_step(Snapshot(urgency, None, requester_id, roster, frozenset()), self.seconds), roster, now
+        )
+
+    def _rise(self, started: Sequence[Rung], roster: Roster, now: datetime) -> Rise:
+        online = roster.online
+        entries: list[tuple[LogKind, StaffId | None, Data]] = []
+        for rung in started:
+            entries.append((LogKind.STEP_STARTED, None, {"step": rung.step, "people": len(rung.people)}))
+            entries.extend(
+                (
+                    LogKind.RUNG,
+                    None,
+                    {
+                        "staff": person.staff_id,
+                        "facility": person.facility_id,
+                        "step": rung.step,
+                        "online": None if online is None else person.staff_id in online,
+                    },
+                )
+                for person in rung.people
+            )
+        last = started[-1]
+        due_at = None if last.seconds is None else now + timedelta(seconds=last.seconds)
+        return Rise(last.step, due_at, last.people, tuple(entries))
+
+    async def ring(self, tx: Transaction, consult_id: ConsultId, rise: Rise) -> None:
+        """Write the offers of a step; the caller writes its state and its log entries."""
+        if rise.people:
+            now = await tx.now()
+            await tx.execute(
+                offers.insert(),
+                [
+                    {
+                        "consult_id": consult_id,
+                        "staff_id": person.staff_id,
+                        "facility_id": person.facility_id,
+                        "step": rise.step,
+                        "state": OfferState.RINGING,
+                        "rung_at": now,
+                    }
+                    for person in rise.people
+                ],
+            )
 
     async def climb(
         self,
@@ -82,11 +138,11 @@ class LadderRunner:
         rung = frozenset(
             (await tx.execute(select(offers.c.staff_id).where(offers.c.consult_id == consult_id))).scalars()
         )
+        now = await tx.now()
         started = next_step(Snapshot(urgency, step, requester_id, roster, rung), self.seconds)
         if not started:
             return False
-        now = await tx.now()
-        last = started[-1]
+        rise = self._rise(started, roster, now)
         taken = update(consults).where(
             consults.c.id == consult_id,
             consults.c.state == ConsultState.RINGING,
@@ -94,42 +150,10 @@ class LadderRunner:
         )
         if only_due:
             taken = taken.where(consults.c.step_due_at <= now)
-        due_at = None if last.seconds is None else now + timedelta(seconds=last.seconds)
-        if not (await tx.execute(taken.values(step=last.step, step_due_at=due_at))).rowcount:
+        if not (await tx.execute(taken.values(step=rise.step, step_due_at=rise.due_at))).rowcount:
             return False
-        entries: list[tuple[LogKind, StaffId | None, Data]] = []
-        for rung_now in started:
-            entries.append((LogKind.STEP_STARTED, None, {"step": rung_now.step, "people": len(rung_now.people)}))
-            for person in rung_now.people:
-                online = None if roster.online is None else person.staff_id in roster.online
-                entries.append(
-                    (
-                        LogKind.RUNG,
-                        None,
-                        {
-                            "staff": person.staff_id,
-                            "facility": person.facility_id,
-                            "step": rung_now.step,
-                            "online": online,
-                        },
-                    )
-                )
-        if last.people:
-            await tx.execute(
-                offers.insert(),
-                [
-                    {
-                        "consult_id": consult_id,
-                        "staff_id": person.staff_id,
-                        "facility_id": person.facility_id,
-                        "step": last.step,
-                        "state": OfferState.RINGING,
-                        "rung_at": now,
-                    }
-                    for person in last.people
-                ],
-            )
-        await self._log.extend(tx, consult_id, entries)
+        await self.ring(tx, consult_id, rise)
+        await self._log.extend(tx, consult_id, rise.entries)
         return True
 
     async def run_due(self) -> None:

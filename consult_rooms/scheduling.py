@@ -288,7 +288,7 @@ class Scheduling:
         why = bounds.code(CancelReason, reason, "reason")
         async with self._database.transaction() as tx:
             consult, booked = await self._bookings.held(tx, appointment_id)
-            place = await standing(tx, self._store, self._directory, staff, consult.id)
+            place = await standing(tx, self._store, staff, consult.id)
             place.require(Relation.REQUESTER, Relation.COORDINATOR)
             now = await tx.now()
             await self._store.change(

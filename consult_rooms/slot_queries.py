@@ -47,7 +47,11 @@ class SlotQueries(Reader):
             query = select(slots).where(*wanted).order_by(slots.c.starts_at, slots.c.id).limit(SLOTS)
             found = [slot_of(row) for row in await tx.execute(query)]
             names = await self._joins.of(
-                tx, [], staff={slot.specialist_id for slot in found}, facilities={slot.facility_id for slot in found}
+                tx,
+                [],
+                staff={slot.specialist_id for slot in found},
+                facilities={slot.facility_id for slot in found},
+                specialties={slot.specialty_id for slot in found},
             )
             held = [slot.appointment_id for slot in found if slot.appointment_id is not None]
             booked = await self._store.many(

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import and_, bindparam, select
 
 from consult_rooms.access import Relation, relation
 from consult_rooms.model import Consult, Offer, Participant
-from consult_rooms.store import UNKNOWN, ConsultStore, offer_of
-from consult_rooms.tables import offers
+from consult_rooms.store import UNKNOWN, ConsultStore, offer_of, participant_of
+from consult_rooms.tables import consults, offers, participants
 from foundation.database import Transaction
 from foundation.errors import Forbidden, NotFound
 from foundation.i18n import N_
 from foundation.ids import ConsultId, FacilityId
 from identity.model import Staff
-from identity.store import Directory
+from identity.rows import hub_ids_of, hub_list
 
 NOT_THIS_ROLE = N_("Your part in this consult does not include this.")
 
@@ -38,23 +38,33 @@ class Standing:
             raise Forbidden("consult.not_your_part", NOT_THIS_ROLE)
 
 
+_QUERY = (
+    select(consults, participants, offers, hub_list(consults.c.requester_facility_id))
+    .outerjoin(
+        participants,
+        and_(participants.c.consult_id == consults.c.id, participants.c.staff_id == bindparam("person_id")),
+    )
+    .outerjoin(offers, and_(offers.c.consult_id == consults.c.id, offers.c.staff_id == bindparam("person_id")))
+    .where(consults.c.id == bindparam("one_id"))
+)
+
+
 async def standing(
-    tx: Transaction,
-    store: ConsultStore,
-    directory: Directory,
-    staff: Staff,
-    consult_id: ConsultId,
-    *,
-    lock: bool = False,
+    tx: Transaction, store: ConsultStore, staff: Staff, consult_id: ConsultId, *, lock: bool = False
 ) -> Standing:
-    """Read it; `lock` keeps the consult as it is until the transaction ends. Raises NotFound("consult.unknown")."""
-    consult = await store.get(tx, consult_id, lock=lock)
-    participant = await store.participant(tx, consult_id, staff.id)
-    row = (
-        await tx.execute(select(offers).where(offers.c.consult_id == consult_id, offers.c.staff_id == staff.id))
-    ).one_or_none()
-    offer = None if row is None else offer_of(row)
-    hub_ids = frozenset(hub.id for hub in await directory.hubs_of(consult.requester_facility_id, tx=tx))
+    """Read it by one statement; `lock` keeps the consult as it is until the transaction ends.
+
+    Raises NotFound("consult.unknown").
+    """
+    if lock:
+        await store.lock(tx, consult_id)
+    row = (await tx.execute(_QUERY, {"one_id": consult_id, "person_id": staff.id})).mappings().one_or_none()
+    if row is None:
+        raise NotFound("consult.unknown", UNKNOWN)
+    consult = store.consult(row)
+    participant = None if row[participants.c.id] is None else participant_of(row)
+    offer = None if row[offers.c.staff_id] is None else offer_of(row)
+    hub_ids = hub_ids_of(row["hubs"])
     return Standing(
         consult,
         participant,

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, select, text, update
+from sqlalchemy import Select, select, text, update
 
 from consult_rooms.model import (
     CancelReason,
@@ -33,6 +33,9 @@ from foundation.errors import NotFound
 from foundation.i18n import N_
 from foundation.ids import ConsultId, PatientId, StaffId, new_id
 from foundation.sealing import Sealer
+
+Row = Mapping[Any, Any]
+"""A row by its columns, so that one statement may select several tables."""
 
 UNKNOWN = N_("There is no such consult, or you are not part of it.")
 
@@ -78,39 +81,41 @@ class ConsultStore:
         plain = json.dumps(asdict(consent)).encode()
         return {"consent_sealed": self.sealer.seal(plain, f"consults.consent:{consult_id}")}
 
-    def consult(self, row: Row[Any]) -> Consult:
-        """The consult of a row of `consults`."""
+    def consult(self, row: Row) -> Consult:
+        """The consult of a row that holds the columns of `consults`."""
+        c = consults.c
+        consult_id = ConsultId(row[c.id])
         consent = None
-        if row.consent_sealed is not None:
-            parts = json.loads(self.sealer.open(row.consent_sealed, f"consults.consent:{row.id}"))
+        if row[c.consent_sealed] is not None:
+            parts = json.loads(self.sealer.open(row[c.consent_sealed], f"consults.consent:{consult_id}"))
             consent = Consent(**{**parts, "by": ConsentBy(parts["by"])})
-        question = json.loads(self.sealer.open(row.question_sealed, f"consults.question:{row.id}"))
+        question = json.loads(self.sealer.open(row[c.question_sealed], f"consults.question:{consult_id}"))
         return Consult(
-            id=row.id,
-            code=row.code,
-            state=ConsultState(row.state),
-            urgency=Urgency(row.urgency),
-            specialty_id=row.specialty_id,
-            requester_id=row.requester_id,
-            requester_facility_id=row.requester_facility_id,
-            terminal_id=row.terminal_id,
-            patient=self.opened_patient(row.id, row.patient_sealed),
+            id=consult_id,
+            code=row[c.code],
+            state=ConsultState(row[c.state]),
+            urgency=Urgency(row[c.urgency]),
+            specialty_id=row[c.specialty_id],
+            requester_id=row[c.requester_id],
+            requester_facility_id=row[c.requester_facility_id],
+            terminal_id=row[c.terminal_id],
+            patient=self.opened_patient(consult_id, row[c.patient_sealed]),
             question=Question(**question),
             consent=consent,
-            created_at=row.created_at,
-            step=None if row.step is None else Step(row.step),
-            step_due_at=row.step_due_at,
-            specialist_id=row.specialist_id,
-            specialist_facility_id=row.specialist_facility_id,
-            claimed_at=row.claimed_at,
-            opens_at=row.opens_at,
-            ended_at=row.ended_at,
-            closed_at=row.closed_at,
-            log_number=row.log_number,
-            starts_at=row.starts_at,
-            ends_at=row.ends_at,
-            cancelled_at=row.cancelled_at,
-            cancel_reason=None if row.cancel_reason is None else CancelReason(row.cancel_reason),
+            created_at=row[c.created_at],
+            step=None if row[c.step] is None else Step(row[c.step]),
+            step_due_at=row[c.step_due_at],
+            specialist_id=row[c.specialist_id],
+            specialist_facility_id=row[c.specialist_facility_id],
+            claimed_at=row[c.claimed_at],
+            opens_at=row[c.opens_at],
+            ended_at=row[c.ended_at],
+            closed_at=row[c.closed_at],
+            log_number=row[c.log_number],
+            starts_at=row[c.starts_at],
+            ends_at=row[c.ends_at],
+            cancelled_at=row[c.cancelled_at],
+            cancel_reason=None if row[c.cancel_reason] is None else CancelReason(row[c.cancel_reason]),
         )
 
     async def find(self, tx: Transaction, consult_id: ConsultId, *, lock: bool = False) -> Consult | None:
@@ -119,8 +124,16 @@ class ConsultStore:
         if lock:
             # PostgreSQL's row lock; SQLite writes one transaction at a time and leaves the clause out.
             query = query.with_for_update()
-        row = (await tx.execute(query)).one_or_none()
+        row = (await tx.execute(query)).mappings().one_or_none()
         return None if row is None else self.consult(row)
+
+    async def lock(self, tx: Transaction, consult_id: ConsultId) -> None:
+        """Keep every other writer from the consult until this transaction ends; what is read afterwards is its newest.
+
+        PostgreSQL locks the row. SQLite writes one transaction at a time, and needs nothing.
+        """
+        if tx.connection.dialect.name != "sqlite":
+            await tx.execute(select(consults.c.id).where(consults.c.id == consult_id).with_for_update())
 
     async def get(self, tx: Transaction, consult_id: ConsultId, *, lock: bool = False) -> Consult:
         """The same; raises NotFound("consult.unknown")."""
@@ -131,7 +144,7 @@ class ConsultStore:
 
     async def many(self, tx: Transaction, query: Select[Any]) -> list[Consult]:
         """The consults of a SELECT of `consults`."""
-        return [self.consult(row) for row in await tx.execute(query)]
+        return [self.consult(row) for row in (await tx.execute(query)).mappings()]
 
     async def change(
         self, tx: Transaction, consult_id: ConsultId, state: ConsultState, values: Mapping[str, Any]
@@ -147,22 +160,19 @@ class ConsultStore:
         found = await tx.execute(
             select(offers).where(offers.c.consult_id == consult_id).order_by(offers.c.rung_at, offers.c.staff_id)
         )
-        return [offer_of(row) for row in found]
+        return [offer_of(row) for row in found.mappings()]
 
     async def participants(self, tx: Transaction, consult_id: ConsultId) -> list[Participant]:
         """Everybody who may be in its room, first come first."""
         found = await tx.execute(
             select(participants).where(participants.c.consult_id == consult_id).order_by(participants.c.id)
         )
-        return [participant_of(row) for row in found]
+        return [participant_of(row) for row in found.mappings()]
 
     async def participant(self, tx: Transaction, consult_id: ConsultId, staff_id: StaffId) -> Participant | None:
         """What that person is in the room, or None."""
-        row = (
-            await tx.execute(
-                select(participants).where(participants.c.consult_id == consult_id, participants.c.staff_id == staff_id)
-            )
-        ).one_or_none()
+        query = select(participants).where(participants.c.consult_id == consult_id, participants.c.staff_id == staff_id)
+        row = (await tx.execute(query)).mappings().one_or_none()
         return None if row is None else participant_of(row)
 
     async def admit(
@@ -188,30 +198,32 @@ class ConsultStore:
         await tx.execute(participants.insert(), rows)
 
 
-def offer_of(row: Row[Any]) -> Offer:
-    """The offer of a row of `offers`."""
+def offer_of(row: Row) -> Offer:
+    """The offer of a row that holds the columns of `offers`."""
+    c = offers.c
     return Offer(
-        consult_id=row.consult_id,
-        staff_id=row.staff_id,
-        facility_id=row.facility_id,
-        step=Step(row.step),
-        state=OfferState(row.state),
-        reason=None if row.reason is None else DeclineReason(row.reason),
-        rung_at=row.rung_at,
-        answered_at=row.answered_at,
+        consult_id=row[c.consult_id],
+        staff_id=row[c.staff_id],
+        facility_id=row[c.facility_id],
+        step=Step(row[c.step]),
+        state=OfferState(row[c.state]),
+        reason=None if row[c.reason] is None else DeclineReason(row[c.reason]),
+        rung_at=row[c.rung_at],
+        answered_at=row[c.answered_at],
     )
 
 
-def participant_of(row: Row[Any]) -> Participant:
-    """The participant of a row of `participants`."""
+def participant_of(row: Row) -> Participant:
+    """The participant of a row that holds the columns of `participants`."""
+    c = participants.c
     return Participant(
-        id=row.id,
-        consult_id=row.consult_id,
-        staff_id=row.staff_id,
-        role=ParticipantRole(row.role),
-        sees_book=row.sees_book,
-        joined_at=row.joined_at,
-        left_at=row.left_at,
+        id=row[c.id],
+        consult_id=row[c.consult_id],
+        staff_id=row[c.staff_id],
+        role=ParticipantRole(row[c.role]),
+        sees_book=row[c.sees_book],
+        joined_at=row[c.joined_at],
+        left_at=row[c.left_at],
     )
 
 

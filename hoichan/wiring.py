@@ -174,7 +174,7 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
             runner=runner,
             requests=Requests(database, store, log, runner, directory, audit, zone),
             rooms=Rooms(database, store, log, directory, zone),
-            opinions=Opinions(database, store, log, directory),
+            opinions=Opinions(database, store, log),
             scheduling=Scheduling(
                 database, store, log, directory, bus, zone, timedelta(minutes=settings.room_opens_minutes)
             ),
@@ -182,6 +182,6 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
             queries=Queries(database, store, log, directory, rota, presence, zone, grant),
             book=book,
             patients=Patients(database, audit, sealer, Searches(counts), clock),
-            panel=Panel(database, store, directory, audit, book, zone=zone, grant=grant),
+            panel=Panel(database, store, audit, book, zone=zone, grant=grant),
             relays=_relays(settings, clock),
         )

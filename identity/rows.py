@@ -27,6 +27,7 @@ from identity.tables import (
     api_tokens,
     departments,
     facilities,
+    links,
     sessions,
     specialties,
     staff,
@@ -43,6 +44,31 @@ specialty_list: ColumnElement[str | None] = (
     .label("specialty_list")
 )
 """To be selected with `staff`: the ids of a person's specialties in one text, so that one query is enough."""
+
+
+_link, _hub = links.alias("link"), facilities.alias("hub")
+
+
+def hubs_of(spoke_id: FacilityId | ColumnElement[str]) -> Select[tuple[str]]:
+    """Selects the ids of the active hospitals that consult for that facility."""
+    linked = select(_link.c.hub_id).join(_hub, _hub.c.id == _link.c.hub_id)
+    return linked.where(_link.c.spoke_id == spoke_id, _hub.c.is_hub, _hub.c.active)
+
+
+def hub_list(spoke_id: ColumnElement[str]) -> ColumnElement[str | None]:
+    """To be selected: the ids of `hubs_of` in one text, for `hub_ids_of`."""
+    ids = func.aggregate_strings(_link.c.hub_id, ",")
+    return hubs_of(spoke_id).with_only_columns(ids).scalar_subquery().label("hubs")
+
+
+def active_staff() -> Select[tuple[str]]:
+    """Selects the ids of everybody who is active."""
+    return select(staff.c.id).where(staff.c.active)
+
+
+def hub_ids_of(text: str | None) -> frozenset[FacilityId]:
+    """The ids that `hub_list` selected."""
+    return frozenset(map(FacilityId, text.split(","))) if text else frozenset()
 
 
 def facility_of(row: Row) -> Facility:

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import ColumnElement, Select, String, cast, or_, select
 
 from foundation.database import Database, Transaction
 from foundation.errors import NotFound
@@ -22,12 +22,16 @@ from identity.rows import (
     Row,
     department_of,
     facility_of,
+    hubs_of,
     specialty_list,
     specialty_of,
     staff_of,
     terminal_of,
 )
 from identity.tables import departments, facilities, links, specialties, staff, staff_specialties, terminals
+
+_LISTS_COORDINATOR = cast(staff.c.roles, String).contains(Role.COORDINATOR.value)
+"""A coarse look into the list of roles, which spares reading whole hospitals; who is one, the roles say afterwards."""
 
 
 class Directory:
@@ -78,8 +82,7 @@ class Directory:
 
     async def hubs_of(self, spoke_id: FacilityId, *, tx: Transaction | None = None) -> list[Facility]:
         """The active hospitals that consult for this clinic, by name."""
-        linked = select(links.c.hub_id).where(links.c.spoke_id == spoke_id)
-        found = await self._facilities(facilities.c.id.in_(linked) & facilities.c.is_hub & facilities.c.active, tx)
+        found = await self._facilities(facilities.c.id.in_(hubs_of(spoke_id)), tx)
         return sorted(found, key=lambda facility: fold(facility.name))
 
     async def spokes_of(self, hub_id: FacilityId, *, tx: Transaction | None = None) -> list[Facility]:
@@ -99,6 +102,14 @@ class Directory:
         """The specialty of that code."""
         rows = await self._rows(select(specialties).where(specialties.c.code == code), tx)
         return specialty_of(rows[0]) if rows else None
+
+    async def specialties_many(
+        self, specialty_ids: Iterable[SpecialtyId], *, tx: Transaction | None = None
+    ) -> dict[SpecialtyId, Specialty]:
+        """Those of the given ids that exist."""
+        wanted = set(specialty_ids)
+        rows = await self._rows(select(specialties).where(specialties.c.id.in_(wanted)), tx) if wanted else []
+        return {one.id: one for one in map(specialty_of, rows)}
 
     async def specialties(self, *, tx: Transaction | None = None) -> list[Specialty]:
         """All specialties by their Vietnamese name."""
@@ -144,12 +155,54 @@ class Directory:
         )
         return [person for person in found if Role.SPECIALIST in person.roles]
 
-    async def coordinators_for(
-        self, facility_ids: Iterable[FacilityId], *, tx: Transaction | None = None
-    ) -> list[Staff]:
-        """The active coordinators at these facilities, by name."""
-        found = await self._staff(staff.c.facility_id.in_(set(facility_ids)) & staff.c.active, tx)
+    async def coordinators_of(self, clinic_id: FacilityId, *, tx: Transaction | None = None) -> list[Staff]:
+        """The active coordinators in charge of a clinic: its own and those of the hospitals linked to it, by name."""
+        there = or_(staff.c.facility_id == clinic_id, staff.c.facility_id.in_(hubs_of(clinic_id)))
+        found = await self._staff(there & staff.c.active & _LISTS_COORDINATOR, tx)
         return [person for person in found if Role.COORDINATOR in person.roles]
+
+    async def to_ring(
+        self, clinic_id: FacilityId, specialty_id: SpecialtyId, *, tx: Transaction | None = None
+    ) -> tuple[list[Staff], list[Staff]]:
+        """Whom a clinic's request can ring: specialists of the field at its hospitals; coordinators there and here.
+
+        Both are active and by name; one statement, since every request waits for it.
+        """
+        holders = select(staff_specialties.c.staff_id).where(staff_specialties.c.specialty_id == specialty_id)
+        found = await self._staff(
+            staff.c.active
+            & or_(staff.c.facility_id == clinic_id, staff.c.facility_id.in_(hubs_of(clinic_id)))
+            & or_(staff.c.id.in_(holders), _LISTS_COORDINATOR),
+            tx,
+        )
+        specialists = [
+            person
+            for person in found
+            if Role.SPECIALIST in person.roles
+            and specialty_id in person.specialties
+            and person.facility_id != clinic_id
+        ]
+        return specialists, [person for person in found if Role.COORDINATOR in person.roles]
+
+    async def acquainted(
+        self,
+        staff_ids: Iterable[StaffId],
+        facility_ids: Iterable[FacilityId] = (),
+        *,
+        tx: Transaction | None = None,
+    ) -> tuple[dict[StaffId, Staff], dict[FacilityId, Facility]]:
+        """Those people, active or not, with their facilities and the given ones: a statement, seldom two."""
+        wanted, places = set(staff_ids), set(facility_ids)
+        people: dict[StaffId, Staff] = {}
+        known: dict[FacilityId, Facility] = {}
+        if wanted:
+            joined = select(staff, specialty_list, facilities).join(facilities, facilities.c.id == staff.c.facility_id)
+            for row in await self._rows(joined.where(staff.c.id.in_(wanted)), tx):
+                person = staff_of(row)
+                people[person.id] = person
+                if person.facility_id not in known:
+                    known[person.facility_id] = facility_of(row)
+        return people, known | await self.facilities_many(places - known.keys(), tx=tx)
 
     async def terminal(self, terminal_id: TerminalId, *, tx: Transaction | None = None) -> Terminal:
         """The terminal of that id. Raises `NotFound("terminal.unknown")`."""

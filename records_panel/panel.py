@@ -21,7 +21,6 @@ from foundation.i18n import N_
 from foundation.ids import ConsultId
 from identity.model import Session, Staff
 from identity.policy import Action, may
-from identity.store import Directory
 from records_panel.fhir_mapping import book_view
 from records_panel.model import BookView
 from records_panel.sources import HealthBook
@@ -44,7 +43,6 @@ class Panel:
         self,
         database: Database,
         consults: ConsultStore,
-        directory: Directory,
         audit: Audit,
         book: HealthBook,
         *,
@@ -53,7 +51,6 @@ class Panel:
     ) -> None:
         self._database = database
         self._consults = consults
-        self._directory = directory
         self._audit = audit
         self._book = book
         self._zone = zone
@@ -67,7 +64,7 @@ class Panel:
         A stranger's attempt is in the audit trail before the refusal is told.
         """
         async with self._database.reading() as tx:
-            found = await standing(tx, self._consults, self._directory, staff, consult_id)
+            found = await standing(tx, self._consults, staff, consult_id)
             now = await tx.now()
         if found.related is None:
             session_id = session.id if session else None

@@ -29,6 +29,8 @@ _BOOKED = frozenset({LogKind.SCHEDULED, LogKind.MOVED, LogKind.CANCELLED})
 _STOPS: Mapping[LogKind, Literal["claimed", "cancelled", "declined"]] = MappingProxyType(
     {LogKind.CLAIMED: "claimed", LogKind.CANCELLED: "cancelled", LogKind.DECLINED: "declined"}
 )
+_TELLING = frozenset({*_STOPS, LogKind.INVITED})
+"""What names somebody to people who do not follow the log."""
 
 
 class Announcements:
@@ -60,13 +62,12 @@ class Announcements:
     async def make(self, consult_id: ConsultId, entries: Sequence[LogEntry]) -> None:
         """Tell this node's sockets what these new entries of one consult mean to them."""
         kinds = {entry.kind for entry in entries}
-        rows = await self._queries.described(list(entries))
-        if kinds & _RINGS:
+        if kinds & _RINGS:  # before everything else: somebody waits for it
             await self._ring(consult_id, entries)
-        if kinds & _STOPS.keys():
+        if kinds & _TELLING or self._connections.watching(consult_id):
+            rows = await self._queries.described(list(entries))
             await self._stop(consult_id, rows)
-        await self._follow(consult_id, rows)
-        if LogKind.INVITED in kinds:
+            await self._follow(consult_id, rows)
             await self._invite(consult_id, rows)
         if kinds - _QUIET:
             await self._hint(consult_id, kinds)
@@ -89,15 +90,13 @@ class Announcements:
     async def _ring(self, consult_id: ConsultId, entries: Sequence[LogEntry]) -> None:
         people = {StaffId(str(entry.data["staff"])) for entry in entries if entry.kind is LogKind.RUNG}
         people.update(connection.staff_id for connection in self._connections.ringing(consult_id))
-        for staff_id in people:
-            sockets = self._connections.of([staff_id])
-            if not sockets:
-                continue
-            for view in await self._queries.rings_for(staff_id):
-                if view.consult_id == consult_id:
-                    for connection in sockets:
-                        connection.rings.add(consult_id)
-                        await self._outlet.send(connection, self._views.ring(view, connection.language))
+        here = {staff_id: sockets for staff_id in people if (sockets := self._connections.of([staff_id]))}
+        if not here:
+            return
+        for staff_id, view in (await self._queries.rings_of(consult_id, here)).items():
+            for connection in here[staff_id]:
+                connection.rings.add(consult_id)
+                await self._outlet.send(connection, self._views.ring(view, connection.language))
 
     async def _stop(self, consult_id: ConsultId, rows: Sequence[TimelineRow]) -> None:
         for row in rows:
@@ -154,11 +153,10 @@ class Announcements:
                     await self._outlet.send(connection, invited)
 
     async def _hint(self, consult_id: ConsultId, kinds: set[LogKind]) -> None:
-        sockets = self._connections.of(await self._log.audience(consult_id))
-        if not sockets:
+        state, people = await self._log.audience(consult_id)
+        if state is None:
             return
-        state = (await self._queries.waiting_view(consult_id)).consult.state.value
-        for connection in sockets:
-            await self._outlet.send(connection, Consult(consult_id, state))
+        for connection in self._connections.of(people):
+            await self._outlet.send(connection, Consult(consult_id, state.value))
             if kinds & _BOOKED:
                 await self._outlet.send(connection, Agenda())

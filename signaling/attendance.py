@@ -66,8 +66,7 @@ class Attendance:
     async def people(self, consult_id: ConsultId, here: Mapping[ParticipantId, Switches]) -> list[ParticipantPart]:
         """Everyone who may be in the room. `here` are this node's, for when the bus is down."""
         participants = await self._rooms.participants(consult_id)
-        staff = await self._directory.staff_many({participant.staff_id for participant in participants})
-        facilities = {facility.id: facility.name for facility in await self._directory.facilities()}
+        staff, facilities = await self._directory.acquainted({participant.staff_id for participant in participants})
         try:
             connected: Mapping[ParticipantId, Switches] = await self.connected(consult_id)
         except Unavailable:
@@ -82,7 +81,7 @@ class Attendance:
                     participant_id=participant.id,
                     staff_id=participant.staff_id,
                     staff_name=person.full_name,
-                    facility_name=facilities.get(person.facility_id, ""),
+                    facility_name=facilities[person.facility_id].name,
                     role=participant.role,
                     present=participant.present,
                     connected=shown is not None,

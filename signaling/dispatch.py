@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from consult_rooms.chat import PAGE as CHAT_PAGE
+from consult_rooms.log import PAGE as LOG_PAGE
 from consult_rooms.log import ConsultLog
 from consult_rooms.model import ChatMessage, Consent, IdentityState, LogEntry, Patient, Question
 from consult_rooms.presence import Presence
@@ -215,15 +217,17 @@ class Dispatch:
 
     async def _entries(self, consult_id: ConsultId, after: int) -> list[LogEntry]:
         """Everything after that number, however many pages it takes."""
-        found: list[LogEntry] = []
-        while page := await self._log.since(consult_id, found[-1].number if found else after):
-            found.extend(page)
+        found = page = await self._log.since(consult_id, after)
+        while len(page) == LOG_PAGE:
+            page = await self._log.since(consult_id, page[-1].number)
+            found = [*found, *page]
         return found
 
     async def _messages(self, staff: Staff, consult_id: ConsultId, after: int) -> list[ChatMessage]:
-        found: list[ChatMessage] = []
-        while page := await self._rooms.chat_since(staff, consult_id, found[-1].number if found else after):
-            found.extend(page)
+        found = page = await self._rooms.chat_since(staff, consult_id, after)
+        while len(page) == CHAT_PAGE:
+            page = await self._rooms.chat_since(staff, consult_id, page[-1].number)
+            found = [*found, *page]
         return found
 
     async def _join(self, caller: Caller, consult_id: ConsultId, event: room.JoinRoom) -> Ack:

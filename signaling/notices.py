@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
-from consult_rooms.log import TOPIC, ConsultLog
+from consult_rooms.log import PAGE, TOPIC, ConsultLog
 from consult_rooms.model import LogEntry
 from foundation.bus import Bus
 from foundation.clock import Clock
@@ -101,8 +101,9 @@ class Notices:
         """Deliver what this consult's log holds beyond the last number delivered."""
         async with self._lock:
             position, _ = self._positions.get(consult_id, (0, None))
-            while entries := await self._log.since(consult_id, position):
-                position = entries[-1].number
+            more = True
+            while more and (entries := await self._log.since(consult_id, position)):
+                position, more = entries[-1].number, len(entries) == PAGE
                 fresh = entries if consult_id in self._positions else [e for e in entries if self._is_new(e)]
                 if fresh and self._connections.all():
                     await self._announcements.make(consult_id, fresh)

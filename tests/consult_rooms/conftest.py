@@ -282,7 +282,7 @@ async def build(
         runner=runner,
         requests=Requests(database, store, log, runner, directory, Audit(database), ZONE),
         rooms=Rooms(database, store, log, directory, ZONE),
-        opinions=Opinions(database, store, log, directory),
+        opinions=Opinions(database, store, log),
         scheduling=Scheduling(database, store, log, directory, bus, ZONE, timedelta(minutes=15)),
         queries=Queries(database, store, log, directory, turns, presence, ZONE),
         people=people,

@@ -112,13 +112,12 @@ async def test_an_entry_whose_hint_was_lost_is_found_by_looking(
     assert [entry.kind.value for entry in entries] == ["requested", "step_started", "rung", "claimed"]
     assert await other.log.heads(clock.now()) == {consult.id: 4}
     assert await other.log.recent(clock.now() + timedelta(seconds=1)) == []
-    assert await other.log.audience(consult.id) == {people[who].id for who in ("lan", "ha", "dieu")}
+    assert (await other.log.audience(consult.id))[1] == {people[who].id for who in ("lan", "ha", "dieu")}
 
 
 async def test_a_hint_follows_the_commit(world: World) -> None:
     async with world.bus.subscribe("log") as hints:
         consult = await world.ask()
-        assert await asyncio.wait_for(anext(hints), 1) == {"consult": consult.id, "number": 1}
         assert await asyncio.wait_for(anext(hints), 1) == {"consult": consult.id, "number": 3}
 
 

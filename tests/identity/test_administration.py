@@ -202,7 +202,7 @@ async def test_a_person_with_everything(identity: Identity, world: World) -> Non
     assert not person.licence_valid(date(2027, 6, 1))
     assert staff_entry(person) == replace(entry, user_name="bs.khai", full_name="BS. Vũ Đình Khải")
     assert await identity.directory.staff_by_user_name("BS.KHAI") == person
-    assert await identity.directory.coordinators_for([world.hub.id]) == [person]
+    assert await identity.directory.coordinators_of(world.hub.id) == [person]
     with pytest.raises(Invalid) as caught:
         await identity.accounts.create_staff(world.chief, entry)
     assert (caught.value.code, caught.value.field) == ("staff.user_name_taken", "user_name")

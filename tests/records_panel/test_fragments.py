@@ -27,6 +27,7 @@ from records_panel.citizens import Identity
 from records_panel.panel import Panel
 from tests.consult_rooms.conftest import UNKNOWN_WOMAN, World, build
 from tests.records_panel.conftest import LANH, ZONE, Records, neighbour
+from tests.statements import statements
 from tests.web.conftest import OPERATOR, PASSWORD, Browser, Cast, Site, build_services, people
 from web import application
 from web.services import Services
@@ -111,7 +112,7 @@ async def clinic(
     expert, _ = await accounts.create_staff(OPERATOR, entry, password=PASSWORD)
     world = await build(sqlite_database, clock, bus, sealer, {}, rota=False)
     records = Records(sqlite_database, clock, sealer)
-    panel = Panel(sqlite_database, world.store, services.directory, services.audit, records.book, zone=ZONE)
+    panel = Panel(sqlite_database, world.store, services.audit, records.book, zone=ZONE)
     whole = replace(services, patients=records.patients, panel=panel, requests=world.requests)
     server = TestServer(application.build(whole), host="127.0.0.1")
     await server.start_server()
@@ -357,3 +358,14 @@ async def test_every_demo_book_renders_on_every_tab(clinic: Clinic) -> None:
         for tab in TABS:
             response, _ = await fragment(clinic.specialist, f"/consults/{consult.id}/book?tab={tab}")
             assert response.status == 200
+
+
+async def test_the_panel_asks_the_database_six_times(clinic: Clinic, sqlite_database: Database) -> None:
+    """Session, place in the consult, audit (begin and row), summary, requester. A read more is waited for each time."""
+    consult = await clinic.ask_for(*demo_book("stroke"))
+    await fragment(clinic.specialist, f"/consults/{consult.id}/book")  # connections open
+    with statements(sqlite_database) as seen:
+        await fragment(clinic.specialist, f"/consults/{consult.id}/book")
+    assert len(seen) == 6, "\n".join(text[:160] for text in seen)
+    assert "INSERT INTO audit_entries" in seen[3]
+    assert "FROM summaries" in seen[4]

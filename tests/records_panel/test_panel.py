@@ -48,7 +48,7 @@ async def reads(database: Database) -> list[Any]:
 
 
 def panel(world: World, book: Any, audit: Any = None) -> Panel:
-    return Panel(world.database, world.store, world.directory, audit or Audit(world.database), book, zone=ZONE)
+    return Panel(world.database, world.store, audit or Audit(world.database), book, zone=ZONE)
 
 
 async def claimed(world: World) -> Consult:

@@ -138,7 +138,7 @@ async def clinic(
     whole = replace(
         services,
         patients=records.patients,
-        panel=Panel(sqlite_database, world.store, services.directory, services.audit, records.book, zone=ZONE),
+        panel=Panel(sqlite_database, world.store, services.audit, records.book, zone=ZONE),
         requests=world.requests,
         rooms=world.rooms,
         queries=world.queries,

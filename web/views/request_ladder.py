@@ -7,8 +7,6 @@ from datetime import datetime, timedelta
 
 from consult_rooms.model import Step
 from consult_rooms.rows import Answer, RungPerson, WaitingView
-from foundation.ids import FacilityId
-from identity.model import Staff
 from web.services import Services
 from web.views.requests import step_seconds
 
@@ -58,7 +56,7 @@ class Ladder:
         return f"{self.view.log_number}:{answers}"
 
 
-async def ladder_of(services: Services, view: WaitingView, requester: Staff, now: datetime) -> Ladder:
+async def ladder_of(services: Services, view: WaitingView, requester_name: str, now: datetime) -> Ladder:
     """The ladder of this request now."""
     coordinators = [person for person in view.people if person.step is Step.COORDINATOR]
     to_ring = await _to_ring(services, view)
@@ -88,7 +86,7 @@ async def ladder_of(services: Services, view: WaitingView, requester: Staff, now
         ringing=tuple(person.name for person in asked if person.answer in _REACH[:2]),
         unreached=tuple(person.name for person in asked if person.answer in _REACH[2:]),
         declined=tuple(person.name for person in view.people if person.answer is Answer.DECLINED),
-        owners=tuple(person.name for person in coordinators) or (requester.full_name,),
+        owners=tuple(person.name for person in coordinators) or (requester_name,),
         seconds=seconds,
         left_s=None if view.step_due_at is None else max(0, round((view.step_due_at - now).total_seconds())),
     )
@@ -96,14 +94,11 @@ async def ladder_of(services: Services, view: WaitingView, requester: Staff, now
 
 async def _to_ring(services: Services, view: WaitingView) -> dict[Step, tuple[str, ...]]:
     """Whom the later steps would add, as the ladder itself chooses them: nobody is rung twice."""
-    clinic: FacilityId = view.consult.requester_facility_id
-    hubs = [hub.id for hub in await services.directory.hubs_of(clinic)]
-    seen = {person.staff_id for person in view.people} | {view.consult.requester_id}
+    consult = view.consult
+    of_specialty, coordinators = await services.directory.to_ring(consult.requester_facility_id, consult.specialty_id)
+    seen = {person.staff_id for person in view.people} | {consult.requester_id}
     found: dict[Step, tuple[str, ...]] = {}
-    for step, people in (
-        (Step.SPECIALTY, await services.directory.staff_of_specialty(view.consult.specialty_id, hubs)),
-        (Step.COORDINATOR, await services.directory.coordinators_for([*hubs, clinic])),
-    ):
+    for step, people in ((Step.SPECIALTY, of_specialty), (Step.COORDINATOR, coordinators)):
         found[step] = tuple(person.full_name for person in people if person.id not in seen)
         seen |= {person.id for person in people}
     return found

@@ -154,7 +154,7 @@ async def _page(
         urgencies=tuple(Urgency),
         offered=await offered(services, session.staff.facility_id),
         hubs=hubs,
-        coordinators=await services.directory.coordinators_for([session.staff.facility_id, *(hub.id for hub in hubs)]),
+        coordinators=await services.directory.coordinators_of(session.staff.facility_id),
         telephones=await telephones(services, session.staff.facility_id),
         coordinator_telephone=services.settings.coordinator_telephone,
         seconds=step_seconds(services.settings),

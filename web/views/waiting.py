@@ -131,12 +131,11 @@ async def _part(
 async def _context(request: web.Request, found: ConsultView, failure: HoichanError | None) -> dict[str, object]:
     services = request.app[SERVICES]
     now = services.clock.now()
-    requester = await services.directory.staff(found.consult.requester_id)
     view = await services.queries.waiting_view(found.consult.id)
     return {
         "found": found,
         "consult": found.consult,
-        "ladder": await ladder_of(services, view, requester, now),
+        "ladder": await ladder_of(services, view, found.requester_name, now),
         "onward": _onward(request, found),
         "is_requester": found.related is Relation.REQUESTER,
         "failure": request["language"].error(failure) if failure else "",

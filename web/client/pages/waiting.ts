@@ -112,7 +112,9 @@ connection.onConnect(() => {
     .then(({ entries }) => {
       const identities = entries.some((entry) => entry.kind === "identity_changed");
       read(identities ? entries.filter((entry) => entry.kind !== "identity_changed") : entries);
-      return look();
+      // The page that was just loaded shows everything up to its number: only what came after is asked for.
+      const shown = Number.parseInt(state()?.dataset["state"] ?? "", 10);
+      return (entries.at(-1)?.number ?? 0) === shown ? undefined : look();
     })
     .catch(() => look());
 });
