@@ -118,6 +118,7 @@ static void transport_feedback(plane *p, viewer *v) {
   uint8_t data[DATAGRAM - 64] = {0}, deltas[2 * ARRIVALS], *delta = deltas;
   if (!v->arrived) return;
   uint16_t base = v->arrivals[0].sequence;
+  if (v->told && (uint16_t)(base - v->tell_next) < 500) base = v->tell_next;
   uint64_t reference = v->arrivals[0].at / 64000000ull, before = reference * 64000000ull;
   uint32_t symbols = 0;
   uint8_t *chunks = data + 20;
@@ -143,6 +144,8 @@ static void transport_feedback(plane *p, viewer *v) {
   for (uint32_t k = 0; k < (symbols + 6) / 7; k++) chunks[2 * k] |= 0xC0;
   uint8_t *at = chunks + (symbols + 6) / 7 * 2;
   v->arrived = 0;
+  v->told = true;
+  v->tell_next = base + symbols;
   if (at + (delta - deltas) + 4 > data + sizeof data) return;
   memcpy(at, deltas, delta - deltas);
   at += delta - deltas;

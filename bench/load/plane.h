@@ -89,6 +89,8 @@ typedef struct {
   reception audio, video;
   arrival arrivals[ARRIVALS];
   uint32_t arrived;
+  bool told;
+  uint16_t tell_next;                       /* where the last feedback ended: what is lost between two is told too */
   uint8_t feedback_count;
   uint32_t reports;
   int32_t asked;                            /* the sequence number that a NACK asked for, -1 for none */
