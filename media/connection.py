@@ -37,10 +37,11 @@ class Connection:
     """State of one peer connection. Times are monotonic seconds."""
 
     __slots__ = (
-        "address", "addresses", "arrivals", "created_at", "direction", "downs", "dtls", "estimate", "handshake_at",
-        "heard_at", "level_number", "mid_number", "next_number", "numbered", "owner", "pacer", "password",
-        "peer_fingerprints", "repair_budget", "repair_downs", "repair_s", "repaired_rid_number", "repairs",
-        "reported_at", "rid_number", "srtp", "ssrc", "state", "strangers", "transport_number", "ufrag", "ups",
+        "address", "addresses", "arrivals", "created_at", "direction", "doubted_at", "downs", "dtls", "estimate",
+        "handshake_at", "heard_at", "level_number", "mid_number", "next_number", "numbered", "owner", "pacer",
+        "password", "peer_fingerprints", "proved", "repair_budget", "repair_downs", "repair_s",
+        "repaired_rid_number", "repairs", "reported_at", "rid_number", "srtp", "ssrc", "state", "strangers",
+        "transport_number", "ufrag", "ups",
     )  # fmt: skip
 
     def __init__(self, owner: ConnectionOwner, direction: Direction, now: float) -> None:
@@ -60,6 +61,10 @@ class Connection:
         self.created_at = now
         self.handshake_at: float | None = None
         self.heard_at = now
+        self.proved = False
+        """Whether RTCP has come under the keys of this association: then the peer has finished its handshake too."""
+        self.doubted_at: float | None = None
+        """When something came that may have been a goodbye."""
         self.reported_at = 0.0
         self.ssrc = secrets.randbits(31) | 1
         """The SSRC of the worker's own RTCP on this connection."""

@@ -64,6 +64,9 @@ class Certificate:
         self.fingerprint = _fingerprint(certificate, "sha-256")
         """Its SHA-256 as descriptions write it."""
         self.context = SSL.Context(SSL.DTLS_METHOD)
+        # Between records an association needs no buffers, and most of its life is between records.
+        self.context.set_mode(SSL.MODE_RELEASE_BUFFERS)
+        self.context.set_session_cache_mode(SSL.SESS_CACHE_OFF)  # a browser never resumes one
         self.context.set_options(SSL.OP_NO_TICKET | SSL.OP_NO_QUERY_MTU)
         # Peers' certificates are self-signed: the fingerprint of the description is what is checked.
         self.context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, lambda *_: True)
@@ -78,6 +81,8 @@ class DtlsState(Enum):
 
     HANDSHAKE = auto()
     ESTABLISHED = auto()
+    SETTLED = auto()
+    """Established, with nothing left to say but goodbye."""
     ENDED = auto()
 
 
@@ -85,14 +90,31 @@ class DtlsSession:
     """The server's end of one association. It has no socket: datagrams go in and come out."""
 
     def __init__(self, certificate: Certificate) -> None:
-        self._ssl = SSL.Connection(certificate.context)
+        self._connection: SSL.Connection | None = SSL.Connection(certificate.context)
+        self._goodbye = b""
         self._ssl.set_accept_state()
         self._ssl.set_ciphertext_mtu(MTU)
         self.state = DtlsState.HANDSHAKE
 
+    @property
+    def _ssl(self) -> SSL.Connection:
+        if self._connection is None:
+            raise RuntimeError("a settled association is asked for what it has let go")
+        return self._connection
+
+    def settle(self) -> None:
+        """Let go of what a handshake needs, 80 kB. For an association that the peer has used already: it has our last
+        flight then, and the keys are in the SRTP session. Goodbye is written now and sent by `end`."""
+        if self.state is not DtlsState.ESTABLISHED:
+            return
+        with suppress(SSL.Error):
+            self._ssl.shutdown()
+            self._goodbye = self._ssl.bio_read(MTU)
+        self._connection, self.state = None, DtlsState.SETTLED
+
     def receive(self, datagram: bytes) -> None:
         """Take a datagram. Also after the handshake: a lost last flight is repeated only if OpenSSL hears of it."""
-        if self.state is DtlsState.ENDED:
+        if self.state in (DtlsState.ENDED, DtlsState.SETTLED):
             return
         try:
             self._ssl.bio_write(datagram)
@@ -125,6 +147,11 @@ class DtlsSession:
 
     def outgoing(self) -> Iterator[bytes]:
         """Datagrams to send now. The memory between keeps no borders, so records are packed anew."""
+        if self._connection is None:
+            goodbye, self._goodbye = (self._goodbye, b"") if self.state is DtlsState.ENDED else (b"", self._goodbye)
+            if goodbye:
+                yield goodbye
+            return
         try:
             waiting = self._ssl.bio_read(65_536)
         except SSL.Error:

@@ -35,7 +35,7 @@ class Feedback:
         length = srtp.open_rtcp(buffer, length) if srtp is not None else 0
         if not length:
             return
-        connection.heard_at = now
+        connection.heard_at, connection.proved = now, True
         data = buffer.view
         for packet in rtcp.walk(data, length):
             if packet.kind == rtcp.SENDER_REPORT:
@@ -94,6 +94,8 @@ class Feedback:
                 layer.bitrate = octets * 8 / elapsed
                 layer.known_bitrate = layer.bitrate or layer.known_bitrate
                 layer.frame_rate += (frames / elapsed - layer.frame_rate) / 2
+            if layer.up.is_video:
+                layer.forget()
             for down in layer.downs:
                 down.epochs[-1].settle()
         packet = rtcp.write_receiver_report(connection.ssrc, blocks) + rtcp.write_name(connection.ssrc, self._name)

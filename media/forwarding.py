@@ -260,7 +260,7 @@ class Forwarder:
             return False
         epoch, number = found
         kept = epoch.layer.history[number & len(epoch.layer.history) - 1]
-        if kept is None or kept[0] != number:
+        if kept is None or kept[0] != number or not kept[3]:
             return False
         if epoch is not down.epochs[-1] and epoch.layer.up.codec.name == "VP8":
             return True  # its picture ids have gone with the layer, and a key frame has come since
@@ -319,7 +319,7 @@ class Forwarder:
         found: list[Datagram] = []
         if srtp is None or not down.repair_ssrc or not connection.numbered:
             return found
-        kept = [one for one in layer.history if one is not None] if layer is not None and down.epochs else []
+        kept = [one for one in layer.history if one is not None and one[3]] if layer is not None and down.epochs else []
         old = iter([one for one in kept if most > _MOST_PADDING and down.epochs[-1].holds(one[0])])
         while octets > 0 and len(found) < _MOST_PROBES:
             one = next(old, None)

@@ -114,7 +114,7 @@ class Repair:
                 continue
             epoch, original = found
             kept = epoch.layer.history[original & len(epoch.layer.history) - 1]
-            if kept is not None and kept[0] == original:
+            if kept is not None and kept[0] == original and kept[3]:
                 connection.repair_budget -= len(kept[3])
                 self._forwarder.repeat(down, number, now)
 

@@ -23,8 +23,12 @@ AUDIO_HISTORY = 64
 EPOCHS = 8
 """Stretches of one layer that a viewer's numbers can still be traced back to."""
 
+KEPT_S = 1.0
+"""How long payloads are kept: what is older comes too late for any picture."""
+
 Kept = tuple[int, int, int, bytes]
-"""A packet in the history: sequence number, timestamp, marker bit (0x80 or 0), payload."""
+"""A packet in the history: sequence number, timestamp, marker bit (0x80 or 0), payload. One that is too old to be
+repeated has no payload any more, and is remembered only so that its number is not used again."""
 
 
 class UpTrack:
@@ -121,6 +125,14 @@ class UpLayer:
         self.extension_words = -1
         self.number_at = 0
         """Where packets with that many words of header extensions have their transport-wide number."""
+
+    def forget(self) -> None:
+        """Let go of payloads that are too old to be repeated."""
+        newest, oldest = self.reception.timestamp, int(KEPT_S * self.up.codec.clock_rate)
+        history = self.history
+        for place, kept in enumerate(history):
+            if kept is not None and kept[3] and oldest < (newest - kept[1] & 0xFFFFFFFF) < 0x80000000:
+                history[place] = (kept[0], kept[1], kept[2], b"")
 
 
 class Epoch:

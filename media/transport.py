@@ -32,6 +32,12 @@ SLOW_TICK_S = 0.1
 _READS = 4
 """Batches of datagrams read before other work gets its turn."""
 _MOST_ADDRESSES = 8
+_SETTLES_S = 5.0
+"""After this time a handshake that has served is let go."""
+_ALERT = 21
+_LAST_WORDS_S, _DOUBT_S = 0.3, 3.5
+"""Packets this soon after a goodbye may have overtaken it; with none after them for so long, the peer has left. It is
+longer than the interval between two consent checks (RFC 7675)."""
 _SETTLED_S = 1.0
 """An address that has been silent for this long is left for another that proves itself without nominating it."""
 
@@ -304,6 +310,11 @@ class Transport:
             dtls = connection.dtls = DtlsSession(self._certificate)
             connection.handshake_at = now
         was = dtls.state
+        if was is DtlsState.SETTLED:
+            # It can no longer be read whether this is a goodbye. Whoever sends packets after it did not leave.
+            if datagram[0] == _ALERT and connection.doubted_at is None:
+                connection.doubted_at = now
+            return
         dtls.receive(datagram)
         if was is DtlsState.HANDSHAKE and dtls.state is not was:
             self._handshakes -= 1
@@ -328,6 +339,21 @@ class Transport:
         connection.state = state
         connection.owner.connection_changed(connection, state)
 
+    def _settle(self, connection: Connection, now: float) -> None:
+        dtls, began = connection.dtls, connection.handshake_at
+        if dtls is not None and connection.proved and began is not None and now - began > _SETTLES_S:
+            dtls.settle()
+
+    def _has_left(self, connection: Connection, now: float) -> bool:
+        """Whether nothing authentic has come since what may have been a goodbye."""
+        doubted_at = connection.doubted_at
+        if doubted_at is None:
+            return False
+        if connection.heard_at > doubted_at + _LAST_WORDS_S:
+            connection.doubted_at = None
+            return False
+        return now - doubted_at > _DOUBT_S
+
     def _tick(self, now: float) -> None:
         settings = self._settings
         if self._listener is not None:
@@ -337,7 +363,8 @@ class Transport:
                 continue  # closed with its room by one before it
             silence = now - connection.heard_at
             if connection.srtp is not None:
-                if silence > settings.abandon_s:
+                self._settle(connection, now)
+                if silence > settings.abandon_s or self._has_left(connection, now):
                     self._end(connection)
                     continue
                 silent = silence > settings.silence_s

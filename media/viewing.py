@@ -30,6 +30,7 @@ _EASY = 1.1
 _CALM_S, _THIN_S = 0.5, 0.1
 """Between looks at a line that carries all, and at one that does not."""
 _STILL_HORIZON_S = 4.0
+_TROUBLE = 0.02
 
 
 class Viewing:
@@ -40,6 +41,8 @@ class Viewing:
         self._plane = plane
         self._choices: dict[str, Choice] = {}
         self._told: dict[str, tuple[Rung, Cause]] = {}
+        self._troubled = False
+        """Whether a viewer who does not report each packet has ever had losses, or named a limit."""
         self.due_at = -inf
         """When to look again."""
 
@@ -96,7 +99,8 @@ class Viewing:
         estimate = self._connection.estimate
         if not estimate.fed:
             # Nobody has said anything of this line yet. A stream that comes in one layer is given its chance.
-            if not self._connection.numbered and not estimate.limited:
+            self._troubled = self._troubled or estimate.limited or estimate.loss_rate > _TROUBLE
+            if not self._connection.numbered and not self._troubled:
                 return inf
             return max(estimate.bitrate, 1.3 * sum(_lowest(each) for each in wanted) + 200_000.0)
         if estimate.queue_s < _STANDING_S and estimate.loss_rate < 0.1:

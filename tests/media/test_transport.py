@@ -14,7 +14,7 @@ from foundation.clock import FakeClock
 from foundation.tasks import Tasks
 from media.api import ConnectionState, Direction
 from media.connection import Connection
-from media.dtls import Certificate
+from media.dtls import Certificate, DtlsState
 from media.settings import WorkerSettings
 from media.transport import Transport
 from tests.media.test_seam import check
@@ -329,6 +329,34 @@ async def test_a_lost_last_flight_is_repeated(transport: Transport, client: Clie
     connection.peer_fingerprints = client.fingerprints
     await client.connect(connection, lose_last_flight=True)
     assert owner.states == [ConnectionState.CONNECTED]
+
+
+async def test_a_settled_association_still_ends_with_a_goodbye(
+    transport: Transport, client: Client, clock: FakeClock
+) -> None:
+    owner = Owner()
+    connection = transport.open(owner, Direction.PUBLISH)
+    connection.peer_fingerprints = client.fingerprints
+    await client.connect(connection)
+    await until(owner, ConnectionState.CONNECTED)
+    connection.proved = True  # RTCP has come
+    clock.advance(6)
+    client.send(greeting(connection))
+    await asyncio.sleep(0.25)
+    assert connection.dtls is not None
+    assert connection.dtls.state is DtlsState.SETTLED
+    alert = bytes((21, 254, 253)) + bytes(10)
+    # Anybody could have sent this: who sends authentic packets after it has not left.
+    client.send(alert)
+    for _ in range(4):
+        clock.advance(1)
+        client.send(greeting(connection))
+        await asyncio.sleep(0.25)
+    assert owner.states == [ConnectionState.CONNECTED]
+    client.send(alert)
+    await asyncio.sleep(0.05)
+    clock.advance(4)
+    await until(owner, ConnectionState.CONNECTED, ConnectionState.CLOSED)
 
 
 async def test_closing_says_goodbye(transport: Transport, client: Client) -> None:
