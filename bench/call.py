@@ -22,6 +22,7 @@ from playwright.async_api import Browser, Page
 
 from bench.frames import Encoded, Shown
 from bench.link import Link
+from bench.path import Conditions
 from foundation.bus import MemoryBus
 from foundation.clock import SystemClock
 from foundation.errors import Conflict
@@ -33,6 +34,8 @@ from media.supervisor import MediaChild
 
 ROOT = Path(__file__).parent.parent
 ROOM, DOCTOR, SPECIALIST = "room", "doctor", "specialist"
+LEGS = ("uplink", "downlink")
+"""The publisher's line and the viewer's."""
 _ADDRESS = "http://localhost/"
 _CANDIDATE = re.compile(r"(a=candidate:\S+ 1 udp \d+ 127\.0\.0\.1 )(\d+)( typ host)", re.IGNORECASE)
 _OTHER_CANDIDATES = re.compile(r"a=candidate:(?!\S+ 1 udp \d+ 127\.0\.0\.1 \d+ typ host).*\r\n", re.IGNORECASE)
@@ -100,10 +103,14 @@ class Call:
 
 
 @asynccontextmanager
-async def calling(browser: Browser, rooms: Rooms, tasks: Tasks, seed: str) -> AsyncIterator[Call]:
-    """Bring the call up on good lines; it ends with the block."""
+async def calling(
+    browser: Browser, rooms: Rooms, tasks: Tasks, seed: str, lines: Mapping[str, tuple[Conditions, Conditions]]
+) -> AsyncIterator[Call]:
+    """Bring the call up; it ends with the block. `lines`: how each leg is from the start, up and down."""
     script = await _script()
-    links = [await Link.start(f"{seed} {leg}") for leg in ("uplink", "downlink")]
+    links = [await Link.start(f"{seed} {leg}") for leg in LEGS]
+    for link, leg in zip(links, LEGS, strict=True):
+        await link.shape(*lines.get(leg, (Conditions(), Conditions())))
     context = await browser.new_context()
     pages = [await context.new_page() for _ in links]
     call = Call(pages[0], pages[1], links[0], links[1])
