@@ -39,7 +39,7 @@ _LOAD_BUSY = 0.9
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much to run; times in seconds."""
+    """How much to run; times in seconds. The warm-up lasts until bandwidth estimates have settled."""
 
     connections: int
     rounds: int
@@ -48,8 +48,8 @@ class Plan:
     table: tuple[int, ...]
 
 
-FULL = Plan(240, 3, 4.0, 10.0, _TABLE)
-QUICK = Plan(40, 1, 2.0, 5.0, ())
+FULL = Plan(240, 3, 8.0, 10.0, _TABLE)
+QUICK = Plan(40, 1, 6.0, 5.0, ())
 
 
 def fans(connections: int) -> list[int]:

@@ -10,6 +10,7 @@
 #define NACK_NS 5000000000ull  /* a few: loopback loses nothing, so each asks for a packet that has come */
 #define CHECK_NS 5000000ull
 #define ROUND_TRIP_NS 20000000ull
+#define MOST_TOLD 500
 #define NTP_EPOCH 2208988800ull
 #define LIMIT 2500000u
 
@@ -112,40 +113,40 @@ static void report_of_viewer(plane *p, viewer *v, uint64_t now) {
   if (v->reports++ % AUDIO_EVERY == 0) report_on(p, v, &v->audio, now);
 }
 
-/* draft-holmer-rmcat-transport-wide-cc-extensions-01 §3.1, with status vectors of two-bit symbols. Packets come in
- * order on loopback; one that does not is left out, as if it had been lost. */
+/* draft-holmer-rmcat-transport-wide-cc-extensions-01 §3.1, with status vectors of two-bit symbols. Numbers that came
+ * late are told with all their neighbours again, as Chromium does. */
 static void transport_feedback(plane *p, viewer *v) {
-  uint8_t data[DATAGRAM - 64] = {0}, deltas[2 * ARRIVALS], *delta = deltas;
-  if (!v->arrived) return;
-  uint16_t base = v->arrivals[0].sequence;
-  if (v->told && (uint16_t)(base - v->tell_next) < 500) base = v->tell_next;
-  uint64_t reference = v->arrivals[0].at / 64000000ull, before = reference * 64000000ull;
-  uint32_t symbols = 0;
-  uint8_t *chunks = data + 20;
-  for (uint32_t k = 0; k < v->arrived; k++) {
-    uint16_t place = v->arrivals[k].sequence - base;
-    if (place >= 1000 || place < symbols) continue;
-    int64_t ticks = ((int64_t)v->arrivals[k].at - (int64_t)before) / 250000;
-    bool small = ticks >= 0 && ticks < 256;
-    int slot = place % 7;
-    chunks[place / 7 * 2] |= 0xC0;
-    uint16_t bits = (small ? 1 : 2) << (12 - 2 * slot);
-    chunks[place / 7 * 2] |= bits >> 8;
-    chunks[place / 7 * 2 + 1] |= bits;
-    if (small) {
-      *delta++ = ticks;
-    } else {
-      *delta++ = ticks >> 8;
+  uint8_t data[DATAGRAM - 64] = {0}, deltas[2 * ARRIVALS], *delta = deltas, *chunks = data + 20;
+  if (!v->fresh) return;
+  v->fresh = false;
+  uint16_t begin = v->lowest, end = v->highest;
+  if (v->told && (uint16_t)(begin - v->tell_next) < MOST_TOLD) begin = v->tell_next;
+  if (v->told && (int16_t)(end - v->tell_next) < 0) end = v->tell_next - 1;
+  v->told = true;
+  v->tell_next = end + 1;
+  uint32_t count = (uint16_t)(end - begin) + 1;
+  if (count > MOST_TOLD) return;
+  uint64_t reference = 0, before = 0;
+  for (uint32_t place = 0; place < count; place++) {
+    uint16_t number = begin + place;
+    const arrival *came = &v->arrivals[number % ARRIVALS];
+    uint16_t symbol = 0;
+    if (came->at && came->sequence == number) {
+      if (!before) {
+        reference = came->at / 64000000ull;
+        before = reference * 64000000ull;
+      }
+      int64_t ticks = ((int64_t)came->at - (int64_t)before) / 250000;
+      before += ticks * 250000;
+      symbol = ticks >= 0 && ticks < 256 ? 1 : 2;
+      if (symbol == 2) *delta++ = ticks >> 8;
       *delta++ = ticks;
     }
-    before += ticks * 250000;
-    symbols = place + 1;
+    uint16_t bits = 0xC000 | symbol << (12 - 2 * (place % 7));
+    chunks[place / 7 * 2] |= bits >> 8;
+    chunks[place / 7 * 2 + 1] |= bits;
   }
-  for (uint32_t k = 0; k < (symbols + 6) / 7; k++) chunks[2 * k] |= 0xC0;
-  uint8_t *at = chunks + (symbols + 6) / 7 * 2;
-  v->arrived = 0;
-  v->told = true;
-  v->tell_next = base + symbols;
+  uint8_t *at = chunks + (count + 6) / 7 * 2;
   if (at + (delta - deltas) + 4 > data + sizeof data) return;
   memcpy(at, deltas, delta - deltas);
   at += delta - deltas;
@@ -153,7 +154,7 @@ static void transport_feedback(plane *p, viewer *v) {
   head(data, 15, 205, at - data);
   word(data + 4, v->ssrc);
   word(data + 8, v->video.known ? v->video.ssrc : v->audio.ssrc);
-  word(data + 12, (uint32_t)base << 16 | symbols);
+  word(data + 12, (uint32_t)begin << 16 | count);
   word(data + 16, (uint32_t)reference << 8 | v->feedback_count++);
   seal_and_send(p, v->seal, v->fd, data, at);
   p->count.feedback_sent++;

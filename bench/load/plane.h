@@ -15,7 +15,7 @@
 #define ROOM 2048            /* bytes of a buffer: a datagram and what libsrtp adds */
 #define KEY_BYTES 28         /* AES-128-GCM: key and salt */
 #define KEPT 512             /* video packets that a publisher can repeat: about four seconds */
-#define ARRIVALS 512         /* packets between two pieces of transport feedback */
+#define ARRIVALS 1024        /* transport-wide numbers remembered: a second or more; a power of two */
 #define STRANGE 1024         /* datagrams that wait for Python */
 #define LATENCIES 400000     /* microseconds told apart */
 #define BATCH 64
@@ -87,9 +87,9 @@ typedef struct {
   uint32_t ssrc;
   bool limits;                              /* tells a bitrate by REMB, as Chromium does without transport feedback */
   reception audio, video;
-  arrival arrivals[ARRIVALS];
-  uint32_t arrived;
-  bool told;
+  arrival arrivals[ARRIVALS];               /* by number */
+  bool fresh, told;
+  uint16_t lowest, highest;                 /* of what came since the last feedback */
   uint16_t tell_next;                       /* where the last feedback ended: what is lost between two is told too */
   uint8_t feedback_count;
   uint32_t reports;

@@ -57,6 +57,13 @@ static void note(reception *r, const uint8_t *data, uint64_t at) {
   r->received++;
 }
 
+static void arrived(viewer *v, uint16_t number, uint64_t at) {
+  v->arrivals[number % ARRIVALS] = (arrival){number, at};
+  if (!v->fresh || (int16_t)(number - v->lowest) < 0) v->lowest = number;
+  if (!v->fresh || (int16_t)(number - v->highest) > 0) v->highest = number;
+  v->fresh = true;
+}
+
 static void take_media(plane *p, viewer *v, uint8_t *data, int size, uint64_t at) {
   int type = data[1] & 0x7F;
   bool repair = type == v->video.line.repair_type;
@@ -66,7 +73,7 @@ static void take_media(plane *p, viewer *v, uint8_t *data, int size, uint64_t at
     return;
   }
   int transport = transport_sequence(data, size, r->line.transport);
-  if (transport >= 0 && v->arrived < ARRIVALS) v->arrivals[v->arrived++] = (arrival){transport, at};
+  if (transport >= 0) arrived(v, transport, at);
   uint16_t sequence = data[2] << 8 | data[3];
   srtp_err_status_t status = srtp_unprotect(v->open, data, &size);
   if (status) {

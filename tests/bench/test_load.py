@@ -149,7 +149,8 @@ def test_a_viewer_counts_and_tells_what_arrived_when(engine: Engine, server: Ser
     time.sleep(0.02)
     lost = {5, 6, 20, 40}
     sent: dict[int, float] = {}
-    for number in range(60):
+    # Two change places, and one comes after the feedback about its neighbours.
+    for number in (*range(10), 11, 10, *range(12, 15), *range(16, 31), 15, *range(31, 60)):
         if number not in lost:
             extension = struct.pack("!HHBHB", 0xBEDE, 1, TRANSPORT << 4 | 1, 65_500 + number & 0xFFFF, 0)
             head = struct.pack("!BBHLL", 0x90, 96, 100 + number, 3000 * number, CAMERA)
