@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import inf
+from typing import Protocol
 
 from media import switching
 from media.allocation import STILL_EVERY_S, Choice, Layer, Wanted, allocate
 from media.api import Cause, Rung
 from media.connection import Connection
-from media.plane import Plane
 from media.tracks import DownTrack, UpLayer, UpTrack
 
 Changes = list[tuple[str, Rung, Cause]]
@@ -33,10 +33,26 @@ _STILL_HORIZON_S = 4.0
 _TROUBLE = 0.02
 
 
+class Sender(Protocol):
+    """What a viewing needs of `media.plane.Plane`."""
+
+    def ask_key_frame(self, layer: UpLayer) -> None:
+        """Ask the publisher for a key frame."""
+        ...
+
+    def pace(self, connection: Connection, bitrate: float | None) -> None:
+        """Send video evenly at that rate, or as it comes."""
+        ...
+
+    def probe(self, connection: Connection, down: DownTrack, octets: int, most: int, bitrate: float) -> None:
+        """Send padding."""
+        ...
+
+
 class Viewing:
     """The choices for one subscribe connection."""
 
-    def __init__(self, connection: Connection, plane: Plane) -> None:
+    def __init__(self, connection: Connection, plane: Sender) -> None:
         self._connection = connection
         self._plane = plane
         self._choices: dict[str, Choice] = {}
@@ -130,7 +146,8 @@ class Viewing:
     def _pace(self, sent: float, *, stills: bool) -> None:
         connection = self._connection
         estimate = connection.estimate
-        thin = connection.numbered and estimate.fed and estimate.bitrate < _EASY * sent + 50_000.0
+        held = any(choice.cause is Cause.DOWNLINK for choice in self._choices.values())
+        thin = connection.numbered and estimate.fed and (held or estimate.bitrate < _EASY * sent + 50_000.0)
         self._plane.pace(connection, estimate.bitrate if thin or stills else None)
         if connection.pacer is not None:
             connection.pacer.horizon_s = _STILL_HORIZON_S if stills else 0.4
