@@ -17,6 +17,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     String,
     Table,
+    Text,
     UniqueConstraint,
 )
 
@@ -94,6 +95,26 @@ participants = Table(
     Column("line", String(16), nullable=False, default="good"),
     UniqueConstraint("consult_id", "staff_id"),
 )
+
+device_links = Table(
+    "device_links",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("consult_id", ForeignKey("consults.id"), nullable=False, index=True),
+    Column("name_sealed", LargeBinary, nullable=False),
+    Column("scope", String(16), nullable=False),
+    Column("secret_hash", LargeBinary(32), nullable=False, unique=True),
+    Column("created_by", ForeignKey("staff.id"), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False, index=True),
+    Column("revoked_at", Instant),
+    Column("used_at", Instant),
+    Column("session_id", String(40)),
+    Column("session_offer", Text),
+    Column("session_origin", String(20)),
+    Column("session_tag", String(40)),
+)
+"""Tokens of devices that publish into a consult's room or show it; `session_*` is the one that runs now."""
 
 first_frames = Table(
     "first_frames",

@@ -19,6 +19,7 @@ SlotId = NewType("SlotId", str)
 AppointmentId = NewType("AppointmentId", str)
 ParticipantId = NewType("ParticipantId", str)
 TokenId = NewType("TokenId", str)
+DeviceId = NewType("DeviceId", str)
 
 _ID = re.compile(r"[a-z]{3}_[0-9a-f]{32}")
 

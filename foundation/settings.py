@@ -59,6 +59,9 @@ class Settings(BaseSettings):
     )
     media_token_file: Path | None = Field(None, description="shared secret of web nodes and workers")
 
+    whip_origins: str = Field(
+        "", description="comma-separated origins of other sites whose pages may publish or play by WHIP; * for any"
+    )
     turn_urls: str = Field(
         "", description="comma-separated TURN addresses for browsers, such as turn:turn.example.vn:3478?transport=udp"
     )
@@ -132,6 +135,11 @@ class Settings(BaseSettings):
             if not _TURN_URI.fullmatch(url.strip()):
                 raise ValueError(f"{url.strip()[:100]} is no TURN address, such as turn:turn.example.vn:3478")
         return value
+
+    @property
+    def whip_allowed(self) -> frozenset[str]:
+        """Origins for WHIP and WHEP besides this installation's own."""
+        return frozenset(origin.strip().rstrip("/") for origin in self.whip_origins.split(",") if origin.strip())
 
     @property
     def turn(self) -> tuple[str, ...]:

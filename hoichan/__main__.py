@@ -101,10 +101,24 @@ def web() -> None:
 @click.option(
     "--control", default="", metavar="ADDRESS", help="With --drain: only the worker at HOST:PORT or unix:PATH."
 )
+@click.option("--open", "is_open", is_flag=True, help="Serve rooms of any name by WHIP and WHEP; see below.")
+@click.option("--token", default="", metavar="T", help="With --open: the bearer token that opens every room. Required.")
+@click.option("--http", default="127.0.0.1:8090", show_default=True, metavar="HOST:PORT", help="With --open: where.")
 @click.option("--child", is_flag=True, hidden=True, help="Stop when standard input ends.")
 @click.option("--no-drain", is_flag=True, hidden=True, help="End at the first SIGTERM.")
 @click.option("--worker-id", default="", help="The worker's name in the directory; by default a random one.")
-def media(check: bool, status: bool, drain: bool, control: str, child: bool, no_drain: bool, worker_id: str) -> None:
+def media(
+    check: bool,
+    status: bool,
+    drain: bool,
+    control: str,
+    is_open: bool,
+    token: str,
+    http: str,
+    child: bool,
+    no_drain: bool,
+    worker_id: str,
+) -> None:
     """Run media workers: each one process and one UDP socket that forwards the packets of its rooms.
 
     Listens on HOICHAN_MEDIA_BIND:HOICHAN_MEDIA_PORT and tells browsers HOICHAN_MEDIA_ANNOUNCE. Web nodes reach it at
@@ -112,6 +126,13 @@ def media(check: bool, status: bool, drain: bool, control: str, child: bool, no_
     HOICHAN_MEDIA_WORKERS starts several: the second has the next UDP port and the next control port (or PATH.1).
 
     SIGTERM drains: rooms go on for HOICHAN_MEDIA_DRAIN_SECONDS at most, then it ends. A second one, and Ctrl-C, end it.
+
+    \b
+    --open needs no other setting and no other part of Hoichan: to try a device, or for a load tool.
+      POST http://HOST:PORT/whip/ROOM   an offer to publish into a room of any name (RFC 9725)
+      POST http://HOST:PORT/whep/ROOM   an offer to receive: every track that the room has, later ones too
+    Whoever has the token sees every room. It listens on loopback unless --http says otherwise; browsers and devices
+    on other machines also need HOICHAN_MEDIA_BIND and HOICHAN_MEDIA_ANNOUNCE. docs/media.md tells more.
     """
     settings = read_settings()
     logs.configure(as_json=settings.log_json, level=settings.log_level)
@@ -120,6 +141,10 @@ def media(check: bool, status: bool, drain: bool, control: str, child: bool, no_
 
         asked = check_workers(settings) if check else show_status(settings) if status else None
         sys.exit(asyncio.run(asked or drain_workers(settings, control)))
+    if is_open:
+        from hoichan.open_media import run_open_media
+
+        sys.exit(asyncio.run(run_open_media(settings, token, http)))
     from hoichan.media_command import run_media
 
     sys.exit(asyncio.run(run_media(settings, worker_id, child=child, drains=not no_drain)))

@@ -21,7 +21,9 @@ from hoichan.seeding import SIGN_INS, is_demo, read_sign_ins, seed_demo
 from hoichan.wiring import Parts, opened
 from media.directory import BusDirectory
 from media.nodes import WorkerNodes
+from signaling.doors import ConsultDoor
 from signaling.gateway import Gateway
+from signaling.whip import WhipEdge
 from web.application import build
 from web.services import DemoSignIn, Services
 
@@ -92,12 +94,15 @@ async def _serve(
     gateway = build_gateway(parts, nodes, tasks)
     application = build(services_of(parts, nodes.ready, await is_demo(parts), sign_ins))
     gateway.attach(application)
+    devices = build_whip(parts, nodes, tasks)
+    devices.attach(application)
     runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=3)
     await runner.setup()
     try:
         with _explained(settings):
             await web.TCPSite(runner, settings.host, settings.port).start()
         await gateway.start()
+        devices.start()
         tasks.forever("ladder", parts.runner.run_due, pause_s=0.5)
         greet()
         await stopped.wait()
@@ -147,6 +152,12 @@ def build_gateway(parts: Parts, nodes: WorkerNodes, tasks: Tasks) -> Gateway:
     )
 
 
+def build_whip(parts: Parts, nodes: WorkerNodes, tasks: Tasks) -> WhipEdge:
+    """WHIP and WHEP over these services."""
+    door, origins = ConsultDoor(parts.devices), parts.settings.whip_allowed | parts.settings.allowed_origins
+    return WhipEdge(door, nodes, parts.relays, parts.languages, tasks, parts.bus, origins=origins)
+
+
 def services_of(
     parts: Parts, media_ready: Callable[[], Awaitable[bool]], demo: bool, sign_ins: tuple[DemoSignIn, ...]
 ) -> Services:
@@ -176,6 +187,7 @@ def services_of(
         scheduling=parts.scheduling,
         queries=parts.queries,
         exchange=parts.exchange,
+        devices=parts.devices,
         presence=parts.presence,
         patients=parts.patients,
         panel=parts.panel,

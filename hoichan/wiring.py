@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from consult_rooms.devices import Devices
 from consult_rooms.exchange import Exchange
 from consult_rooms.log import ConsultLog
 from consult_rooms.model import Urgency
@@ -79,6 +80,7 @@ class Parts:
     scheduling: Scheduling
     queries: Queries
     exchange: Exchange
+    devices: Devices
     book: EmbeddedBook
     patients: Patients
     panel: Panel
@@ -179,6 +181,7 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
                 database, store, log, directory, bus, zone, timedelta(minutes=settings.room_opens_minutes)
             ),
             exchange=Exchange(database, store, log, directory),
+            devices=Devices(database, store, directory, audit, bus),
             queries=Queries(database, store, log, directory, rota, presence, zone, grant),
             book=book,
             patients=Patients(database, audit, sealer, Searches(counts), clock),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
 
+from consult_rooms.devices import DeviceScope
 from consult_rooms.model import (
     CancelReason,
     ConsentBy,
@@ -64,6 +65,10 @@ CONSULT_LABELS: Mapping[type[StrEnum], Mapping[str, str]] = MappingProxyType(
             ConsentBy.PROXY: N_("A relative for the patient"),
             ConsentBy.GUARDIAN: N_("The legal guardian"),
             ConsentBy.NOT_POSSIBLE: N_("Nobody could be asked"),
+        },
+        DeviceScope: {
+            DeviceScope.PUBLISH: N_("Send its picture and sound into the room (WHIP)"),
+            DeviceScope.VIEW: N_("Show what the room sees and hears (WHEP)"),
         },
         ParticipantRole: {
             ParticipantRole.REQUESTER: N_("Asks"),

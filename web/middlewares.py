@@ -16,7 +16,7 @@ from foundation.logs import request_id
 from identity.model import Session
 from web.admission import Admission, admission_of, body_limit_of
 from web.errors import error_response, from_http, internal
-from web.security import LANGUAGE_COOKIE, SESSION_COOKIE, SOCKET_PATH, check_csrf, check_origin, is_unsafe
+from web.security import LANGUAGE_COOKIE, LIVE_PATHS, SESSION_COOKIE, check_csrf, check_origin, is_unsafe
 from web.services import SERVICES
 
 log = logging.getLogger(__name__)
@@ -73,7 +73,7 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
 async def session(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Find who is asking, and turn away those whom the route does not admit."""
     request["session"] = request["token"] = None
-    if request.path.startswith(SOCKET_PATH):
+    if request.path.startswith(LIVE_PATHS):
         return await handler(request)
     admission = admission_of(request.match_info.handler)
     if request.match_info.http_exception is not None:
@@ -114,7 +114,7 @@ async def language(request: web.Request, handler: Handler) -> web.StreamResponse
 async def forgery(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Refuse changes that this site's own pages did not ask for: exact Origin, and the session's token."""
     by_cookie = admission_of(request.match_info.handler) is not Admission.TOKEN
-    if by_cookie and is_unsafe(request) and not request.path.startswith(SOCKET_PATH):
+    if by_cookie and is_unsafe(request) and not request.path.startswith(LIVE_PATHS):
         check_origin(request)
         if (found := request["session"]) is not None:
             await check_csrf(request, found)

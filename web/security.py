@@ -15,8 +15,8 @@ from web.services import SERVICES
 SESSION_COOKIE = "hoichan_session"
 TERMINAL_COOKIE = "hoichan_terminal"
 LANGUAGE_COOKIE = "hoichan_language"
-SOCKET_PATH = "/socket.io/"
-"""Signalling lives below it and checks session and Origin itself, on every connection."""
+LIVE_PATHS = ("/socket.io/", "/whip/", "/whep/")
+"""Signalling lives below them: it checks the session and Origin of each socket and the token of each device itself."""
 
 _SAFE_METHODS = frozenset({hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS})
 _HEADERS = {

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from consult_rooms.devices import Devices
 from consult_rooms.exchange import Exchange
 from consult_rooms.opinions import Opinions
 from consult_rooms.presence import Presence
@@ -67,6 +68,7 @@ class Services:
     scheduling: Scheduling
     queries: Queries
     exchange: Exchange
+    devices: Devices
     presence: Presence
     patients: Patients
     panel: Panel

@@ -27,6 +27,9 @@ HELP = [
             "--check",
             "--status",
             "--drain",
+            "--open",
+            "--token",
+            "127.0.0.1:8090",
             "HOICHAN_MEDIA_WORKERS",
             "HOICHAN_MEDIA_BIND",
             "HOICHAN_MEDIA_ANNOUNCE",
@@ -137,6 +140,9 @@ def test_what_a_command_lacks_is_said(tmp_path: Path) -> None:
         (["media"], {}, "HOICHAN_MEDIA_TOKEN_FILE"),
         (["media"], {"media_token_file": token}, "HOICHAN_MEDIA_CONTROL"),
         (["media"], {"media_token_file": token, "media_control": "127.0.0.1:1", "media_bind": "0.0.0.0"}, "ANNOUNCE"),
+        (["media", "--open"], {}, "--token"),
+        (["media", "--open", "--token", "short"], {}, "8 characters"),
+        (["media", "--open", "--token", "long enough", "--http", "8090"], {}, "HOST:PORT"),
         (["staff", "reset-password", "nobody"], {"var": tmp_path / "var"}, "nobody has the user name nobody"),
     ]
     for command, settings, told in cases:
