@@ -29,7 +29,6 @@ from foundation.ids import ConsultId, DeviceId, StaffId, new_id
 from foundation.text import clean_line
 from identity.credentials import digest, new_secret
 from identity.model import Staff
-from identity.store import Directory
 
 TOPIC = "devices"
 """The bus topic of hints `{"link": id}` that a link was revoked."""
@@ -80,10 +79,9 @@ class DeviceLink:
 class Devices:
     """Makes, lists, revokes and admits links."""
 
-    def __init__(self, database: Database, store: ConsultStore, directory: Directory, audit: Audit, bus: Bus) -> None:
+    def __init__(self, database: Database, store: ConsultStore, audit: Audit, bus: Bus) -> None:
         self._database = database
         self._store = store
-        self._directory = directory
         self._audit = audit
         self._bus = bus
 
@@ -285,7 +283,7 @@ class Devices:
             )
 
     async def _held(self, tx: Transaction, staff: Staff, consult_id: ConsultId, *, lock: bool = False) -> Standing:
-        place = await standing(tx, self._store, self._directory, staff, consult_id, lock=lock)
+        place = await standing(tx, self._store, staff, consult_id, lock=lock)
         place.require(Relation.REQUESTER, Relation.SPECIALIST)
         return place
 

@@ -181,7 +181,7 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
                 database, store, log, directory, bus, zone, timedelta(minutes=settings.room_opens_minutes)
             ),
             exchange=Exchange(database, store, log, directory),
-            devices=Devices(database, store, directory, audit, bus),
+            devices=Devices(database, store, audit, bus),
             queries=Queries(database, store, log, directory, rota, presence, zone, grant),
             book=book,
             patients=Patients(database, audit, sealer, Searches(counts), clock),

@@ -21,7 +21,7 @@ PUBLISH, VIEW = DeviceScope.PUBLISH, DeviceScope.VIEW
 
 @pytest.fixture
 def devices(world: World) -> Devices:
-    return Devices(world.database, world.store, world.directory, Audit(world.database), world.bus)
+    return Devices(world.database, world.store, Audit(world.database), world.bus)
 
 
 @pytest.fixture

@@ -296,7 +296,7 @@ async def test_a_consults_link_publishes_under_its_name_until_it_is_revoked(
     sqlite_database: Database, clock: FakeClock, bus: Bus, sealer: Sealer
 ) -> None:
     world = await build(sqlite_database, clock, bus, sealer, await seed(sqlite_database))
-    devices = Devices(world.database, world.store, world.directory, Audit(world.database), bus)
+    devices = Devices(world.database, world.store, Audit(world.database), bus)
     consult = await world.ask()
     await world.requests.accept(world["ha"], consult.id)
     publish, secret = await devices.create(
