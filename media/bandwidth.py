@@ -32,6 +32,8 @@ _NEAR_GROWTH = 0.01
 """Of what the line carried when it was last full, each second, near that."""
 _LIMITED = 0.8
 """An application that sends less than this part of the estimate does not test it, so it may not grow."""
+_TOGETHER_S = 0.055
+_CALM_QUEUE_S = 0.02
 _NEWS = 1.2
 _RISE = 1.05
 _SILENCE_S = 0.7
@@ -47,13 +49,14 @@ class SendSideEstimate:
     __slots__ = (
         "_capacity", "_controlled_at", "_decreased_at", "_delay", "_delivery", "_draining", "_fed_at", "_flight",
         "_limit", "_limited_at", "_loss", "_loss_at", "_loss_of_reports", "_prober", "_silent_at", "_stood_s",
-        "_target", "round_trip_s", "sent",
+        "_target", "_waiting", "round_trip_s", "sent",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self._flight = Flight()
         self.sent: Callable[[int, int, float], None] = self._flight.sent
         """A packet left: its transport-wide number, its octets, when. Called for each packet, so without a detour."""
+        self._waiting: list[tuple[int, float | None]] = []
         self._delivery = Delivery()
         self._delay = DelayTrend()
         self._loss = LossBound()
@@ -105,8 +108,14 @@ class SendSideEstimate:
 
     def feedback(self, report: Sequence[tuple[int, float | None]], now: float) -> None:
         """Take a report as `transport_feedback.read` gives it."""
-        if not report:
-            return
+        self._waiting += report
+        if now - self._fed_at < _TOGETHER_S and self._delay.queue_s < _CALM_QUEUE_S and not self._prober.active:
+            return  # on a calm line two reports are looked at for little more than the price of one
+        if self._waiting:
+            report, self._waiting = self._waiting, []
+            self._digest(report, now)
+
+    def _digest(self, report: Sequence[tuple[int, float | None]], now: float) -> None:
         arrived, lost = self._flight.match(report)
         if not arrived and not lost:
             return
@@ -219,6 +228,10 @@ class SendSideEstimate:
         self._target = max(before, min(MOST, carried))
         if self._target > before * _RISE:
             self._prober.believed(finding, before, now)
+        elif finding.full and self._capacity is not None and self._delay.standing_s > _DRAINED_S:
+            # Its padding queues now; at nearly full rate the queue would stay.
+            self._target = min(self._target, _DECREASES[0][1] * self._capacity)
+            self._draining, self._decreased_at, self._stood_s = True, now, self._delay.standing_s
 
     def _fall(self, standing_s: float, now: float) -> None:
         carried = self._carried()

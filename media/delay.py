@@ -49,8 +49,8 @@ class DelayTrend:
     """The trend of one line's delay. `add` takes each burst, `judge` is asked once a feedback."""
 
     __slots__ = (
-        "_base", "_bursts", "_judged_at", "_last_sent", "_older_base", "_older_short", "_over", "_points", "_previous",
-        "_short", "_short_until", "_smoothed", "_stood_s", "_threshold", "_until", "queue_s",
+        "_bursts", "_judged_at", "_last_sent", "_least", "_older_least", "_older_short", "_over", "_points",
+        "_previous", "_short", "_short_until", "_smoothed", "_stood_s", "_threshold", "_until", "base", "queue_s",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -58,8 +58,10 @@ class DelayTrend:
         self._smoothed = 0.0
         self._bursts = 0
         self._last_sent = -inf
-        self._base = self._older_base = inf
+        self._least = self._older_least = inf
         self._until = -inf
+        self.base = inf
+        """The delay of an empty line, on clocks that differ by a constant."""
         self._short = self._older_short = inf
         self._short_until = -inf
         self._threshold = _THRESHOLD_MS
@@ -76,11 +78,6 @@ class DelayTrend:
         least = min(self._short, self._older_short)
         return max(0.0, least - self.base) if least < inf else 0.0
 
-    @property
-    def base(self) -> float:
-        """The delay of an empty line, on clocks that differ by a constant."""
-        return min(self._base, self._older_base)
-
     def add(self, sent: float, arrival: float, *, probing: bool = False) -> None:
         """A burst whose last packet left at `sent` and arrived at `arrival`, each on a clock of its own.
 
@@ -88,10 +85,13 @@ class DelayTrend:
         """
         delay = arrival - sent
         if arrival >= self._until:
-            self._older_base, self._base = self._base, delay
+            self._older_least, self._least = self._least, delay
             self._until = arrival + _BASE_S
-        elif delay < self._base:
-            self._base = delay
+            self.base = min(delay, self._older_least)
+        elif delay < self._least:
+            self._least = delay
+            if delay < self.base:
+                self.base = delay
         if arrival >= self._short_until:
             self._older_short, self._short = self._short, delay
             self._short_until = arrival + _SHORT_S
@@ -110,8 +110,8 @@ class DelayTrend:
 
     def rebase(self) -> None:
         """Take the delay as it is now for that of an empty line: the path has become longer."""
-        self._older_base = inf
-        self._base = min(self._short, self._older_short)
+        self._older_least = inf
+        self.base = self._least = min(self._short, self._older_short)
 
     def judge(self, now: float) -> Usage:
         """What the bursts so far say."""

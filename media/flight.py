@@ -15,19 +15,24 @@ Arrived = tuple[float, float, int]
 """A packet that arrived: when it was sent, when it arrived (each on a clock of its own, in seconds), octets."""
 
 _MASK = RING - 1
-_SIZE = 0x7FFF
 _LOST = 0x8000
+_NONE = array("H", bytes(2 * RING))
 
 
 class Flight:
-    """The packets of one connection by their 16-bit numbers."""
+    """The packets of one connection by their 16-bit numbers.
 
-    __slots__ = ("_clock", "_last", "_latest", "_marks", "_next", "_times")
+    A slot of the ring does not keep its number: one that was told of is empty, and one that was never told of is
+    overwritten 1,024 packets later. A viewer who tells of packets that were not sent finds nothing, or at most deceives
+    itself.
+    """
+
+    __slots__ = ("_clock", "_last", "_latest", "_next", "_sizes", "_times")
 
     def __init__(self) -> None:
         self._times = array("d", bytes(8 * RING))
-        self._marks = array("L", bytes(array("L").itemsize * RING))
-        """Number << 16 | a flag when told lost << 15 | size, which becomes 0 once the packet is known to have come."""
+        self._sizes = array("H", _NONE)
+        """Octets, and a flag when the packet was told lost; 0 once it is known to have come."""
         self._last = 0
         self._next: int | None = None
         self._clock = 0.0
@@ -39,54 +44,75 @@ class Flight:
         return self._times[self._last]
 
     def sent(self, number: int, size: int, now: float) -> None:
-        """A packet of `size` octets left with this transport-wide number. Called for each packet."""
-        slot = number & _MASK
+        """A packet of `size` octets (below 32,768) left with this transport-wide number. Called for each packet."""
+        self._last = slot = number & _MASK
         self._times[slot] = now
-        self._marks[slot] = number << 16 | size & _SIZE
-        self._last = slot
+        self._sizes[slot] = size
 
     def match(self, report: Sequence[tuple[int, float | None]]) -> tuple[list[Arrived], int]:
         """Packets that newly arrived, in the order of sending, and how many are newly lost (negative when some that
         were told lost have come after all)."""
-        times, marks = self._times, self._marks
+        first, count = report[0][0], len(report)
+        octets = self._skipped(first)
+        following = first + count & 0xFFFF
+        if self._next is None or following - self._next & 0x8000 == 0:
+            self._next = following
         clock = self._synchronize(report)
+        begin = first & _MASK
+        end = begin + count
+        told = self._sizes[begin:end]
+        arrivals = [arrival for _, arrival in report if arrival is not None]
+        if (
+            len(arrivals) == len(told) == count
+            and report[-1][0] == following - 1 & 0xFFFF
+            and min(told) > 0
+            and max(told) < _LOST
+        ):
+            # Numbers in a row lie in slots in a row, and mostly all of them have come: no look at each then.
+            self._sizes[begin:end] = _NONE[:count]
+            if clock:
+                arrivals = [arrival + clock for arrival in arrivals]
+            arrived, lost = list(zip(self._times[begin:end], arrivals, told, strict=True)), 0
+        else:
+            arrived, lost = self._look(report, clock)
+        if arrived:
+            if octets:
+                sent, arrival, size = arrived[0]
+                arrived[0] = (sent, arrival, size + octets)
+            self._latest = arrived[-1][1]
+            arrived.sort()
+        return arrived, lost
+
+    def _look(self, report: Sequence[tuple[int, float | None]], clock: float) -> tuple[list[Arrived], int]:
+        times, sizes = self._times, self._sizes
         arrived: list[Arrived] = []
         lost = 0
         for number, arrival in report:
             slot = number & _MASK
-            mark = marks[slot]
-            size = mark & _SIZE
-            if mark >> 16 != number or not size:
+            size = sizes[slot]
+            if not size:
                 continue
             if arrival is None:
-                if not mark & _LOST:
-                    marks[slot] = mark | _LOST
+                if size < _LOST:
+                    sizes[slot] = size | _LOST
                     lost += 1
                 continue
-            if mark & _LOST:
+            sizes[slot] = 0
+            if size >= _LOST:
                 lost -= 1
-            marks[slot] = number << 16
+                size -= _LOST
             arrived.append((times[slot], arrival + clock, size))
-        if arrived:
-            self._fill(arrived, report[0][0])
-            self._latest = arrived[-1][1]
-            arrived.sort()
-        following = report[-1][0] + 1 & 0xFFFF
-        if self._next is None or following - self._next & 0x8000 == 0:
-            self._next = following
         return arrived, lost
 
-    def _fill(self, arrived: list[Arrived], first: int) -> None:
-        """Where a feedback was lost on its way, count what it would have told among what it was sent with."""
+    def _skipped(self, first: int) -> int:
+        """Octets of packets that no feedback told of, since it was lost on its way: they count with what follows."""
         if self._next is None or not 0 < (gap := first - self._next & 0xFFFF) < RING // 2:
-            return
+            return 0
         octets = 0
         for number in range(self._next, self._next + gap):
-            mark = self._marks[number & _MASK]
-            if mark >> 16 == number & 0xFFFF:
-                octets += mark & _SIZE
-        sent, arrival, size = arrived[0]
-        arrived[0] = (sent, arrival, size + octets)
+            octets += self._sizes[number & _MASK] & ~_LOST
+            self._sizes[number & _MASK] = 0
+        return octets
 
     def _synchronize(self, report: Sequence[tuple[int, float | None]]) -> float:
         """What to add to the report's arrivals: the reporter's clock starts again every twelve days."""

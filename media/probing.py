@@ -24,6 +24,7 @@ _OCTETS = 12_000
 _SMALL, _LARGE = 255, 1_100
 _FEWEST = 5
 _CARRIED = 0.8
+_TRIED = 0.6
 _AGAIN_S = 1.0
 _KEPT = 0.75
 _BROKEN_S = 8.0
@@ -161,4 +162,7 @@ class Prober:
         sent = (octets - train[-1][2]) * 8 / sent_s if sent_s > 0.005 else inf
         tried = min(sent, probe.bitrate * 1.1)
         rate = min(arrived / (1 - own_loss), tried)
-        return Finding(rate, rate < _CARRIED * tried)
+        full = rate < _CARRIED * tried
+        if not full and rate < _TRIED * probe.bitrate:
+            return None  # part of the train was never sent, or never told of
+        return Finding(rate, full)

@@ -11,11 +11,11 @@ from __future__ import annotations
 import struct
 from collections import deque
 from collections.abc import Sequence
+from itertools import accumulate
+from operator import sub
 
 from media import rtcp
 
-FORMAT = 15
-"""The feedback message type among transport feedback (RFC 4585 §6.2)."""
 URI = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
 """The header extension that carries the number."""
 MOST_NOTES = 2_000
@@ -29,23 +29,26 @@ _STATUSES_WRITTEN = 400
 """With two octets a delta and a vector for each seven statuses this stays below 1,000 octets."""
 _MOST_MISSING = 1_000
 """With more holes than this in one feedback, numbers that jump are a new beginning rather than losses."""
-_MEMORY = 500
-"""Numbers that stay known after they were reported, so that a late packet can be reported among its neighbours."""
+_MEMORY = 300
+"""Packets that stay known after they were reported, so that a late one can be reported among its neighbours."""
 _TICKS = 4_000
 _REFERENCE_TICKS = 256
 _LOST, _SMALL, _LARGE = 0, 1, 2
+_RUN = struct.Struct("!H")
 _HEAD = struct.Struct("!BBHLLHHL")
 
 
 class Arrivals:
     """When the packets of one connection arrived, until the next feedback is written."""
 
-    __slots__ = ("_feedbacks", "_highest", "_known", "_notes")
+    __slots__ = ("_feedbacks", "_highest", "_known", "_notes", "_told")
 
     def __init__(self) -> None:
         self._notes: deque[tuple[int, float]] = deque(maxlen=MOST_NOTES)
+        self._told: deque[tuple[int, float]] = deque(maxlen=_MEMORY)
+        """Notes of the recent past."""
         self._known: dict[int, int] = {}
-        """Ticks of arrival by extended number, of the recent past."""
+        """Ticks of arrival by extended number, while a feedback is written that needs it."""
         self._highest: int | None = None
         """The highest extended number reported so far."""
         self._feedbacks = 0
@@ -60,14 +63,27 @@ class Arrivals:
         The first one begins where the last feedback ended, so that losses between two are told too, or at a packet that
         came late: its neighbours are then told again. `source` is the SSRC of any stream of the connection.
         """
-        notes = self._notes
-        if not notes:
+        if not self._notes:
             return []
-        overflown = len(notes) == MOST_NOTES
-        known, highest = self._known, self._highest
-        if highest is None or overflown:
+        overflown = len(self._notes) == MOST_NOTES
+        notes = list(self._notes)
+        self._notes.clear()
+        if self._highest is None or overflown:
             # After an overflow nobody knows what arrived before, so nothing may be called lost.
-            highest = self._restart(notes[0][0] - 1)
+            self._highest = self._restart(notes[0][0] - 1)
+        written = self._write_plain(sender, source, notes)
+        if written is None:
+            begin, highest = self._order(notes)
+            written = self._write(sender, source, begin, highest)
+            self._highest = highest
+            self._known = {}
+        self._told += notes
+        return written
+
+    def _order(self, notes: list[tuple[int, float]]) -> tuple[int, int]:
+        """Put notes into the order of their numbers (in `_known`): the first and the last number to tell of."""
+        known = self._known
+        highest = before = self._highest or 0
         begin = highest + 1
         missing = 0
         for number, now in notes:
@@ -84,15 +100,43 @@ class Arrivals:
                 known[extended] = int(now * _TICKS)
                 if extended < begin:
                     begin = extended
-        notes.clear()
-        written = self._write(sender, source, begin, highest)
-        self._highest = highest
-        if len(known) > 2 * _MEMORY:
-            self._known = {number: ticks for number, ticks in known.items() if number > highest - _MEMORY}
-        return written
+        if begin <= before:
+            # A late packet is told among its neighbours, so what was told of them is needed again; what came first
+            # counts.
+            for number, now in self._told:
+                extended = before + ((number - before + 0x8000 & 0xFFFF) - 0x8000)
+                if begin <= extended <= before:
+                    ticks = int(now * _TICKS)
+                    known[extended] = min(known.get(extended, ticks), ticks)
+        return begin, highest
+
+    def _write_plain(self, sender: int, source: int, notes: list[tuple[int, float]]) -> list[bytes] | None:
+        """Feedback about notes that came in a row and soon after each other, as most do: a single run."""
+        highest, count = self._highest or 0, len(notes)
+        first = highest + 1 & 0xFFFF
+        if first + count > 0x10000 or count > _STATUSES_WRITTEN:
+            return None
+        if [number for number, _ in notes] != list(range(first, first + count)):
+            return None
+        ticks = [int(now * _TICKS) for _, now in notes]
+        reference = ticks[0] // _REFERENCE_TICKS
+        deltas = list(map(sub, ticks, [reference * _REFERENCE_TICKS, *ticks]))
+        if min(deltas) < 0 or max(deltas) > 0xFF:
+            return None
+        self._highest = highest + count
+        return [self._packet(sender, source, first, count, reference, _RUN.pack(_SMALL << 13 | count) + bytes(deltas))]
+
+    def _packet(self, sender: int, source: int, begin: int, count: int, reference: int, body: bytes) -> bytes:
+        body += bytes(-len(body) % 4)
+        feedbacks, self._feedbacks = self._feedbacks, self._feedbacks + 1 & 0xFF
+        return _HEAD.pack(
+            0x80 | rtcp.TRANSPORT_WIDE, rtcp.TRANSPORT_FEEDBACK, 4 + len(body) // 4, sender, source, begin & 0xFFFF,
+            count, (reference & 0xFFFFFF) << 8 | feedbacks,
+        ) + body  # fmt: skip
 
     def _restart(self, number: int) -> int:
         self._known.clear()
+        self._told.clear()
         return number & 0xFFFF | 0x10000
 
     def _write(self, sender: int, source: int, begin: int, highest: int) -> list[bytes]:
@@ -125,15 +169,8 @@ class Arrivals:
                 else:
                     break
                 last = ticks
-            body = _chunks(statuses) + deltas
-            body += bytes(-len(body) % 4)
-            written.append(
-                _HEAD.pack(
-                    0x80 | FORMAT, rtcp.TRANSPORT_FEEDBACK, 4 + len(body) // 4, sender, source, begin & 0xFFFF,
-                    len(statuses), (reference & 0xFFFFFF) << 8 | self._feedbacks,
-                ) + body
-            )  # fmt: skip
-            self._feedbacks = self._feedbacks + 1 & 0xFF
+            body = bytes(_chunks(statuses) + deltas)
+            written.append(self._packet(sender, source, begin, len(statuses), reference, body))
             begin += len(statuses)
         return written
 
@@ -195,6 +232,10 @@ def read(data: rtcp.Octets, packet: rtcp.Packet) -> list[tuple[int, float | None
             statuses += [chunk >> shift & 3 for shift in range(12, -1, -2)]
         else:
             statuses += [chunk >> shift & 1 for shift in range(13, -1, -1)]
+    if len(statuses) == statuses.count(_SMALL) == count and number + count <= 0x10000 and at + count <= end:
+        # As most are: everything has come, and evenly.
+        times = [each / _TICKS for each in accumulate(data[at : at + count], initial=ticks)]
+        return list(zip(range(number, number + count), times[1:], strict=True))
     report: list[tuple[int, float | None]] = []
     for status in statuses[:count]:
         if status == _SMALL:
