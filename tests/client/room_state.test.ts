@@ -16,7 +16,7 @@ function line(number: number, clientId: string): ChatLine {
 function person(id: string, role: Role, present = true): Participant {
   return {
     participant_id: id, staff_id: `stf_${id}`, staff_name: id, facility_name: "", role, present,
-    connected: present, audio: true, video: true,
+    connected: present, audio: true, video: true, audio_only: false,
   };
 }
 

@@ -1,7 +1,7 @@
 // Seeing and hearing oneself before anybody else does: the preview page, and the page on which one waits.
 
 import { VideoTile } from "./elements/video_tile.ts";
-import { capture, devices, release, remember, remembered } from "./media/devices.ts";
+import { audioOnlyRemembered, capture, devices, release, remember, rememberAudioOnly, remembered } from "./media/devices.ts";
 import { meter } from "./media/level.ts";
 import { say } from "./words.ts";
 
@@ -39,7 +39,7 @@ export function startPreview(): void {
     }
     problem.hidden = true;
     picture.own(stream);
-    picture.cover(stream.getVideoTracks().length ? null : "camera_off");
+    picture.cover(stream.getVideoTracks().length ? null : audioOnlyRemembered() ? "audio_only_me" : "camera_off");
     if (stream.getAudioTracks().length) stopMeter = meter(stream, (value) => (level.value = value));
     await Promise.all([fill("camera"), fill("microphone")]);
   }
@@ -47,6 +47,14 @@ export function startPreview(): void {
   for (const name of Object.keys(KINDS) as Device[]) {
     document.querySelector(`#${name}`)?.addEventListener("change", (event) => {
       remember({ [name]: (event.target as HTMLSelectElement).value });
+      void open();
+    });
+  }
+  const audioOnly = document.querySelector<HTMLInputElement>("#audio-only");
+  if (audioOnly) {
+    audioOnly.checked = audioOnlyRemembered();
+    audioOnly.addEventListener("change", () => {
+      rememberAudioOnly(audioOnly.checked);
       void open();
     });
   }

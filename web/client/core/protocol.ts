@@ -3,6 +3,9 @@
 export type Urgency = "emergency" | "urgent" | "routine";
 export type Role = "requester" | "specialist" | "invited" | "observer";
 export type LineState = "good" | "weak" | "lost";
+/** The ladder of a picture, best first. */
+export type Rung = "hd" | "reduced" | "low" | "stills" | "audio";
+export type Cause = "none" | "uplink" | "downlink" | "wish";
 
 export interface Failure {
   code: string;
@@ -38,6 +41,7 @@ export interface Participant {
   connected: boolean;
   audio: boolean;
   video: boolean;
+  audio_only: boolean;
 }
 
 export interface TrackInfo {
@@ -81,6 +85,13 @@ export interface Joined {
   participants: Participant[];
   entries: LogEntry[];
   chat: ChatLine[];
+  ice_servers?: IceServer[];
+}
+
+export interface IceServer {
+  urls: string[];
+  username?: string;
+  credential?: string;
 }
 
 export interface SubscribeOffer {
@@ -98,6 +109,20 @@ export interface Invited {
   room_url: string;
 }
 
+export interface Quality {
+  consult_id: string;
+  track_id: string;
+  rung: Rung;
+  cause: Cause;
+}
+
+export interface Layers {
+  consult_id: string;
+  track_id: string;
+  mid: string;
+  rids: string[];
+}
+
 /** What the server sends, by event name. */
 export interface ServerEvents {
   ring: Ring;
@@ -106,6 +131,10 @@ export interface ServerEvents {
   chat: ChatLine & { consult_id: string };
   room: { consult_id: string; participants: Participant[] };
   subscribe_offer: SubscribeOffer & { consult_id: string };
+  quality: Quality;
+  uplink: { consult_id: string; rung: Rung };
+  layers: Layers;
+  speakers: { consult_id: string; participant_ids: string[] };
   media_lost: { consult_id: string };
   taken_over: { consult_id: string };
   session_ended: { reason: string };

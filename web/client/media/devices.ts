@@ -5,6 +5,7 @@ const REMEMBERED = "hoichan.devices";
 export interface Choice {
   camera?: string;
   microphone?: string;
+  audioOnly?: boolean;
 }
 
 export function remembered(): Choice {
@@ -17,6 +18,15 @@ export function remembered(): Choice {
 
 export function remember(choice: Choice): void {
   localStorage.setItem(REMEMBERED, JSON.stringify({ ...remembered(), ...choice }));
+}
+
+/** Whether this device was last used with sound only, as on a thin line. */
+export function audioOnlyRemembered(): boolean {
+  return remembered().audioOnly === true;
+}
+
+export function rememberAudioOnly(only: boolean): void {
+  remember({ audioOnly: only });
 }
 
 /** A machine with two cores encodes a smaller picture steadily rather than a large one in jerks. */
@@ -38,6 +48,7 @@ function wanted(choice: Choice): { audio: MediaTrackConstraints; video: MediaTra
 export async function capture(choice: Choice = remembered()): Promise<MediaStream> {
   const { audio, video } = wanted(choice);
   if (!navigator.mediaDevices) throw new DOMException("no media devices here", "NotFoundError");
+  if (choice.audioOnly) return navigator.mediaDevices.getUserMedia({ audio });
   try {
     return await navigator.mediaDevices.getUserMedia({ audio, video });
   } catch (error) {
@@ -48,6 +59,20 @@ export async function capture(choice: Choice = remembered()): Promise<MediaStrea
       return await navigator.mediaDevices.getUserMedia({ video });
     }
   }
+}
+
+/** The usual camera alone, as when pictures are taken again. */
+export async function camera(choice: Choice = remembered()): Promise<MediaStreamTrack | undefined> {
+  const { video } = wanted(choice);
+  return (await navigator.mediaDevices.getUserMedia({ video })).getVideoTracks()[0];
+}
+
+/** Exactly that camera, beside the usual one. */
+export async function secondCamera(deviceId: string): Promise<MediaStreamTrack> {
+  const video = { ...picture(), deviceId: { exact: deviceId } };
+  const track = (await navigator.mediaDevices.getUserMedia({ video })).getVideoTracks()[0];
+  if (track === undefined) throw new DOMException("no picture", "NotFoundError");
+  return track;
 }
 
 /** The devices of one kind; names are there once capturing was allowed. */

@@ -2,22 +2,30 @@
 
 import { startAlerts } from "../alerts.ts";
 import { CallError, Connection } from "../core/connection.ts";
-import { clientKey, type Joined, type Participant } from "../core/protocol.ts";
+import { OwnLine } from "../core/own_line.ts";
+import { clientKey, type Joined, type Participant, type Role, type Rung } from "../core/protocol.ts";
 import * as room from "../core/room_state.ts";
 import { load, startFragments } from "../fragments.ts";
-import { capture, release } from "../media/devices.ts";
 import { Publisher } from "../media/publisher.ts";
 import { Subscriber } from "../media/subscriber.ts";
 import { Chat } from "../room/chat.ts";
-import { startDialogs, startSwitch } from "../room/dialogs.ts";
+import { startDialogs, startMenu, startSwitch } from "../room/dialogs.ts";
 import { LineWatch } from "../room/line_watch.ts";
 import { startOpinion } from "../room/opinion.ts";
+import { OwnMedia } from "../room/own_media.ts";
+import { showRibbon } from "../room/ribbon.ts";
+import { Sources } from "../room/sources.ts";
 import { Stage } from "../room/stage.ts";
-import { clock, element, icon, say } from "../words.ts";
+import { Viewing } from "../room/viewing.ts";
+import { element, icon, say } from "../words.ts";
+
+/** After that long without a socket the server may have given up the media: it is built anew at once. */
+const LONG_AWAY_MS = 12_000;
 
 const page = document.querySelector("#room") as HTMLElement;
 const consultId = page.dataset["consultId"] ?? "";
-const observes = page.dataset["role"] === "observer";
+const role = (page.dataset["role"] ?? "observer") as Role;
+const observes = role === "observer";
 const began = performance.now();
 const tabId = sessionStorage.getItem("hoichan.tab") ?? clientKey();
 sessionStorage.setItem("hoichan.tab", tabId);
@@ -27,31 +35,40 @@ const lineState = find("#line-state") as HTMLElement;
 const lineChip = find("#line-chip") as HTMLElement;
 
 let state = room.EMPTY;
-let stream: MediaStream | null = null;
 let out = false;
-let lostAt: number | null = null;
+let awaySince: number | null = null;
+let uplink: Rung = "hd";
 
 const connection = new Connection(say("offline"));
 startAlerts(connection, true);
 startFragments();
-const publisher = new Publisher(connection, consultId);
+const line = new OwnLine();
+const publisher = new Publisher(connection, consultId, role);
 const reported = new Set<string>();
 
-function report(participantId: string, kind: "audio" | "video"): void {
+function report(participantId: string, kind: "audio" | "video" | "screen"): void {
   const key = `${participantId} ${kind}`;
   if (reported.has(key)) return;
   reported.add(key);
   const afterMs = Math.round(performance.now() - began);
-  page.dataset[kind === "video" ? "firstFrameMs" : "firstSoundMs"] ??= String(afterMs);
+  page.dataset[kind === "audio" ? "firstSoundMs" : "firstFrameMs"] ??= String(afterMs);
   connection
     .call("report_first_frame", { consult_id: consultId, participant_id: participantId, kind, after_ms: afterMs })
     .catch(() => reported.delete(key));
 }
 
-const stage = new Stage(find("#stage") as HTMLElement, (participantId) => report(participantId, "video"));
+const stage = new Stage(find("#stage") as HTMLElement, report);
 const subscriber = new Subscriber(connection, consultId, (incoming) => stage.incoming(incoming, state));
-const chat = new Chat(find("#chat-drawer") as HTMLElement, (line) => {
-  update(room.withPending(state, line));
+const viewing = new Viewing(connection, consultId, stage, find("#stage") as HTMLElement);
+subscriber.beforeAnswer = (_tracks, fresh) => {
+  if (fresh) stage.renew();
+  viewing.now(fresh);
+};
+const sources = new Sources(publisher, stage, (message) => stop(message, false));
+const own = new OwnMedia(stage.self, publisher, sources, observes, (message) => stop(message, false));
+stage.audioOnly(own.audioOnly);
+const chat = new Chat(find("#chat-drawer") as HTMLElement, (message) => {
+  update(room.withPending(state, message));
   void flush();
 });
 
@@ -71,20 +88,12 @@ function update(next: room.RoomState): void {
 function showPeople(): void {
   stage.show(state);
   const count = state.participants.filter((person) => person.present).length;
-  const chip = find("#people-chip");
-  if (chip) chip.replaceChildren(icon("users"), say("people", { count }));
+  find("#people-chip")?.replaceChildren(icon("users"), say("people", { count }));
 }
 
 function showLog(): void {
   const ribbon = find("#ribbon");
-  if (!ribbon) return;
-  const tones: Record<string, string> = { first_frame: "ok", claimed: "ok", line_changed: "urgent", declined: "urgent" };
-  ribbon.replaceChildren(
-    ...state.entries
-      .filter((entry) => entry.kind !== "chat")
-      .map((entry) => element("li", { "data-kind": entry.kind, "data-tone": tones[entry.kind] ?? "quiet" }, element("time", { datetime: entry.at }, clock(entry.at, true)), entry.text)),
-  );
-  ribbon.scrollLeft = ribbon.scrollWidth;
+  if (ribbon) showRibbon(ribbon, state.entries);
   if (state.entries.some((entry) => entry.kind === "identity_changed" && Date.now() - Date.parse(entry.at) < 10_000)) void reloadBook();
 }
 
@@ -97,33 +106,33 @@ async function reloadBook(): Promise<void> {
   await load(book, `/consults/${consultId}/book`);
 }
 
+let lineSaid = "";
 function showLine(): void {
-  const seconds = lostAt === null ? 0 : Math.round((performance.now() - lostAt) / 1000);
-  const text =
-    lostAt !== null ? say("line_cut", { seconds }) : watch.state === "lost" ? say("line_lost") : watch.state === "weak" ? say("line_weak") : "";
-  lineState.hidden = text === "";
-  lineState.replaceChildren(icon(lostAt === null ? "signal-weak" : "unlink"), element("span", {}, text));
-  lineChip.dataset["tone"] = text === "" ? "ok" : "urgent";
-  lineChip.replaceChildren(icon(text === "" ? "signal" : "signal-weak"), say(text === "" ? "line_good" : lostAt === null ? "line_weak_short" : "line_cut_short"));
+  const said = line.say({ at: performance.now(), judged: watch.state, uplink, audioOnly: own.audioOnly });
+  const key = JSON.stringify(said);
+  if (key === lineSaid) return;
+  lineSaid = key;
+  lineState.hidden = said.words === "";
+  lineState.dataset["tone"] = said.tone;
+  lineState.replaceChildren(icon(line.isCut ? "unlink" : said.tone === "ok" ? "signal" : "signal-weak"), element("span", {}, said.words && say(said.words, { seconds: said.seconds })));
+  lineChip.dataset["tone"] = said.tone;
+  lineChip.replaceChildren(icon(said.tone === "urgent" ? "signal-weak" : "signal"), say(said.short));
 }
 
-const watch = new LineWatch(
-  connection,
-  consultId,
-  subscriber,
-  () => room.others(state).some((person) => person.video && person.connected),
-  (mids) => stage.heard(mids).forEach((participantId) => report(participantId, "audio")),
-  showLine,
-);
+const watch = new LineWatch(connection, consultId, publisher, subscriber, stage, line);
+watch.expectsMedia = () => subscriber.tracks.some((track) => room.others(state).some((person) => person.participant_id === track.participant_id && person.connected));
+watch.onHeard = (mids) => stage.heard(mids).forEach((participantId) => report(participantId, "audio"));
+watch.onLook = showLine;
+watch.start();
 
 let entered = false;
 let flushing = false;
 async function flush(): Promise<void> {
   if (flushing || !entered) return;
   flushing = true;
-  for (const line of state.pending) {
+  for (const message of state.pending) {
     try {
-      await connection.call("send_chat", { consult_id: consultId, text: line.text, client_id: line.client_id });
+      await connection.call("send_chat", { consult_id: consultId, text: message.text, client_id: message.client_id });
     } catch (error) {
       // A line that was refused stays on the page as not sent, so that nothing that was written is lost.
       if (error instanceof CallError && error.code !== "offline") stop(error.message, false);
@@ -131,6 +140,15 @@ async function flush(): Promise<void> {
     }
   }
   flushing = false;
+}
+
+/** End all media of this page. */
+function hangUp(): void {
+  out = true;
+  publisher.close();
+  subscriber.close();
+  sources.close();
+  own.close();
 }
 
 /** Say in words why this page is out of the room, and how to come back. */
@@ -142,33 +160,25 @@ function stop(message: string, final = true): void {
     setTimeout(() => (notice.hidden = true), 8_000);
     return;
   }
-  out = true;
-  publisher.close();
-  subscriber.close();
-  release(stream);
+  hangUp();
   const back = element("button", { class: "button", type: "button", id: "come-back" }, say("come_back"));
   back.addEventListener("click", () => location.reload());
   notice.append(back);
 }
 
-const camera = observes ? Promise.resolve(null) : capture();
-camera.then(
-  (captured) => {
-    stream = captured;
-    if (captured) {
-      stage.self.own(captured);
-      stage.self.cover(captured.getVideoTracks().length ? null : "camera_off");
-    }
-  },
-  (error: unknown) => {
-    const denied = error instanceof DOMException && error.name === "NotAllowedError";
-    stop(say(denied ? "camera_denied" : "camera_missing"), false);
-  },
-);
+async function publish(): Promise<void> {
+  try {
+    await own.captured;
+    await publisher.start(own.tracks);
+    if (!own.has("audio") || !own.has("video")) tellMedia();
+  } catch (error) {
+    if (error instanceof CallError) stop(error.message, false);
+    else console.error(error); // what no server said is a fault of this page
+    publisher.again();
+    tellMedia();
+  }
+}
 
-const enabled = (kind: "audio" | "video") => (stream?.getTracks() ?? []).some((track) => track.kind === kind && track.enabled);
-
-let publishing: Promise<void> | null = null;
 async function enter(): Promise<void> {
   if (out) return;
   try {
@@ -177,29 +187,20 @@ async function enter(): Promise<void> {
       consult_id: consultId,
       tab_id: tabId,
       after: room.lastNumber(state),
-      audio: again ? enabled("audio") : !observes,
-      video: again ? enabled("video") : !observes,
+      audio: again ? own.has("audio") : !observes,
+      video: again ? own.has("video") : !observes && !own.audioOnly,
+      audio_only: own.audioOnly,
     });
+    publisher.iceServers = subscriber.iceServers = answer.ice_servers ?? [];
+    const long = awaySince !== null && performance.now() - awaySince > LONG_AWAY_MS;
+    awaySince = null;
     update(room.joined(state, answer));
     entered = true;
     page.dataset["state"] = "joined";
-    lostAt = null;
+    line.joined(performance.now());
     showLine();
-    const watching = subscriber.restart();
-    if (!observes) {
-      publishing = camera
-        .then(async (captured) => {
-          if (!captured) return;
-          await publisher.start(captured);
-          if (captured.getTracks().length < 2) tellMedia();
-        })
-        .catch((error: unknown) => {
-          if (error instanceof CallError) stop(error.message, false);
-          tellMedia();
-        });
-    }
     void flush();
-    await Promise.all([watching, publishing]);
+    await (again && !long ? resume() : Promise.all([subscriber.rebuild(), observes ? null : publish()]));
   } catch (error) {
     if (error instanceof CallError && error.code !== "offline" && !error.code.startsWith("media.") && !error.code.endsWith("unavailable")) {
       if (state.ended || error.code === "consult.ended" || error.code === "consult.closed") location.assign(`/consults/${consultId}`);
@@ -211,46 +212,59 @@ async function enter(): Promise<void> {
   }
 }
 
+/** Back after a short break of the socket: what still flows goes on, and what does not is helped within seconds. */
+async function resume(): Promise<void> {
+  const at = performance.now();
+  publisher.recovery.suspect(at);
+  subscriber.recovery.suspect(at);
+  await subscriber.restartIce();
+  if (!observes) await (publisher.sending ? publisher.restartIce() : publish());
+}
+
 connection.onConnect(() => void enter());
 connection.onDisconnect(() => {
   entered = false;
-  lostAt = performance.now();
+  awaySince = performance.now();
+  line.cut(awaySince);
 });
-connection.on("log", (message) => message.consult_id === consultId && update(room.withEntries(state, message.entries)));
-connection.on("chat", (message) => message.consult_id === consultId && update(room.withChat(state, [message])));
-connection.on("room", (message) => message.consult_id === consultId && update(room.withParticipants(state, message.participants)));
-connection.on("media_lost", (message) => {
-  if (message.consult_id !== consultId || out) return;
-  void subscriber.restart().catch(() => undefined);
-  if (!observes) void publisher.restart().catch(() => undefined);
-});
-connection.on("taken_over", (message) => message.consult_id === consultId && stop(say("taken_over")));
+const here = <T extends { consult_id: string }>(work: (message: T) => void) => (message: T) => {
+  if (message.consult_id === consultId && !out) work(message);
+};
+connection.on("log", here((message) => update(room.withEntries(state, message.entries))));
+connection.on("chat", here((message) => update(room.withChat(state, [message]))));
+connection.on("room", here((message) => update(room.withParticipants(state, message.participants))));
+connection.on("quality", here((message) => stage.quality(message)));
+connection.on("speakers", here((message) => stage.speaking(message.participant_ids, state.self)));
+connection.on("layers", here((message) => publisher.layers(message.mid, message.rids)));
+connection.on("uplink", here((message) => {
+  uplink = message.rung;
+  publisher.uplink(uplink);
+  showLine();
+}));
+connection.on("media_lost", here(() => {
+  line.cut(performance.now());
+  line.joined(performance.now());
+  subscriber.rebuild().catch(() => subscriber.again());
+  if (!observes) publisher.rebuild().catch(() => publisher.again());
+}));
+connection.on("taken_over", here(() => stop(say("taken_over"))));
 
 function tellMedia(): void {
-  connection.call("set_media", { consult_id: consultId, audio: enabled("audio"), video: enabled("video") }).catch(() => undefined);
+  connection
+    .call("set_media", { consult_id: consultId, audio: own.has("audio"), video: own.has("video"), audio_only: own.audioOnly })
+    .catch(() => undefined);
 }
 
-function toggle(button: HTMLElement | null, kind: "audio" | "video"): void {
-  button?.addEventListener("click", () => {
-    const tracks = (stream?.getTracks() ?? []).filter((track) => track.kind === kind);
-    const on = !tracks.some((track) => track.enabled);
-    for (const track of tracks) track.enabled = on;
-    button.setAttribute("aria-pressed", String(!on));
-    const word = button.querySelector("span");
-    if (word) word.textContent = say(`${kind}_${on ? "off" : "on"}`);
-    if (kind === "video") stage.self.cover(on && tracks.length > 0 ? null : "camera_off");
-    tellMedia();
-  });
-}
-toggle(find("#mute"), "audio");
-toggle(find("#camera"), "video");
+own.onChange = () => {
+  stage.audioOnly(own.audioOnly);
+  viewing.now();
+  showLine();
+  tellMedia();
+};
 
 function leaveEnded(): void {
-  out = true;
-  publisher.close();
-  subscriber.close();
-  release(stream);
-  location.assign(page.dataset["role"] === "specialist" ? `/consults/${consultId}/opinion` : `/consults/${consultId}`);
+  hangUp();
+  location.assign(role === "specialist" ? `/consults/${consultId}/opinion` : `/consults/${consultId}`);
 }
 
 find("#leave-room")?.addEventListener("click", async () => {
@@ -260,6 +274,7 @@ find("#leave-room")?.addEventListener("click", async () => {
 });
 
 startDialogs(connection, consultId, (message) => stop(message, false));
+startMenu();
 startSwitch(page);
 
 const opinion = find<HTMLFormElement>("#room-opinion");
@@ -268,5 +283,5 @@ if (opinion) startOpinion(opinion);
 const timer = find("#elapsed");
 setInterval(() => {
   if (timer && state.started_at) timer.textContent = room.elapsed((Date.now() - Date.parse(state.started_at)) / 1000);
-  if (lostAt !== null) showLine();
+  if (line.isCut) showLine();
 }, 1_000);

@@ -23,11 +23,14 @@ export function startDialogs(connection: Connection, consultId: string, fail: (m
   });
 
   const invite = find<HTMLDialogElement>("#invite-dialog");
-  find("#invite")?.addEventListener("click", () => {
-    const choice = find("#invitee");
-    if (choice) void load(choice, `/consults/${consultId}/invitees`);
-    invite?.showModal();
-  });
+  for (const button of document.querySelectorAll("#invite, [data-invite]")) {
+    button.addEventListener("click", () => {
+      find("#more")?.removeAttribute("open");
+      const choice = find("#invitee");
+      if (choice) void load(choice, `/consults/${consultId}/invitees`);
+      invite?.showModal();
+    });
+  }
   find<HTMLFormElement>("#invite-form")?.addEventListener("submit", async (event) => {
     event.preventDefault();
     const form = new FormData(event.target as HTMLFormElement);
@@ -48,6 +51,19 @@ export function startDialogs(connection: Connection, consultId: string, fail: (m
   for (const button of document.querySelectorAll<HTMLElement>("[data-close]")) {
     button.addEventListener("click", () => button.closest("dialog")?.close());
   }
+}
+
+/** The menu of further acts closes by Escape, and when somebody turns to something else. */
+export function startMenu(): void {
+  const menu = find<HTMLDetailsElement>("#more");
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !menu?.open) return;
+    menu.open = false;
+    menu.querySelector("summary")?.focus();
+  });
+  document.addEventListener("click", (event) => {
+    if (menu?.open && event.target instanceof Node && !menu.contains(event.target)) menu.open = false;
+  });
 }
 
 /** On a narrow screen one part shows below the video; the switch chooses which. */
