@@ -94,6 +94,11 @@ class Connection:
         self.pacer: Pacer | None = None
         """Holds back what would come in bursts that a thin line cannot take."""
 
+    def is_sound(self, ssrc: int) -> bool:
+        """Whether a stream that goes out under that SSRC is sound."""
+        down = self.downs.get(ssrc)
+        return down is not None and not down.up.is_video
+
     def renew_credentials(self) -> None:
         """New ICE credentials for an ICE restart (RFC 8445 §9)."""
         self.ufrag, self.password = random_text(8), random_text(24)

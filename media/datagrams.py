@@ -12,6 +12,7 @@ import errno
 import socket
 import struct
 import sys
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import cffi  # type: ignore[import-untyped]  # its stubs would pin another package for one file
@@ -59,6 +60,10 @@ class Stream(Protocol):
 
     def write(self, data: memoryview | bytes) -> None:
         """Send one packet, or drop it when the peer does not keep up."""
+        ...
+
+    def prove(self, is_sound: Callable[[int], bool]) -> None:
+        """The peer has proved who it is. `is_sound` tells of an outgoing SSRC whether it goes before pictures."""
         ...
 
 

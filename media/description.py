@@ -29,8 +29,9 @@ class Endpoint:
         ]
         if self.tcp_port is not None:
             # Direction preference 4, passive, in the upper three bits of the local preference.
+            first = (90 << 24) + ((4 << 13) + 8_191 << 8) + 255
             ways += [
-                f"tcp {(90 << 24) + ((4 << 13) + 8_191 - place << 8) + 255} {host} {self.tcp_port} typ host tcptype passive"
+                f"tcp {first - (place << 8)} {host} {self.tcp_port} typ host tcptype passive"
                 for place, host in enumerate(self.hosts)
             ]
         return [f"a=candidate:{number} 1 {way}" for number, way in enumerate(ways, 1)]

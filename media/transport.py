@@ -300,6 +300,8 @@ class Transport:
         if address not in connection.addresses:
             connection.addresses.append(address)
         self._by_key[address.key] = connection
+        if address.stream is not None:
+            address.stream.prove(connection.is_sound)
 
     def _take_dtls(self, connection: Connection, datagram: bytes, now: float) -> None:
         dtls = connection.dtls
