@@ -4,6 +4,7 @@
 // All times are milliseconds of the wall clock.
 
 import type { Connection } from "../../web/client/core/connection.ts";
+import type { Rung } from "../../web/client/core/protocol.ts";
 import { capture } from "../../web/client/media/devices.ts";
 import { Publisher } from "../../web/client/media/publisher.ts";
 import { Subscriber } from "../../web/client/media/subscriber.ts";
@@ -95,8 +96,14 @@ class Bench {
     this.#handlers.get(event)?.(payload);
   }
 
+  /** The clinic's side: its camera outlives whatever else it sends. */
   async publish(room: string): Promise<void> {
-    await new Publisher(this.connection, room).start(await capture({}));
+    const publisher = new Publisher(this.connection, room, "requester");
+    this.#handlers.set("uplink", ({ rung }: { rung: Rung }) => publisher.uplink(rung));
+    this.#handlers.set("layers", ({ mid, rids }: { mid: string; rids: string[] }) => publisher.layers(mid, rids));
+    const stream = await capture({});
+    const sources = { audio: "microphone", video: "camera" } as Record<string, string>;
+    await publisher.start(new Map(stream.getTracks().map((track) => [sources[track.kind] ?? "", track])));
   }
 
   async watch(room: string): Promise<void> {
@@ -111,7 +118,7 @@ class Bench {
     const subscriber = new Subscriber(this.connection, room, (incoming) => {
       for (const { track } of incoming) shown.addTrack(track);
     });
-    await subscriber.restart();
+    await subscriber.rebuild();
   }
 
   get shownFrames(): number {
