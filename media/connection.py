@@ -37,9 +37,9 @@ class Connection:
     """State of one peer connection. Times are monotonic seconds."""
 
     __slots__ = (
-        "address", "addresses", "arrivals", "created_at", "direction", "doubted_at", "downs", "dtls", "estimate",
-        "handshake_at", "heard_at", "level_number", "mid_number", "next_number", "numbered", "owner", "pacer",
-        "password", "peer_fingerprints", "proved", "repair_budget", "repair_downs", "repair_s",
+        "address", "addresses", "arrivals", "created_at", "credit", "direction", "doubted_at", "downs", "dtls",
+        "estimate", "handshake_at", "heard_at", "held", "level_number", "mid_number", "next_number", "numbered",
+        "owner", "pacer", "password", "peer_fingerprints", "proved", "repair_budget", "repair_downs", "repair_s",
         "repaired_rid_number", "repairs", "reported_at", "rid_number", "srtp", "ssrc", "state", "strangers",
         "transport_number", "ufrag", "ups",
     )  # fmt: skip
@@ -53,6 +53,10 @@ class Connection:
         """Where packets go: the nominated address."""
         self.addresses: list[Address] = []
         """All addresses that have proved to know the password."""
+        self.credit = 0.0
+        """Octets that may yet be sent to `address`; without end once a handshake has shown that the peer is there."""
+        self.held: list[bytes] = []
+        """Datagrams of the handshake for which there was no credit."""
         self.dtls: DtlsSession | None = None
         self.peer_fingerprints: Mapping[str, str] = {}
         """From the peer's description; no media passes before the certificate has been checked against it."""

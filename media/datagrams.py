@@ -22,7 +22,8 @@ from media.aiortc_seam import MAX_PACKET, PacketBuffer
 READ_BATCH = 64
 WRITE_BATCH = 512
 _MOST_SEGMENTS = 48
-"""Segments of one message: the kernel takes 64 at most, and 64 kB."""
+_MOST_OCTETS = 64_000
+"""Segments of one message, and their octets: the kernel takes 64 at most, and 64 kB."""
 _SOL_UDP, _UDP_SEGMENT = 17, 103
 _NAME_BYTES = 32
 
@@ -251,6 +252,7 @@ class Datagrams:
             at = 0
             while at < end:
                 size = waiting[at + 1]
+                last = vector + min(most, _MOST_OCTETS // (size or 1))
                 first = vector
                 while True:
                     length = waiting[at + 1]
@@ -258,7 +260,7 @@ class Datagrams:
                     vector += 1
                     at += 2
                     # A run has one size; its last datagram may be shorter.
-                    if length != size or at == end or vector - first == most or waiting[at + 1] > size:
+                    if length != size or at == end or vector == last or waiting[at + 1] > size:
                         break
                 count = vector - first
                 if count > 1:

@@ -35,6 +35,10 @@ _MOST_ADDRESSES = 8
 _SETTLES_S = 5.0
 """After this time a handshake that has served is let go."""
 _ALERT = 21
+_HALF_OPEN_S = 3.0
+"""When all places are taken, a handshake that has hung for so long makes room for another."""
+_AMPLIFICATION = 3
+"""Octets sent to an address for each that came from it, until a handshake has shown that somebody is there."""
 _LAST_WORDS_S, _DOUBT_S = 0.3, 3.5
 """Packets this soon after a goodbye may have overtaken it; with none after them for so long, the peer has left. It is
 longer than the interval between two consent checks (RFC 7675)."""
@@ -65,7 +69,8 @@ class Transport:
         self._by_key: dict[bytes, Connection] = {}
         """By `Address.key`: the one connection that an address speaks for."""
         self._connections: set[Connection] = set()
-        self._handshakes = 0
+        self._half_open: dict[Connection, None] = {}
+        """Whose handshakes are under way, the oldest first."""
         self._paced: set[Connection] = set()
         self.govern: Callable[[float], None] = lambda _now: None
         """Called with each slow tick: the rooms weigh their lines."""
@@ -84,6 +89,11 @@ class Transport:
     def connections(self) -> int:
         """Connections open now."""
         return len(self._connections)
+
+    @property
+    def handshakes(self) -> int:
+        """DTLS handshakes under way."""
+        return len(self._half_open)
 
     @property
     def feedback(self) -> Feedback:
@@ -140,9 +150,8 @@ class Transport:
         if connection not in self._connections:
             return
         self._connections.discard(connection)
+        self._half_open.pop(connection, None)
         if connection.dtls is not None:
-            if connection.dtls.state is DtlsState.HANDSHAKE:
-                self._handshakes -= 1
             connection.dtls.end()
             self._speak(connection)
             self._datagrams.flush()
@@ -262,7 +271,7 @@ class Transport:
             else:
                 self._forwarder.receive(connection, packet, length, now)
         elif 20 <= first < 64:
-            self._take_dtls(connection, bytes(view[:length]), now)
+            self._take_dtls(connection, bytes(view[:length]), key, now)
 
     def _flush(self, now: float) -> None:
         self._feedback.repair.flush(now)
@@ -288,8 +297,15 @@ class Transport:
             request.nominates or connection.address is None or now - connection.heard_at > _SETTLED_S
         ):
             connection.address = here
+            if connection.credit < inf:
+                connection.credit = 0  # earned by another address
         connection.heard_at = now
-        self._datagrams.send(request.response(here.host, here.port, connection.password), here)
+        response = request.response(here.host, here.port, connection.password)
+        self._datagrams.send(response, here)
+        if here is connection.address:
+            connection.credit += _AMPLIFICATION * len(datagram) - len(response)
+            if connection.held:
+                self._speak(connection)
 
     def _adopt(self, connection: Connection, address: Address) -> None:
         if len(connection.addresses) >= _MOST_ADDRESSES:
@@ -303,12 +319,12 @@ class Transport:
         if address.stream is not None:
             address.stream.prove(connection.is_sound)
 
-    def _take_dtls(self, connection: Connection, datagram: bytes, now: float) -> None:
+    def _take_dtls(self, connection: Connection, datagram: bytes, key: bytes, now: float) -> None:
         dtls = connection.dtls
         if dtls is None:
-            if self._handshakes >= self._settings.max_handshakes:
+            if len(self._half_open) >= self._settings.max_handshakes and not self._make_room(now):
                 return
-            self._handshakes += 1
+            self._half_open[connection] = None
             dtls = connection.dtls = DtlsSession(self._certificate)
             connection.handshake_at = now
         was = dtls.state
@@ -317,9 +333,13 @@ class Transport:
             if datagram[0] == _ALERT and connection.doubted_at is None:
                 connection.doubted_at = now
             return
+        if connection.address is not None and connection.address.key == key:
+            connection.credit += _AMPLIFICATION * len(datagram)
         dtls.receive(datagram)
-        if was is DtlsState.HANDSHAKE and dtls.state is not was:
-            self._handshakes -= 1
+        if was is not dtls.state:
+            self._half_open.pop(connection, None)
+            if dtls.state is DtlsState.ESTABLISHED:
+                connection.credit = inf
         self._speak(connection)
         if dtls.state is DtlsState.ENDED:
             self._end(connection)
@@ -328,10 +348,30 @@ class Transport:
             self.trust(connection)
 
     def _speak(self, connection: Connection) -> None:
-        """Send what DTLS has to say."""
-        if connection.dtls is not None and connection.address is not None:
-            for datagram in connection.dtls.outgoing():
-                self._datagrams.send(datagram, connection.address)
+        """Send what DTLS has to say, as far as the address has earned it (compare RFC 9000 §8.1): a check may come
+        with somebody else's address as its source. What it has not waits for the next packet from there."""
+        dtls, address = connection.dtls, connection.address
+        if dtls is None or address is None:
+            return
+        waiting = [datagram for datagram in dtls.outgoing() if datagram] or connection.held
+        if address.stream is not None:
+            connection.credit = inf  # who has opened a TCP connection is there
+        held = []
+        for datagram in waiting:
+            if len(datagram) <= connection.credit:
+                connection.credit -= len(datagram)
+                self._datagrams.send(datagram, address)
+            else:
+                held.append(datagram)
+        connection.held = held
+
+    def _make_room(self, now: float) -> bool:
+        """End the handshake that has hung for longest; False when none has hung for long."""
+        oldest = next(iter(self._half_open))
+        if oldest.handshake_at is None or now - oldest.handshake_at < _HALF_OPEN_S:
+            return False
+        self._end(oldest)
+        return True
 
     def _end(self, connection: Connection) -> None:
         self.close(connection)
@@ -381,5 +421,4 @@ class Transport:
                 alive = connection.dtls.tick()
                 self._speak(connection)
                 if not alive:
-                    self._handshakes -= 1
                     self._end(connection)
