@@ -57,11 +57,15 @@ class Flight:
         following = first + count & 0xFFFF
         if self._next is None or following - self._next & 0x8000 == 0:
             self._next = following
-        clock = self._synchronize(report)
+        arrivals = [arrival for _, arrival in report if arrival is not None]
+        if arrivals and max(arrivals) - min(arrivals) > CLOCK_S / 2:
+            # The reporter's clock starts again, every twelve days, and does so within this report.
+            report = [(number, at + CLOCK_S if at is not None and at < CLOCK_S / 2 else at) for number, at in report]
+            arrivals = [arrival for _, arrival in report if arrival is not None]
+        clock = self._synchronize(arrivals)
         begin = first & _MASK
         end = begin + count
         told = self._sizes[begin:end]
-        arrivals = [arrival for _, arrival in report if arrival is not None]
         if (
             len(arrivals) == len(told) == count
             and report[-1][0] == following - 1 & 0xFFFF
@@ -114,13 +118,10 @@ class Flight:
             self._sizes[number & _MASK] = 0
         return octets
 
-    def _synchronize(self, report: Sequence[tuple[int, float | None]]) -> float:
-        """What to add to the report's arrivals: the reporter's clock starts again every twelve days."""
-        if self._latest > -inf:
-            for _, arrival in report:
-                if arrival is not None:
-                    ahead = arrival + self._clock - self._latest
-                    if abs(ahead) > CLOCK_S / 2:
-                        self._clock -= round(ahead / CLOCK_S) * CLOCK_S
-                    break
+    def _synchronize(self, arrivals: Sequence[float]) -> float:
+        """What to add to arrivals, since the reporter's clock may have started again."""
+        if arrivals and self._latest > -inf:
+            ahead = arrivals[0] + self._clock - self._latest
+            if abs(ahead) > CLOCK_S / 2:
+                self._clock -= round(ahead / CLOCK_S) * CLOCK_S
         return self._clock

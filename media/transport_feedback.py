@@ -114,9 +114,7 @@ class Arrivals:
         """Feedback about notes that came in a row and soon after each other, as most do: a single run."""
         highest, count = self._highest or 0, len(notes)
         first = highest + 1 & 0xFFFF
-        if first + count > 0x10000 or count > _STATUSES_WRITTEN:
-            return None
-        if [number for number, _ in notes] != list(range(first, first + count)):
+        if count > _STATUSES_WRITTEN or [number for number, _ in notes] != list(range(first, first + count)):
             return None
         ticks = [int(now * _TICKS) for _, now in notes]
         reference = ticks[0] // _REFERENCE_TICKS

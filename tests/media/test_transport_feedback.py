@@ -101,6 +101,24 @@ def test_a_packet_twice_counts_when_it_came_first() -> None:
     assert all(arrival != 1.75 for arrival in merged(told(arrivals)).values())
 
 
+def test_numbers_in_a_row_may_have_come_out_of_it() -> None:
+    for times in ([2.0, 1.99, 2.0], [2.0, 1.99, 2.25, 1.5]):
+        arrivals = Arrivals()
+        for number, now in enumerate(times):
+            arrivals.note(number, now)
+        report = merged(told(arrivals))
+        assert list(report) == list(range(len(times)))
+        assert list(report.values()) == pytest.approx(times, abs=0.000_26)
+
+
+def test_a_claim_of_many_losses_is_not_read() -> None:
+    def claimed(count: int) -> int:
+        return len(fed(struct.pack("!LLHHLHH", 1, 2, 3, count, 4 << 8, count & 0x1FFF, 0)))
+
+    assert claimed(MOST_STATUSES) == MOST_STATUSES
+    assert claimed(MOST_STATUSES + 1) == 0
+
+
 def test_a_long_silence_needs_a_packet_of_its_own() -> None:
     arrivals = Arrivals()
     arrivals.note(1, 10.0)
