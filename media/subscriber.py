@@ -68,6 +68,7 @@ class Subscriber:
         self._slots = [Slot("0", "audio"), Slot("1", "video")]
         self._connection = plane.open(self, Direction.SUBSCRIBE)
         self._viewing = Viewing(self._connection, plane)
+        self._early: Changes = []
         self.revision = revision
         """Of the newest offer."""
 
@@ -133,11 +134,11 @@ class Subscriber:
 
     def govern(self, now: float) -> Changes:
         """Weigh the line and the viewer's wishes; what has changed for the viewer."""
+        early, self._early = self._early, []
         if self._connection.srtp is None or now < self._viewing.due_at:
-            return []
-        return self._viewing.govern(
-            [(slot.down, slot.height) for slot in self._slots if slot.down is not None], now
-        )  # fmt: skip
+            return early
+        shown = [(slot.down, slot.height) for slot in self._slots if slot.down is not None]
+        return early + self._viewing.govern(shown, now)
 
     def wants(self, up: UpTrack) -> set[int]:
         """The layers of a track that this viewer needs, by index."""
@@ -211,7 +212,9 @@ class Subscriber:
                 )
                 connection.downs[slot.ssrc] = down
                 slot.up.viewers = (*slot.up.viewers, down)
+        # At once, so that the first packet need not wait for the next look; what it means is told with that.
         self._viewing.due_at = -inf
+        self._early += self.govern(self._plane.now())
 
     def _section(self, slot: Slot) -> Section:
         section = Section(slot.kind, slot.mid, codecs=self._formats(slot), extensions=dict(_EXTENSIONS))

@@ -23,8 +23,9 @@ _SILENT_S = 1.5
 """A layer of which nothing has come for this long is not being sent."""
 _WAKING_S = 3.0
 """How long a layer that was asked for may take to come."""
-_STANDING_S = 0.05
-"""With less of a queue than this, what arrives is what the line carries at least."""
+_STANDING_S = 0.08
+_LOSSY = 0.1
+"""With less of a queue and fewer losses than these, what is sent is what the line carries at least."""
 _EASY = 1.1
 """A line that carries this much more than is sent needs no pacing."""
 _CALM_S, _THIN_S = 0.5, 0.1
@@ -57,6 +58,8 @@ class Viewing:
         self._plane = plane
         self._choices: dict[str, Choice] = {}
         self._told: dict[str, tuple[Rung, Cause]] = {}
+        self._sent = 0.0
+        """What the tracks chosen last take, bit/s."""
         self._troubled = False
         """Whether a viewer who does not report each packet has ever had losses, or named a limit."""
         self.due_at = -inf
@@ -94,6 +97,7 @@ class Viewing:
                 changes.append((up.track.track_id, rung, cause))
         self.due_at = now + (_CALM_S if connection.pacer is None else _THIN_S)
         stills = any(choice.rung is Rung.STILLS for choice in self._choices.values())
+        self._sent = sent
         self._pace(sent, stills=stills)
         if connection.numbered and (probe := estimate.probe(now, goal)) is not None:
             video = next((down for down, _ in shown if down.up.is_video and down.repair_ssrc), None)
@@ -119,8 +123,9 @@ class Viewing:
             if not self._connection.numbered and not self._troubled:
                 return inf
             return max(estimate.bitrate, 1.3 * sum(_lowest(each) for each in wanted) + 200_000.0)
-        if estimate.queue_s < _STANDING_S and estimate.loss_rate < 0.1:
-            return max(estimate.bitrate, 1.05 * estimate.acknowledged)
+        if estimate.queue_s < _STANDING_S and estimate.loss_rate < _LOSSY:
+            # What passes without a queue is carried, whatever has been estimated so far.
+            return max(estimate.bitrate, 1.05 * estimate.acknowledged, 1.05 * self._sent)
         return estimate.bitrate
 
     def _apply(self, down: DownTrack, choice: Choice, now: float) -> None:
