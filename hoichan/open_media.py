@@ -27,6 +27,7 @@ from signaling.open_door import OpenDoor
 from signaling.whip import WhipEdge
 
 _SHORTEST = 8
+_LOOK_S = 0.05
 
 
 async def run_open_media(settings: Settings, token: str, listen: str) -> int:
@@ -68,6 +69,8 @@ async def _serve(nodes: WorkerNodes, tasks: Tasks, token: str, host: str, port: 
         except OSError as error:
             raise click.ClickException(f"cannot listen at {host}:{port}: {error.strerror}") from error
         edge.start()
+        while not await nodes.ready() and not stopped.is_set():  # noqa: ASYNC110 - what comes up is another process
+            await asyncio.sleep(_LOOK_S)
         at = runner.addresses[0]
         shown = f"[{at[0]}]:{at[1]}" if ":" in at[0] else f"{at[0]}:{at[1]}"
         click.echo(f"publish: http://{shown}/whip/ROOM\nview:    http://{shown}/whep/ROOM\nAuthorization: Bearer …")
