@@ -19,7 +19,7 @@ from foundation.errors import Conflict, Invalid, NotFound
 from foundation.i18n import N_
 from foundation.ids import FacilityId, SpecialtyId, StaffId, new_id
 from identity.model import Role, Staff
-from identity.policy import Action, Target, may, require
+from identity.policy import Action, Target, require
 from identity.rows import active_staff, hubs_of
 from identity.store import Directory
 
@@ -53,7 +53,7 @@ class Rota:
 
         Raises Forbidden, Invalid `rota.weekday` or `rota.unfit`, Conflict `rota.taken`.
         """
-        _require_keeper(staff, facility_id)
+        require(staff, Action.KEEP_CALENDAR, Target(facility_id=facility_id))
         if not 0 <= weekday <= 6:
             raise Invalid("rota.weekday", WEEKDAY, field="weekday")
         holder = await self._directory.staff(staff_id)
@@ -92,7 +92,7 @@ class Rota:
             row = (await tx.execute(select(on_call_shifts).where(on_call_shifts.c.id == shift_id))).one_or_none()
             if row is None:
                 raise NotFound("rota.unknown", GONE)
-            _require_keeper(staff, row.facility_id)
+            require(staff, Action.KEEP_CALENDAR, Target(facility_id=row.facility_id))
             await tx.execute(delete(on_call_shifts).where(on_call_shifts.c.id == shift_id))
             self._hint(tx, row.staff_id)
 
@@ -159,12 +159,6 @@ def covers(shift: Shift, local: datetime) -> bool:
     if days_in == 0:
         return minute >= starts and (ends <= starts or minute < ends)
     return days_in == 1 and ends <= starts and minute < ends
-
-
-def _require_keeper(staff: Staff, facility_id: FacilityId) -> None:
-    target = Target(facility_id=facility_id)
-    if not may(staff, Action.ADMINISTER_FACILITY, target):
-        require(staff, Action.COORDINATE, target)
 
 
 def _minute(at: time) -> int:

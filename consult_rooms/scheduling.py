@@ -82,11 +82,11 @@ class Scheduling:
     ) -> list[Slot]:
         """Offer a specialist's time as slots of that many minutes, each starting on a quarter of an hour.
 
-        For coordinators of the specialist's hospital. Raises Invalid (see `calendar.slot_times`) or `slot.unfit`,
-        Conflict `slot.overlaps`.
+        For coordinators and administrators of the specialist's hospital. Raises Invalid (see `calendar.slot_times`) or
+        `slot.unfit`, Conflict `slot.overlaps`.
         """
         specialist = await self._directory.staff(specialist_id)
-        require(staff, Action.COORDINATE, Target(facility_id=specialist.facility_id))
+        require(staff, Action.KEEP_CALENDAR, Target(facility_id=specialist.facility_id))
         if (
             not specialist.active
             or Role.SPECIALIST not in specialist.roles
@@ -130,7 +130,7 @@ class Scheduling:
         """Take a free slot back. Raises NotFound `slot.unknown`, Conflict `slot.taken` when it is booked."""
         async with self._database.transaction() as tx:
             slot = await self._bookings.slot(tx, slot_id)
-            require(staff, Action.COORDINATE, Target(facility_id=slot.facility_id))
+            require(staff, Action.KEEP_CALENDAR, Target(facility_id=slot.facility_id))
             withdrawn = await tx.execute(
                 update(slots)
                 .where(slots.c.id == slot_id, slots.c.appointment_id.is_(None), slots.c.withdrawn_at.is_(None))

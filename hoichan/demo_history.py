@@ -5,7 +5,7 @@ So the logs, opinions and timelines of the demo are what the program itself writ
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta
 
 from sqlalchemy import select, update
@@ -14,7 +14,7 @@ from consult_rooms.model import Consent, ConsentBy, ConsultState, IdentityState,
 from consult_rooms.tables import slots
 from foundation.clock import FakeClock
 from foundation.errors import Conflict
-from foundation.ids import PatientId, SlotId, SpecialtyId, StaffId
+from foundation.ids import FacilityId, PatientId, SlotId, SpecialtyId, StaffId
 from hoichan import demo
 from hoichan.demo_books import patient_ids
 from hoichan.wiring import Parts, opened
@@ -77,17 +77,15 @@ async def _hold_past_consults(parts: Parts, today: date, ids: Mapping[str, Patie
 
 async def _book_calendar(parts: Parts, today: date, ids: Mapping[str, PatientId], *, first: bool) -> None:
     people, fields, citizens = await _people(parts), await _fields(parts), _citizens(today)
-    coordinators = {p.facility_id: p for p in people.values() if Role.COORDINATOR in p.roles}
+    keepers = _keepers(people)
     appointments = {appointment.slot: appointment for appointment in demo.appointments(today)}
     for slot in dict.fromkeys([*appointments, *demo.slots(today)]):
-        coordinator = coordinators.get(people[slot.user_name].facility_id)
-        if coordinator is None:
-            continue  # nobody schedules for this hospital
+        keeper = keepers(people[slot.user_name].facility_id)
         starts = _moment(parts, today + timedelta(days=slot.offset_days), slot.starts)
         appointment, specialist_id = appointments.get(slot), people[slot.user_name].id
         try:
             [published] = await parts.scheduling.publish(
-                coordinator,
+                keeper,
                 specialist_id,
                 fields[slot.specialty_code],
                 starts,
@@ -102,6 +100,7 @@ async def _book_calendar(parts: Parts, today: date, ids: Mapping[str, PatientId]
         if appointment is None:
             continue
         requester = people[appointment.requester]
+        [coordinator, *_] = await parts.directory.coordinators_of(requester.facility_id)
         await parts.scheduling.book(
             coordinator,
             slot_id,
@@ -113,6 +112,13 @@ async def _book_calendar(parts: Parts, today: date, ids: Mapping[str, PatientId]
             consent=_CONSENT,
             idempotency_key=f"demo-{starts.isoformat()}-{requester.id}",
         )
+
+
+def _keepers(people: Mapping[str, Staff]) -> Callable[[FacilityId], Staff]:
+    """Who publishes for a hospital: its coordinator, or where there is none an administrator of the installation."""
+    coordinators = {p.facility_id: p for p in people.values() if Role.COORDINATOR in p.roles}
+    chief = next(p for p in people.values() if Role.ADMINISTRATOR in p.roles and p.installation_wide)
+    return lambda facility_id: coordinators.get(facility_id, chief)
 
 
 async def _slot(parts: Parts, specialist_id: StaffId, starts: datetime) -> SlotId:

@@ -28,6 +28,8 @@ class Action(StrEnum):
     FIND_PATIENT = "find_patient"
     CREATE_PATIENT = "create_patient"
     COORDINATE = "coordinate"
+    KEEP_CALENDAR = "keep_calendar"
+    """Publish a hospital's free times and keep its on-call rota."""
     ADMINISTER_FACILITY = "administer_facility"
     ADMINISTER_ALL = "administer_all"
     REVIEW_AUDIT = "review_audit"
@@ -95,6 +97,14 @@ def _administer_facility(staff: Staff, target: Target) -> bool:
     )
 
 
+def _keep_calendar(staff: Staff, target: Target) -> bool:
+    """The hospital's coordinators; and its administrators, since not every hospital has a coordinator.
+
+    Not a neighbour's coordinator: the time of another hospital's doctors is not theirs to give.
+    """
+    return _administer_facility(staff, target) or (Role.COORDINATOR in staff.roles and _own_facility(staff, target))
+
+
 def _review_audit(staff: Staff, target: Target) -> bool:
     if Role.DATA_PROTECTION_OFFICER not in staff.roles:
         return False
@@ -110,6 +120,7 @@ _RULES: Mapping[Action, Callable[[Staff, Target], bool]] = MappingProxyType(
         Action.FIND_PATIENT: _has(Role.RURAL_DOCTOR, Role.COORDINATOR),
         Action.CREATE_PATIENT: _has(Role.RURAL_DOCTOR, Role.COORDINATOR),
         Action.COORDINATE: _coordinate,
+        Action.KEEP_CALENDAR: _keep_calendar,
         Action.ADMINISTER_FACILITY: _administer_facility,
         Action.ADMINISTER_ALL: _administer_all,
         Action.REVIEW_AUDIT: _review_audit,

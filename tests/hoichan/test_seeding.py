@@ -99,10 +99,7 @@ async def test_counts(parts: Parts) -> None:
     assert await is_demo(parts)
     assert [await count(parts.database, table) for table in (facilities, staff, patients)] == [12, 40, 80]
     assert await count(parts.database, consults, consults.c.state == ConsultState.CLOSED) == len(demo.past_consults())
-    hospitals = {one.user_name: one.facility_code for one in demo.staff(MORNING.date())}
-    scheduling = {one.facility_code for one in demo.staff(MORNING.date()) if "coordinator" in one.roles}
-    planned = [one for one in demo.appointments(MORNING.date()) if hospitals[one.slot.user_name] in scheduling]
-    assert await count(parts.database, appointments) == len(planned) > 0
+    assert await count(parts.database, appointments) == len(demo.appointments(MORNING.date())) > 0
     assert await count(parts.database, consults, consults.c.state == ConsultState.RINGING) == 0
 
 

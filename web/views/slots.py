@@ -1,4 +1,7 @@
-"""/slots: a coordinator publishes a specialist's free times, and withdraws, books, moves and cancels them."""
+"""/slots: coordinators publish a specialist's free times, and withdraw, book, move and cancel them.
+
+Administrators of a hospital publish and withdraw too, for not every hospital has a coordinator.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from foundation.errors import Conflict, Forbidden, HoichanError, Invalid, NotFou
 from foundation.i18n import N_
 from foundation.ids import AppointmentId, SlotId, SpecialtyId, StaffId, TerminalId, is_id
 from identity.model import Facility, Role, Session, Specialty, Staff, Terminal
-from identity.policy import Action, require
+from identity.policy import Action, Target, may, require
 from web.forms import Form
 from web.rendering import render
 from web.services import SERVICES, Services
@@ -170,7 +173,7 @@ async def _page(
     request: web.Request, form: Form, *, failure: HoichanError | None = None, status: int = 200
 ) -> web.StreamResponse:
     session: Session = request["session"]
-    require(session.staff, Action.COORDINATE)
+    require(session.staff, Action.KEEP_CALENDAR, Target(facility_id=session.facility.id))
     services = request.app[SERVICES]
     zone = ZoneInfo(services.settings.zone)
     now = services.clock.now()
@@ -191,6 +194,7 @@ async def _page(
         offers=await _offers(services, session.staff),
         minutes=MINUTES,
         reasons=tuple(CancelReason),
+        may_book=may(session.staff, Action.COORDINATE),
         first=first,
         before=first - timedelta(days=DAYS),
         after=first + timedelta(days=DAYS),
