@@ -12,6 +12,7 @@ _PAGES: tuple[tuple[str, str, frozenset[Role]], ...] = (
     ("/", N_("Home"), frozenset(Role)),
     ("/coordinator", N_("Queue"), frozenset({Role.COORDINATOR})),
     ("/slots", N_("Slots"), frozenset({Role.COORDINATOR})),
+    ("/rota", N_("On-call rota"), frozenset()),
     ("/agenda", N_("Agenda"), _CLINICAL),
     ("/consults", N_("Past consults"), _CLINICAL),
     ("/administration", N_("Administration"), frozenset({Role.ADMINISTRATOR})),
@@ -32,7 +33,14 @@ def navigation(session: Session | None, path: str) -> list[NavigationItem]:
     """The links for this person, the current one marked; none before sign-in or while locked."""
     if session is None or session.locked or session.staff.must_change_password:
         return []
-    allowed = [(target, label) for target, label, roles in _PAGES if session.staff.roles & roles]
+    roles = session.staff.roles
+    allowed = [(target, label) for target, label, of in _PAGES if roles & of or _keeps(session, target)]
     inside = [target for target, _ in allowed if path == target or (target != "/" and path.startswith(target + "/"))]
     current = max(inside, key=len, default=None)
     return [NavigationItem(target, label, target == current) for target, label in allowed]
+
+
+def _keeps(session: Session, target: str) -> bool:
+    """Whether this is a page of the calendar that this person keeps for a hospital."""
+    keeper = session.staff.roles & {Role.COORDINATOR, Role.ADMINISTRATOR}
+    return target in ("/slots", "/rota") and bool(keeper) and session.facility.is_hub

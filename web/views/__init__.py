@@ -18,6 +18,7 @@ from web.views import (
     patients,
     requests,
     room,
+    rota,
     session,
     sign_in,
     slots,
@@ -41,5 +42,6 @@ ROUTES: tuple[Iterable[web.AbstractRouteDef], ...] = (
     coordinator.routes,
     agenda.routes,
     slots.routes,
+    rota.routes,
     *administration.ROUTES,
 )
