@@ -6,7 +6,6 @@ import asyncio
 import os
 import signal
 import sys
-import tempfile
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -18,6 +17,7 @@ from foundation.clock import SystemClock
 from foundation.settings import Settings
 from foundation.tasks import Tasks
 from hoichan.connections import opened_bus, read_secret
+from hoichan.run_folder import RunFolder
 from media.settings import WorkerSettings
 from media.supervisor import MediaChild
 from media.worker import run_worker
@@ -29,8 +29,8 @@ class ChildPlan:
     """How an embedded installation starts its workers: sockets and a secret in a private temporary folder."""
 
     def __init__(self, settings: Settings) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="hoichan-")
-        folder = Path(self._folder.name)
+        self._folder = RunFolder()
+        folder = self._folder.path
         self.token = token_hex(32)
         token_file = folder / "token"
         token_file.touch(0o600)
@@ -68,7 +68,7 @@ class ChildPlan:
 
     def close(self) -> None:
         """Remove the folder."""
-        self._folder.cleanup()
+        self._folder.close()
 
 
 def worker_settings(settings: Settings, worker_id: str, *, child: bool = False, drains: bool = True) -> WorkerSettings:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from hoichan.connections import opened_database, read_secret
 from hoichan.media_command import ChildPlan
 from hoichan.migrate import is_newest, upgrade
 from hoichan.seeding import SIGN_INS, is_demo, read_sign_ins, seed_demo
+from hoichan.stopping import stopped_by_signals
 from hoichan.wiring import Parts, opened
 from media.directory import BusDirectory
 from media.nodes import WorkerNodes
@@ -34,27 +34,28 @@ async def run_embedded(settings: Settings, *, demo: bool) -> int:
     """Everything on this machine, until a signal: migrate, seed when asked, media workers as children, serve."""
     if settings.redis_url:
         raise click.ClickException("`hoichan run` is one process on one machine; with Redis start `hoichan web`")
-    await _require_address(settings)
-    plan, tasks = ChildPlan(settings), Tasks()
-    # The workers start first: their libraries load beside the migration and the seeding.
-    children = plan.children(tasks)
-    for child in children:
-        await child.start()
-    try:
-        async with opened_database(settings) as database:
-            await upgrade(database)
-        async with opened(settings) as parts:
-            sign_ins: tuple[DemoSignIn, ...] = ()
-            if demo:
-                sign_ins = await seed_demo(parts, settings)
-            elif await is_demo(parts) and settings.on_loopback:
-                sign_ins = read_sign_ins(settings.var / SIGN_INS)
-            nodes = WorkerNodes(BusDirectory(parts.bus), tasks, plan.token, plan.controls)
-            await _serve(parts, nodes, tasks, sign_ins, lambda: _greet(settings, sign_ins, demo=demo))
-    finally:
-        await asyncio.gather(*(child.stop() for child in children))
-        await tasks.close()
-        plan.close()
+    with stopped_by_signals():
+        settings = await _with_address(settings)
+        plan, tasks = ChildPlan(settings), Tasks()
+        children = plan.children(tasks)
+        try:
+            # The workers start first: their libraries load beside the migration and the seeding.
+            for child in children:
+                await child.start()
+            async with opened_database(settings) as database:
+                await upgrade(database)
+            async with opened(settings) as parts:
+                sign_ins: tuple[DemoSignIn, ...] = ()
+                if demo:
+                    sign_ins = await seed_demo(parts, settings)
+                elif await is_demo(parts) and settings.on_loopback:
+                    sign_ins = read_sign_ins(settings.var / SIGN_INS)
+                nodes = WorkerNodes(BusDirectory(parts.bus), tasks, plan.token, plan.controls)
+                await _serve(parts, nodes, tasks, sign_ins, lambda: _greet(settings, sign_ins, demo=demo))
+        finally:
+            await asyncio.gather(*(child.stop() for child in children))
+            await tasks.close()
+            plan.close()
     return 0
 
 
@@ -67,15 +68,16 @@ async def run_node(settings: Settings) -> int:
         raise click.ClickException(
             "`hoichan web` needs HOICHAN_MEDIA_TOKEN_FILE, the secret it shares with the workers"
         )
-    async with opened(settings) as parts:
-        if not await is_newest(parts.database):
-            raise click.ClickException("the database lacks tables of this version: run `hoichan migrate` first")
-        tasks = Tasks()
-        try:
-            nodes = WorkerNodes(BusDirectory(parts.bus), tasks, token)
-            await _serve(parts, nodes, tasks, (), lambda: None)
-        finally:
-            await tasks.close()
+    with stopped_by_signals():
+        async with opened(settings) as parts:
+            if not await is_newest(parts.database):
+                raise click.ClickException("the database lacks tables of this version: run `hoichan migrate` first")
+            tasks = Tasks()
+            try:
+                nodes = WorkerNodes(BusDirectory(parts.bus), tasks, token)
+                await _serve(parts, nodes, tasks, (), lambda: None)
+            finally:
+                await tasks.close()
     return 0
 
 
@@ -86,10 +88,8 @@ async def _serve(
     sign_ins: tuple[DemoSignIn, ...],
     greet: Callable[[], None],
 ) -> None:
+    """Serve until cancelled."""
     settings = parts.settings
-    stopped = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     await nodes.start()
     gateway = build_gateway(parts, nodes, tasks)
     application = build(services_of(parts, nodes.ready, await is_demo(parts), sign_ins))
@@ -105,18 +105,23 @@ async def _serve(
         devices.start()
         tasks.forever("ladder", parts.runner.run_due, pause_s=0.5)
         greet()
-        await stopped.wait()
+        await asyncio.Event().wait()
     finally:
         await gateway.close()
         await runner.cleanup()
 
 
-async def _require_address(settings: Settings) -> None:
-    """Bind and let go, so that a taken port is told before anything else is done."""
+async def _with_address(settings: Settings) -> Settings:
+    """The settings with the port that will be listened at: with HOICHAN_PORT=0 a free one.
+
+    Bind and let go, so that a taken port is told before anything else is done.
+    """
     with _explained(settings):
         loop = asyncio.get_running_loop()
         bound = await loop.create_server(asyncio.Protocol, settings.host, settings.port, start_serving=False)
+        port = int(bound.sockets[0].getsockname()[1])
         bound.close()
+    return settings.model_copy(update={"port": port})
 
 
 @contextmanager

@@ -128,6 +128,8 @@ def test_a_killed_server_takes_its_worker_along(running: Program, var: Path) -> 
 
 PATIENCE_S = 20.0
 """On an idle machine the worker is back in 2 s; tests run beside each other on small ones."""
+START_S = 60.0
+"""The same for a whole start: 1 s, or a demo's 8 s."""
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -141,6 +143,33 @@ def test_signals_stop_it_cleanly(tmp_path: Path, number: signal.Signals) -> None
     assert not alive(worker)
     assert "Traceback" not in program.log
     assert "ERROR" not in program.log
+
+
+def test_sigterm_stops_a_start_at_whatever_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some moments of a first start: at once, in the migration and in the seeding. Each next one goes on from there."""
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    for moment, sign in enumerate(("tmp/hoichan-*", "var/hoichan.db-wal", "var/demo-sign-ins.json")):
+        program = Program(tmp_path, f"start{moment}", "run", "--demo", var=tmp_path / "var", port=free_port())
+        try:
+            program.until(lambda: list(tmp_path.glob("tmp/hoichan-*")), within_s=START_S)  # from here it has begun
+            program.until(lambda sign=sign: list(tmp_path.glob(sign)), within_s=START_S)
+        finally:
+            status = program.end(signal.SIGTERM, within_s=START_S)
+        assert status == 0, program.log
+        assert "Traceback" not in program.log
+        assert list((tmp_path / "tmp").glob("hoichan-*")) == []
+
+
+def test_a_free_port_is_told(tmp_path: Path) -> None:
+    program = Program(tmp_path, "free", "run", var=tmp_path / "var", port=0)
+    program.until(lambda: "Hoichan: http" in program.out, within_s=START_S)
+    told = re.search(r"Hoichan: http://127\.0\.0\.1:(\d+) ", program.out)
+    assert told
+    assert int(told[1]) > 0
+    program.port = int(told[1])
+    program.until_ready()
+    assert program.end() == 0
 
 
 async def test_the_first_person_of_an_empty_installation(tmp_path: Path) -> None:
