@@ -13,7 +13,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from limits import RateLimitItem, RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage, RedisStorage, Storage
@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 WINDOW_MINUTES = 15
+HANGS_S = 1.0
+"""How long one question to a shared store of counters may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +44,19 @@ def counters(redis_url: str) -> Storage:
     """Where counters live: Redis when there is an address of one, this process otherwise."""
     if not redis_url:
         return MemoryStorage()
+    from redis.asyncio.retry import Retry
+    from redis.backoff import NoBackoff
+    from redis.exceptions import ConnectionError as Cut
+
+    # Somebody waits at the sign-in: a Redis that hangs is given up after 1 s, not the library's 5, and not tried again.
+    # The second try is for connections that a restart of Redis has cut.
+    options: dict[str, Any] = {
+        "socket_connect_timeout": HANGS_S,
+        "socket_timeout": HANGS_S,
+        "retry": Retry(NoBackoff(), 1, supported_errors=(Cut,)),
+    }
     return RedisStorage(
-        f"async+{redis_url}", wrap_exceptions=True, implementation="redispy", key_prefix="hoichan:limits"
+        f"async+{redis_url}", wrap_exceptions=True, implementation="redispy", key_prefix="hoichan:limits", **options
     )
 
 

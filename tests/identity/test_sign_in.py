@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from statistics import median
 
 import pytest
@@ -11,7 +12,7 @@ from sqlalchemy import select
 
 from foundation.errors import Conflict, HoichanError, Invalid, SignInNeeded, TooMany
 from identity.tables import sessions, staff
-from identity.throttle import Throttle, counters
+from identity.throttle import Attempt, Throttle, counters
 from tests.identity.conftest import ADDRESS, OPERATOR, PASSWORD, Identity, World
 
 WRONG = "không phải câu này"
@@ -154,6 +155,19 @@ async def test_counters_are_shared_through_redis_and_go_on_without_it(redis_url:
     await alone.begin("bs.bao", address=ADDRESS)
     with pytest.raises(TooMany):
         await alone.begin("bs.bao", address=ADDRESS)
+
+
+async def test_a_redis_that_hangs_holds_no_sign_in_up_for_long() -> None:
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(silent, "127.0.0.1", 0)
+    throttle = Throttle(counters(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}/0"))
+    began = time.monotonic()
+    await throttle.failed(Attempt("account", "192.0.2.1", 1))
+    assert time.monotonic() - began < 2.5
+    server.close()
 
 
 async def test_a_first_password_has_to_be_changed_and_then_signs_in(identity: Identity, world: World) -> None:
