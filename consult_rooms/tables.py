@@ -57,6 +57,7 @@ consults = Table(
     Index("ix_consults_requester_created", "requester_id", "created_at"),
     Index("ix_consults_specialist_created", "specialist_id", "created_at"),
     Index("ix_consults_facility_state", "requester_facility_id", "state"),
+    Index("ix_consults_specialist_facility_created", "specialist_facility_id", "created_at"),
 )
 
 consult_codes = Table(
