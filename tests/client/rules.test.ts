@@ -25,11 +25,11 @@ function store(): Storage {
   } as unknown as Storage;
 }
 
-test("a draft keeps what was typed, and never keys or the proof of a patient", () => {
+test("a draft keeps what was typed and the sealed proof of a patient, and never keys", () => {
   const memory = store();
   const draft = new Draft(memory, "draft");
   draft.keep([["situation", "Đau ngực"], ["csrf", "secret"], ["patient", "proof"], ["idempotency_key", "k"], ["background", ""]]);
-  assert.deepEqual(new Draft(memory, "draft").kept(), [["situation", "Đau ngực"]]);
+  assert.deepEqual(new Draft(memory, "draft").kept(), [["situation", "Đau ngực"], ["patient", "proof"]]);
   draft.drop();
   assert.deepEqual(draft.kept(), []);
 });

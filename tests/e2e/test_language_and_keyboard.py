@@ -53,6 +53,44 @@ async def test_the_language_stays_with_the_person(browser: Browser, server: Demo
             await expect(person.page.locator(".start")).to_contain_text("Gọi cấp cứu")
 
 
+async def test_the_account_menu_closes_by_escape_and_by_a_press_elsewhere(browser: Browser, server: DemoServer) -> None:
+    async with signed_in(browser, server, "bs.thuan") as person:
+        menu, button = person.page.locator(".masthead details.menu"), person.page.locator(".masthead .menu summary")
+        await button.click()
+        await expect(menu).to_have_attribute("open", "")
+        await person.page.keyboard.press("Tab")
+        await person.page.keyboard.press("Escape")
+        await expect(menu).not_to_have_attribute("open", "")
+        await expect(button).to_be_focused()
+        await button.click()
+        await menu.locator(".menu-who").click()
+        await expect(menu).to_have_attribute("open", "")
+        await person.page.locator("h1").first.click()
+        await expect(menu).not_to_have_attribute("open", "")
+
+
+async def test_a_confirmed_patient_is_there_after_a_reload(browser: Browser, server: DemoServer) -> None:
+    """The browser keeps a sealed proof: no name, no number, nothing that another person could use."""
+    async with signed_in(browser, server, "bs.thuan") as person:
+        page = person.page
+        await person.go("/requests/new?urgency=routine")
+        await person.identify("051058004471", "12/03/1958")
+        await page.fill("[name=situation]", "Đau ngực")
+        kept = str(await page.evaluate("JSON.stringify({...sessionStorage})"))
+        for secret in ("051058004471", "4471", "Lành", "1958"):
+            assert secret not in kept
+        await page.reload()
+        await expect(page.locator("#patient .found h3")).to_have_text("Nguyễn Văn Lành")
+        await expect(page.locator("[name=situation]")).to_have_value("Đau ngực")
+        await expect(page.locator("#send-summary")).to_contain_text("Nguyễn Văn Lành")
+        await page.locator("#patient form button").click()
+        await expect(page.locator("#patient [name=number]")).to_be_visible()
+        await page.reload()
+        await expect(page.locator("#patient [name=number]")).to_be_visible()
+        await expect(page.locator("#patient .found")).to_have_count(0)
+        assert person.errors == []
+
+
 async def test_an_emergency_by_keyboard_declined_and_cancelled(browser: Browser, server: DemoServer) -> None:
     async with signed_in(browser, server, "bs.thuha") as specialist, signed_in(browser, server, "bs.siuhoan") as doctor:
         await expect(specialist.page.locator("#duty")).to_contain_text(STROKE)

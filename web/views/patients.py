@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from foundation.audit import AuditEntry
 from foundation.errors import Conflict, Forbidden, HoichanError, Invalid, TooMany
 from foundation.i18n import N_
 from foundation.ids import ConsultId, PatientId, is_id
@@ -23,6 +24,9 @@ from web.views.book_words import SEXES
 from web.views.patient_forms import MOST, evidence_of, identity_of, number_kind, patient_id_of
 
 routes = web.RouteTableDef()
+
+MOST_PROOF = 1_000
+"""Characters of a proof; a real one has some 250."""
 
 MISMATCHES = {
     Mismatch.BIRTH_YEAR: N_("The citizen number speaks of another birth year. Look again at the card."),
@@ -83,6 +87,22 @@ async def confirm(request: web.Request) -> web.StreamResponse:
         again = "search" if error.code == "patient.not_chosen" else "confirm"
         return _answer(request, again, form, failure=error)
     proof = services.patients.proof(session.staff, patient_id)
+    return _answer(request, "confirmed", form, patient=patient, proof=proof, warnings=())
+
+
+@routes.post("/patients/confirmed")
+async def show_confirmed(request: web.Request) -> web.StreamResponse:
+    """Whom a proof names, for a request form that was left and opened again; a void proof gives the empty search."""
+    form, session, services = await Form.read(request), request["session"], request.app[SERVICES]
+    proof = form.value("patient")[:MOST_PROOF]
+    try:
+        patient = await services.patients.confirmed(session.staff, proof)
+    except (Invalid, Forbidden) as error:
+        return _answer(request, "search", form, failure=error)
+    entry = AuditEntry(
+        session.staff.id, "patient.show_again", session.id, address_of(request), patient_id=patient.patient_id
+    )
+    await services.audit.commit(entry)
     return _answer(request, "confirmed", form, patient=patient, proof=proof, warnings=())
 
 

@@ -8,8 +8,8 @@ interface Store {
   removeItem(key: string): void;
 }
 
-/** Fields that are never kept: the server's own, and what only it can prove. */
-const NEVER = new Set(["csrf", "idempotency_key", "patient"]);
+/** Fields that are never kept: the server's own. The proof of a patient is: sealed, useless to anybody else, no name. */
+const NEVER = new Set(["csrf", "idempotency_key"]);
 
 export class Draft {
   readonly #store: Store;

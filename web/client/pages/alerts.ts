@@ -3,11 +3,13 @@
 import { startAlerts } from "../alerts.ts";
 import { Connection } from "../core/connection.ts";
 import { load, startFragments } from "../fragments.ts";
+import { startMenus } from "../menus.ts";
 import { say } from "../words.ts";
 
 const connection = new Connection(say("offline"));
 startAlerts(connection);
 startFragments();
+startMenus();
 
 // Lists that live: the server is asked again a moment after the last hint.
 const lists = Array.from(document.querySelectorAll<HTMLElement>("[data-live]"));

@@ -50,8 +50,19 @@ function restore(): void {
       else if (element instanceof HTMLInputElement || element instanceof HTMLTextAreaElement || element instanceof HTMLSelectElement) element.value = text;
     }
   }
+  void reconfirm(draft.kept().find(([field]) => field === "patient")?.[1]);
   const key = sessionStorage.getItem(UNANSWERED);
   if (key !== null) find<HTMLInputElement>("#request [name=idempotency_key]").value = key;
+}
+
+/** Asks the server who was confirmed before the page was left: this browser kept the sealed proof, and no name. */
+async function reconfirm(proof: string | undefined): Promise<void> {
+  if (proof === undefined || value("patient") !== "") return;
+  const body = new URLSearchParams({ csrf: value("csrf"), patient: proof });
+  const response = await fetch("/patients/confirmed", { method: "POST", headers: { "X-Fragment": "1" }, body }).catch(() => null);
+  if (!response?.ok || response.headers.get("X-Fragment") === null || value("patient") !== "") return;
+  find("#patient").innerHTML = await response.text();
+  show();
 }
 
 /** The word beside a chosen radio. */
@@ -138,7 +149,10 @@ document.addEventListener("input", (event) => {
   keep();
   show();
 });
-document.addEventListener("fragment", show);
+document.addEventListener("fragment", () => {
+  keep(); // a patient was confirmed, or another one is looked for
+  show();
+});
 window.addEventListener("online", () => {
   if (again !== undefined) void send();
 });

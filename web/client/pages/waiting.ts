@@ -5,6 +5,7 @@ import { Countdown } from "../core/countdown.ts";
 import { Connection } from "../core/connection.ts";
 import type { LogEntry } from "../core/protocol.ts";
 import { load, startFragments } from "../fragments.ts";
+import { startMenus } from "../menus.ts";
 import { startPreview } from "../preview.ts";
 import { say } from "../words.ts";
 
@@ -93,6 +94,7 @@ function tick(): void {
 const connection = new Connection(say("offline"));
 startAlerts(connection);
 startFragments();
+startMenus();
 
 function read(entries: readonly LogEntry[]): void {
   const claimed = entries.find((entry) => entry.kind === "claimed");
@@ -127,14 +129,6 @@ connection.on("consult", (hint) => {
   if (hint.consult_id === consultId && !leaving) void look();
 });
 ladder.addEventListener("fragment", settle);
-
-const cancel = find<HTMLDetailsElement>("#cancel");
-document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && cancel.open) {
-    cancel.open = false;
-    find("#cancel-request").focus();
-  }
-});
 
 startPreview();
 setInterval(tick, 500);
