@@ -23,7 +23,7 @@ PAGES = {
         "/terminal",
     ),
     "bs.thuha": ("/", "/agenda", "/consults"),
-    "dp.ngan": ("/", "/coordinator", "/slots", "/agenda", "/consults"),
+    "dp.ngan": ("/", "/coordinator", "/slots", "/rota", "/agenda", "/consults"),
     "qt.hieu": (
         "/",
         "/administration",
