@@ -25,7 +25,7 @@ class Settings(BaseSettings):
 
     # Where it listens
     host: str = Field("127.0.0.1", description="address of the web server")
-    port: int = Field(8080, ge=0, le=65535, description="port of the web server")
+    port: int = Field(8080, ge=0, le=65535, description="port of the web server; 0: any free one")
     origins: str = Field(
         "", description="comma-separated exact origins that browsers use, such as https://hoichan.example.vn"
     )
