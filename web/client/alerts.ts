@@ -28,9 +28,14 @@ export function startAlerts(connection: Connection, docked = false): void {
   const title = document.title;
   let banner: HTMLElement | null = null;
 
+  // The card first: opening the sound takes a slow machine some time. A hidden page has nothing to draw and sounds at once.
+  const sound = () => {
+    if (document.hidden) tone.start();
+    else setTimeout(() => cards.size > 0 && tone.start());
+  };
   const settle = () => {
     if (cards.size === 0) tone.stop();
-    else if (!docked) tone.start();
+    else if (!docked) sound();
     const first = cards.values().next().value;
     document.title = first ? `● ${first.querySelector("h2")?.textContent ?? ""}` : title;
   };
