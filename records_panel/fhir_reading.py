@@ -76,7 +76,7 @@ def codes(concept: object) -> frozenset[str]:
     """All codes of a CodeableConcept, or the code itself when it stands bare."""
     if isinstance(concept, str):
         return frozenset({concept})
-    return frozenset(str(coding["code"]) for coding in dicts(as_dict(concept).get("coding")) if coding.get("code"))
+    return frozenset([str(coding["code"]) for coding in dicts(as_dict(concept).get("coding")) if coding.get("code")])
 
 
 def any_codes(concepts: object) -> frozenset[str]:

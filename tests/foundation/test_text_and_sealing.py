@@ -33,6 +33,11 @@ def test_clean_text_is_composed_and_stable(text: str) -> None:
     assert clean_text(clean_text(text)) == clean_text(text)
 
 
+@given(st.text(alphabet="aĐắ e\u0301\u0308\u00a0\u2009\u200b\u202e\t\n\x7f  "))
+def test_the_quick_way_of_a_clean_line_is_the_slow_ones(text: str) -> None:
+    assert clean_line(text) == clean_line("\x00" + text), "a control character forces the slow way"
+
+
 def test_direction_overrides_and_control_characters_go() -> None:
     assert clean_line("a\u202eb\x00c\td") == "abc d"
 
