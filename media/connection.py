@@ -19,6 +19,8 @@ from media.transport_feedback import Arrivals
 _ALPHABET = string.ascii_letters + string.digits
 MAX_STRANGERS = 32
 """SSRCs that belong to nothing known; each authenticated one costs libsrtp memory."""
+MAX_REPORTERS = 64
+"""SSRCs by which a peer sends RTCP beside those of its media: a browser has one, others one a stream."""
 
 
 class ConnectionOwner(Protocol):
@@ -40,8 +42,8 @@ class Connection:
         "address", "addresses", "arrivals", "created_at", "credit", "direction", "doubted_at", "downs", "dtls",
         "estimate", "handshake_at", "heard_at", "held", "level_number", "mid_number", "next_number", "numbered",
         "owner", "pacer", "password", "peer_fingerprints", "proved", "repair_budget", "repair_downs", "repair_s",
-        "repaired_rid_number", "repairs", "reported_at", "rid_number", "srtp", "ssrc", "state", "strangers",
-        "transport_number", "ufrag", "ups",
+        "repaired_rid_number", "repairs", "reported_at", "reporters", "rid_number", "srtp", "ssrc", "state",
+        "status_budget", "strangers", "transport_number", "ufrag", "ups",
     )  # fmt: skip
 
     def __init__(self, owner: ConnectionOwner, direction: Direction, now: float) -> None:
@@ -77,6 +79,8 @@ class Connection:
         self.repairs: dict[int, UpLayer] = {}
         """Repair SSRC to the layer that it repairs."""
         self.strangers: set[int] = set()
+        self.reporters: set[int] = set()
+        """Other SSRCs by which authentic RTCP came."""
         self.mid_number = self.rid_number = self.repaired_rid_number = self.level_number = self.transport_number = 0
         """Numbers of the header extensions that the peer sends; 0 for one that it does not."""
         self.arrivals: Arrivals | None = None
@@ -89,6 +93,8 @@ class Connection:
         """Outgoing repair SSRC to the track that it repairs."""
         self.repair_budget = 0
         """Octets that may be repeated before the next tick."""
+        self.status_budget = 0
+        """Statuses of transport-wide feedback that are read before the next tick."""
         self.estimate = SendSideEstimate()
         """What a viewer's line carries."""
         self.numbered = False

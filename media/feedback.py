@@ -7,14 +7,20 @@ import secrets
 from media import rtcp, transport_feedback
 from media.aiortc_seam import PacketBuffer
 from media.api import Direction
-from media.connection import Connection
+from media.connection import MAX_REPORTERS, Connection
 from media.datagrams import Outbox
 from media.forwarding import Forwarder
 from media.repair import REPAIR_OCTETS, Repair
 from media.tracks import DownTrack
 
 REPORT_INTERVAL_S = 1.0
+STATUSES = 4 * transport_feedback.MOST_STATUSES
+"""Statuses of transport-wide feedback that are read of a connection between two ticks: 40,000 packets a second."""
+_LEAST_REPORT_S = 0.1
+"""Sender reports that come sooner after each other are not passed on: each becomes one for every viewer."""
 _AUDIO_BITRATE = 128_000
+_LEAST_STATUSES = 64
+"""What a feedback costs of the budget at least, whether it can be read or not."""
 _LOSSY, _CLEAN = 0.02, 0.005
 """Shares of lost audio packets from which redundancy rides along, and below which it is given up."""
 
@@ -31,12 +37,19 @@ class Feedback:
 
     def receive(self, connection: Connection, buffer: PacketBuffer, length: int, now: float) -> None:
         """Take the RTCP packet of `length` bytes."""
-        srtp = connection.srtp
-        length = srtp.open_rtcp(buffer, length) if srtp is not None else 0
+        srtp, data = connection.srtp, buffer.view
+        if srtp is None or length < 8:
+            return
+        sender = rtcp.sender(data)
+        is_known = sender in connection.reporters or sender in connection.ups
+        if not is_known and len(connection.reporters) >= MAX_REPORTERS:
+            return
+        length = srtp.open_rtcp(buffer, length)
         if not length:
             return
+        if not is_known:
+            connection.reporters.add(sender)
         connection.heard_at, connection.proved = now, True
-        data = buffer.view
         for packet in rtcp.walk(data, length):
             if packet.kind == rtcp.SENDER_REPORT:
                 if connection.direction is Direction.PUBLISH:
@@ -51,11 +64,15 @@ class Feedback:
                     connection.estimate.limit(limit, now)
             elif packet.kind == rtcp.TRANSPORT_FEEDBACK:
                 if packet.count == rtcp.NACK:
+                    if connection.repair_budget <= 0:
+                        continue
                     source_ssrc = rtcp.media_source(data, packet)
                     if source_ssrc is not None and (asked := connection.downs.get(source_ssrc)) is not None:
                         self.repair.answer(asked, rtcp.missing(data, packet), now)
-                elif packet.count == rtcp.TRANSPORT_WIDE and connection.numbered:
-                    connection.estimate.feedback(transport_feedback.read(data, packet), now)
+                elif packet.count == rtcp.TRANSPORT_WIDE and connection.numbered and connection.status_budget > 0:
+                    report = transport_feedback.read(data, packet)
+                    connection.status_budget -= max(len(report), _LEAST_STATUSES)
+                    connection.estimate.feedback(report, now)
 
     def begin(self, down: DownTrack, now: float) -> None:
         """A viewer begins to receive a track: it needs a key frame."""
@@ -64,7 +81,7 @@ class Feedback:
 
     def tick(self, connection: Connection, now: float) -> None:
         """What falls due with time. Called about ten times a second for each connection that is up."""
-        connection.repair_budget = REPAIR_OCTETS
+        connection.repair_budget, connection.status_budget = REPAIR_OCTETS, STATUSES
         if connection.direction is not Direction.PUBLISH:
             return
         if connection.arrivals is not None:
@@ -104,7 +121,7 @@ class Feedback:
 
     def _take_report(self, connection: Connection, report: rtcp.SenderReport | None, now: float) -> None:
         layer = None if report is None else connection.ups.get(report.ssrc)
-        if layer is None:
+        if layer is None or (layer.report is not None and now - layer.report_at < _LEAST_REPORT_S):
             return
         layer.report, layer.report_at = report, now
         for down in layer.downs:

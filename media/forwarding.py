@@ -24,6 +24,8 @@ _SSRC = struct.Struct("!L")
 _LONGEST = MAX_PACKET - 64
 _DEEPEST = 3
 """Earlier audio packets that ride along at most."""
+_LONGEST_FOLDED = 1_200
+"""Octets of audio with what rides along, at most."""
 _MOST_PADDING = 255
 _MOST_PROBES = 200
 _FARTHEST = 1_000
@@ -258,6 +260,8 @@ class Forwarder:
         # Audio may have gone out with other redundancy the first time: never twice under one nonce.
         if found is None or address is None or srtp is None or not down.up.is_video:
             return False
+        if connection.numbered and not down.repair_ssrc:
+            return False  # it went out with a number that is not kept
         epoch, number = found
         kept = epoch.layer.history[number & len(epoch.layer.history) - 1]
         if kept is None or kept[0] != number or not kept[3]:
@@ -372,12 +376,14 @@ class Forwarder:
             self._forward(layer, packet, marker, sequence, timestamp, primary, primary_end, ahead, now)
 
     def _folded(self, down: DownTrack, payload: memoryview, sequence: int, timestamp: int) -> bytes:
-        earlier = []
+        earlier: list[tuple[int, bytes]] = []
+        room = _LONGEST_FOLDED - len(payload)
         history = down.layer.history if down.layer is not None else []
-        for age in range(min(down.redundancy, _DEEPEST), 0, -1):
+        for age in range(1, min(down.redundancy, _DEEPEST) + 1):
             kept = history[sequence - age & AUDIO_HISTORY - 1]
-            if kept is not None and kept[0] == (sequence - age & 0xFFFF):
-                earlier.append((kept[1], kept[3]))
+            if kept is not None and kept[0] == (sequence - age & 0xFFFF) and len(kept[3]) <= room:
+                earlier.insert(0, (kept[1], kept[3]))
+                room -= len(kept[3])
         return red.write(down.payload_type, timestamp, payload, earlier)
 
     def _leave_still(self, down: DownTrack) -> None:

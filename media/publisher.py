@@ -20,6 +20,8 @@ _UNWATCHED_S = 3.0
 _SILENT_S = 2.0
 MAX_TRACKS = 8
 """Streams that one participant publishes at most."""
+MAX_REPAIRS = 64
+"""SSRCs that repair them: two for each layer, and some that were replaced. libsrtp forgets none."""
 _SOURCES = {"audio": "microphone", "video": "camera"}
 
 Changed = Callable[["Publisher", ConnectionState], None]
@@ -148,6 +150,8 @@ class Publisher:
         if layer is None:
             return
         if payload_type == up.repair_type:
+            if len(connection.repairs) >= MAX_REPAIRS:
+                return
             connection.repairs[ssrc] = layer
         elif layer.ssrc is None:
             layer.ssrc = ssrc

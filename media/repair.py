@@ -18,6 +18,8 @@ _SHORTEST_WAIT_S = 0.03
 _LONGEST_WAIT_S = 0.4
 REPAIR_OCTETS = 100_000
 """Repeated to one viewer between two ticks at most: about a key frame and what follows it."""
+LOOK_OCTETS = 64
+"""What each number that a viewer asks for costs of that, whether it is there or not."""
 
 SendRtcp = Callable[[Connection, bytes], None]
 
@@ -42,7 +44,9 @@ class Repair:
     def gap(self, layer: UpLayer, first: int, count: int) -> None:
         """Called by the forwarder."""
         if layer.up.is_video:
-            self._fresh.setdefault(layer, []).extend(first + more & 0xFFFF for more in range(count))
+            fresh = self._fresh.setdefault(layer, [])
+            if len(fresh) <= MOST_ASKED:  # with more, none is asked for
+                fresh.extend(first + more & 0xFFFF for more in range(min(count, MOST_ASKED + 1)))
 
     def key_frame_needed(self, layer: UpLayer, now: float) -> None:
         """Called by the forwarder."""
@@ -109,6 +113,7 @@ class Repair:
         for number in numbers:
             if connection.repair_budget <= 0:
                 return
+            connection.repair_budget -= LOOK_OCTETS
             found = switching.origin(down, number)
             if found is None:
                 continue

@@ -19,6 +19,8 @@ NACK = 1
 PICTURE_LOSS = 1
 FULL_INTRA = 4
 APPLICATION = 15
+MOST_PACKETS = 32
+"""Packets that are read of one compound: a browser sends a handful, and the smallest has but four octets."""
 TRANSPORT_WIDE = 15
 
 Octets = memoryview | bytes
@@ -64,12 +66,19 @@ class ReportBlock:
 def walk(data: Octets, length: int) -> Iterator[Packet]:
     """The packets of a compound packet, as far as they are well formed."""
     at = 0
-    while at + 4 <= length and data[at] >> 6 == 2:
+    for _ in range(MOST_PACKETS):
+        if at + 4 > length or data[at] >> 6 != 2:
+            return
         end = at + 4 * ((data[at + 2] << 8 | data[at + 3]) + 1)
         if end > length:
             return
         yield Packet(data[at + 1], data[at] & 31, at, end)
         at = end
+
+
+def sender(data: Octets) -> int:
+    """The SSRC of who sends a compound packet of eight octets or more, which stands in the clear (RFC 3711 §3.4)."""
+    return int(_WORD.unpack_from(data, 4)[0])
 
 
 def sender_report(data: Octets, packet: Packet) -> SenderReport | None:

@@ -238,7 +238,8 @@ def _rtpmap(section: MediaSection, rtpmap: re.Match[str]) -> None:
 
 
 def _ssrc_group(section: MediaSection, parts: list[str]) -> None:
-    if len(parts) == 3 and parts[0] == "FID" and parts[1].isdecimal() and parts[2].isdecimal():
+    # More digits than ten are no SSRC, and thousands of them no number for Python.
+    if len(parts) == 3 and parts[0] == "FID" and all(part.isdecimal() and len(part) <= 10 for part in parts[1:]):
         media, repair = int(parts[1]), int(parts[2])
         if media != repair and max(media, repair) < 1 << 32 and len(section.repairs) < MAX_SSRCS:
             section.repairs[repair] = media

@@ -34,7 +34,7 @@ def leave(down: DownTrack) -> None:
     down.layer = None
     if not down.epochs or down.epochs[-1].layer is not layer:
         return
-    highest = layer.reception.highest
+    highest = down.epochs[-1].last = layer.reception.highest
     picture_id = base_layer_index = 0
     kept = layer.history[highest & len(layer.history) - 1]
     if kept is not None and down.up.codec.name == "VP8":
@@ -107,4 +107,6 @@ def origin(down: DownTrack, sequence: int) -> tuple[Epoch, int] | None:
         number = sequence - epoch.sequence_offset & 0xFFFF
         if epoch.holds(number):
             return epoch, number
+        if epoch.settled:
+            return None  # what came before it is older than any history
     return None

@@ -138,12 +138,14 @@ class UpLayer:
 class Epoch:
     """A stretch of a viewer's stream that comes from one layer: how to get from the layer's numbers to the viewer's."""
 
-    __slots__ = ("base", "layer", "sequence_offset", "settled", "timestamp_offset")
+    __slots__ = ("base", "last", "layer", "sequence_offset", "settled", "timestamp_offset")
 
     def __init__(self, layer: UpLayer, base: int, sequence_offset: int, timestamp_offset: int) -> None:
         self.layer = layer
         self.base = base
         """The layer's first sequence number in it."""
+        self.last: int | None = None
+        """The layer's last sequence number in it, once the viewer has left the layer."""
         self.sequence_offset = sequence_offset
         self.timestamp_offset = timestamp_offset
         self.settled = False
@@ -153,6 +155,8 @@ class Epoch:
         """Whether a recent number of the layer belongs to this stretch, and not to what came before it."""
         highest = self.layer.reception.highest
         age = highest - number & 0xFFFF
+        if self.last is not None and (self.last - number & 0xFFFF) >= HISTORY:
+            return False
         return age < HISTORY and (self.settled or age <= (highest - self.base & 0xFFFF))
 
     def settle(self) -> None:

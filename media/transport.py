@@ -354,11 +354,10 @@ class Transport:
         if dtls is None or address is None:
             return
         waiting = [datagram for datagram in dtls.outgoing() if datagram] or connection.held
-        if address.stream is not None:
-            connection.credit = inf  # who has opened a TCP connection is there
         held = []
         for datagram in waiting:
-            if len(datagram) <= connection.credit:
+            # Who has opened a TCP connection is there.
+            if address.stream is not None or len(datagram) <= connection.credit:
                 connection.credit -= len(datagram)
                 self._datagrams.send(datagram, address)
             else:

@@ -71,7 +71,7 @@ async def admit(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, toke
     theirs, proof = hello.get("nonce"), hello.get("proof")
     if not isinstance(theirs, str) or not isinstance(proof, str):
         raise WireError("no proof")
-    if not hmac.compare_digest(proof.encode(), _proof(token, "node", ours, theirs).encode()):
+    if not _same(proof, _proof(token, "node", ours, theirs)):
         raise WireError("wrong token")
     writer.write(encode({"proof": _proof(token, "worker", ours, theirs), **facts}))
     await writer.drain()
@@ -87,9 +87,7 @@ async def enter(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, toke
     await writer.drain()
     facts = await _expect(reader)
     proof = facts.get("proof")
-    if not isinstance(proof, str) or not hmac.compare_digest(
-        proof.encode(), _proof(token, "worker", theirs, ours).encode()
-    ):
+    if not isinstance(proof, str) or not _same(proof, _proof(token, "worker", theirs, ours)):
         raise WireError("wrong token")
     return facts
 
@@ -106,7 +104,12 @@ async def _expect(reader: asyncio.StreamReader) -> Message:
 
 
 def _proof(token: str, role: str, first: str, second: str) -> str:
-    return hmac.new(token.encode(), f"{role} {first} {second}".encode(), hashlib.sha256).hexdigest()
+    text = f"{role} {first} {second}".encode("utf-8", "replace")  # JSON may hold halves of characters
+    return hmac.new(token.encode(), text, hashlib.sha256).hexdigest()
+
+
+def _same(given: str, expected: str) -> bool:
+    return hmac.compare_digest(given.encode("utf-8", "replace"), expected.encode())
 
 
 def write_error(error: HoichanError) -> Message:

@@ -17,6 +17,7 @@ from media.connection import MAX_STRANGERS, Connection
 from media.datagrams import Address
 from media.feedback import Feedback
 from media.forwarding import Forwarder
+from media.repair import LOOK_OCTETS
 from media.sdp import Codec
 from media.tracks import HISTORY, DownTrack, UpTrack
 
@@ -83,7 +84,7 @@ class Line:
         self.publisher.repairs[REPAIR] = self.layer
         self.down = DownTrack(self.up, self.viewer, OUT, 96, "1")
         self.viewer.downs[OUT] = self.down
-        self.viewer.repair_budget = 100 * len(DELTA)
+        self.viewer.repair_budget = 100 * (len(DELTA) + LOOK_OCTETS)
         self.up.viewers = (self.down,)
         switching.aim(self.down, self.layer)
 

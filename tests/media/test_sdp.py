@@ -1,6 +1,7 @@
 """Reading descriptions: what browsers write, and what nobody should."""
 
 import re
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -130,6 +131,32 @@ def test_sections_and_length_are_bounded() -> None:
     for text in (many, CHROMIUM + "a=x:" + "y" * sdp.MAX_SDP_BYTES):
         with pytest.raises(Invalid):
             sdp.parse(text)
+
+
+def test_numbers_of_many_digits_are_no_numbers() -> None:
+    many = "9" * 5_000  # Python itself refuses to read that
+    offer = sdp.parse(CHROMIUM + f"a=ssrc-group:FID {many} {many}\r\na=ssrc:{many} cname:x\r\na=mid:2\r\n")
+    assert offer.sections[2].repairs == {}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "a=ssrc-group:FID 1 2", "a=fingerprint:sha-256 " + FINGERPRINT, "a=extmap:1 " + "u" * 100, "a=rtcp-fb:96 nack",
+        "a=rid:h send", "a=simulcast:send " + ";".join("abcdefgh"), "a=ssrc:7 " + "c" * 100, "a=" + "x" * 120, "b=AS:1",
+    ],
+)  # fmt: skip
+def test_the_longest_description_is_read_in_time(line: str) -> None:
+    """As many lines as fit, and one too many."""
+    room = sdp.MAX_SDP_BYTES - len(CHROMIUM)
+    text = CHROMIUM + (line + "\n") * (room // (len(line) + 1))
+    began = time.process_time()
+    sdp.parse(text)
+    assert time.process_time() - began < 0.5
+    with pytest.raises(Invalid):
+        sdp.parse(text + "a=" + "y" * (len(line) + 1))
+    with pytest.raises(Invalid):
+        sdp.parse("v=0\r\n" + "a=" + "\u1ea1" * (sdp.MAX_SDP_BYTES // 2))  # letters are not octets
 
 
 def test_payload_types_that_look_like_rtcp_are_passed_over() -> None:
