@@ -25,7 +25,8 @@ from playwright.async_api import Browser, async_playwright
 
 from bench.call import LEGS, Call, Rooms, Seen, calling, hoichan
 from bench.camera import write_camera
-from bench.frames import Step, delivered, freezes_ms, repaired, rungs_seen, settled_s
+from bench.counters import adapts, camera_fps, concealed, longest_freeze_ms
+from bench.frames import Step, delivered, repaired, rungs_seen, settled_s
 from bench.janus_room import janus
 from bench.link import Link, Tally
 from bench.load.build import CannotMeasure
@@ -54,8 +55,6 @@ RIGHT = {
     80: {Rung.STILLS, Rung.AUDIO},
 }
 """The rungs that fit each pipe: below 100 kbit/s sound needs nearly all of it."""
-_ADAPTED = 0.75
-"""Video adapts when it moves on with less than this share of its bitrate before the loss."""
 _MEND_S = 1.0
 """A loss this short before the end may still be under repair: it is not counted."""
 JANUS = "janus-"
@@ -87,6 +86,8 @@ class Outcome:
     up_s: float | None = None
     told: bool | None = None
     """Whether the server said which rung it chose."""
+    changes: int | None = None
+    """How often it changed its mind in the ramp; four steps need four changes, or six by way of stills."""
     camera_fps: float = 0.0
     """Pictures that the publisher's browser took from the camera each second: far from 30, the machine was too busy."""
     late_ms: float = 0.0
@@ -109,10 +110,10 @@ async def lossy(call: Call, leg: str, share: float, times: Times) -> tuple[Outco
     outcome = Outcome(
         repaired=mended / lost if lost else None,
         lost=lost,
-        longest_freeze_ms=_longest_freeze_ms(seen, begin, end),
-        concealed=_concealed(seen, begin, end),
-        adapts=_adapts(seen, begin, end),
-        camera_fps=_camera_fps(sent, begin, end),
+        longest_freeze_ms=longest_freeze_ms(seen, begin, end),
+        concealed=concealed(seen, begin, end),
+        adapts=adapts(seen, begin, end),
+        camera_fps=camera_fps(sent, begin, end),
         late_ms=max(tally.late_ms for tally in tallies),
     )
     return outcome, sent, seen
@@ -138,12 +139,13 @@ async def ramp(call: Call, leg: str, times: Times) -> tuple[Outcome, Seen, Seen]
         for rate, at, until in zip(RAMP_KBPS, starts, [*starts[1:], end], strict=True)
     ]
     outcome = Outcome(
-        longest_freeze_ms=_longest_freeze_ms(seen, starts[0], end),
-        concealed=_concealed(seen, starts[1], end),
+        longest_freeze_ms=longest_freeze_ms(seen, starts[0], end),
+        concealed=concealed(seen, starts[1], end),
         down_s=max(waits[1:3]),
         up_s=max(waits[3:]),
         told=bool(told),
-        camera_fps=_camera_fps(sent, starts[0], end),
+        changes=sum(step.at >= starts[1] for step in told),
+        camera_fps=camera_fps(sent, starts[0], end),
         late_ms=max(tally.late_ms for tally in await link.report()),
     )
     return outcome, sent, seen
@@ -160,63 +162,6 @@ def _mended(leg: str, tallies: tuple[Tally, Tally], sent: Seen, seen: Seen, unti
     packets = {(drop.ssrc, drop.sequence): drop.timestamp for drop in drops if drop.at < until}
     lost = [(ssrc, timestamp) for (ssrc, _), timestamp in packets.items()]
     return repaired(lost, sent.frames, seen.frames) if leg == "uplink" else delivered(lost, seen.frames)
-
-
-def _between(
-    seen: Seen, kind: str, begin: float, end: float, report_type: str = "inbound-rtp"
-) -> list[dict[str, float]]:
-    """Sums of what a page counted of one kind of media, from the last sample before `begin` to `end`."""
-    sums: list[dict[str, float]] = []
-    for at, reports in seen.samples:
-        if at > end:
-            break
-        total: dict[str, float] = {"at": at}
-        for report in reports:
-            if report["type"] == report_type and report["kind"] == kind:
-                for name, value in report.items():
-                    if isinstance(value, int | float) and not isinstance(value, bool):
-                        total[name] = total.get(name, 0) + value
-        if at <= begin:
-            sums = []
-        sums.append(total)
-    return sums
-
-
-def _grown(sums: Sequence[dict[str, float]], name: str) -> float:
-    return sums[-1].get(name, 0) - sums[0].get(name, 0) if sums else 0.0
-
-
-def _concealed(seen: Seen, begin: float, end: float) -> float:
-    """Share of the sound that the viewer's browser had to make up."""
-    sums = _between(seen, "audio", begin, end)
-    played = _grown(sums, "totalSamplesReceived")
-    return _grown(sums, "concealedSamples") / played if played else 1.0
-
-
-def _camera_fps(sent: Seen, begin: float, end: float) -> float:
-    sums = _between(sent, "video", begin, end, "media-source")
-    return _grown(sums, "frames") / max(1e-3, sums[-1]["at"] - sums[0]["at"]) if sums else 0.0
-
-
-def _longest_freeze_ms(seen: Seen, begin: float, end: float) -> float:
-    """By the frames on the screen, and not less than the browser's own freezes last on average."""
-    longest = max(freezes_ms(seen.shown, begin, end))
-    sums = _between(seen, "video", begin, end)
-    count = _grown(sums, "freezeCount")
-    return max(longest, _grown(sums, "totalFreezesDuration") / count * 1_000 if count else 0.0)
-
-
-def _adapts(seen: Seen, begin: float, end: float) -> bool:
-    """Whether video needs less than before and its picture still comes, in the second half of the time."""
-    middle = (begin + end) / 2
-    before = _rate(_between(seen, "video", begin - 5, begin))
-    after = _rate(_between(seen, "video", middle, end))
-    moves = sum(middle <= frame.at <= end for frame in seen.shown) >= (end - middle) / 10
-    return moves and after < _ADAPTED * before
-
-
-def _rate(sums: Sequence[dict[str, float]]) -> float:
-    return _grown(sums, "bytesReceived") / max(1e-3, sums[-1]["at"] - sums[0]["at"]) if sums else 0.0
 
 
 def _told(call: Call) -> list[Step]:
