@@ -24,6 +24,7 @@ LEAST, MOST = 24_000.0, 20_000_000.0
 _DECREASES = ((0.1, 0.9), (0.25, 0.85), (inf, 0.75))
 """By the queue that stands (seconds up to which each holds): a longer one takes a longer way down."""
 _FALL_S = 0.3
+_SAME = 0.85
 _RETURN = 0.95
 _DRAINED_S = 0.03
 _GROWTH = 0.08
@@ -237,6 +238,9 @@ class SendSideEstimate:
         carried = self._carried()
         self._capacity = carried
         factor = next(factor for queue_s, factor in _DECREASES if standing_s <= queue_s)
+        if self._capacity is not None and carried > _SAME * self._capacity:
+            # The line is what it was, and the queue is this sender's own: a still and a probe at once, say.
+            factor = max(factor, _DECREASES[1][1])
         self._target = max(LEAST, min(self._target, carried * factor))
         self._draining, self._decreased_at, self._stood_s = True, now, standing_s
         self._prober.congested(now, carried, self._sent_bps())

@@ -25,6 +25,7 @@ _RISE, _FALL = 0.0087, 0.039
 _SPIKE_MS = 15.0
 _QUEUE_S = 0.035
 """Below this queue no trend matters: it costs nobody anything."""
+_SOME_S = 0.01
 _STANDING_S = 0.06
 """A queue that never falls below this and still grows needs no threshold."""
 _LONG_S = 0.2
@@ -133,7 +134,8 @@ class DelayTrend:
         if trend_ms > self._threshold or (slope > 0.005 and standing_s > _STANDING_S):
             self._over += 1
             # One judgement may be a spike; two, or a queue well beyond a burst's own, are not.
-            if trend_ms >= self._previous * 0.8 and (self._over > 1 or standing_s > _QUEUE_S):
+            # Without a queue that stands, a thin line only takes its time for single packets.
+            if standing_s > _SOME_S and trend_ms >= 0.8 * self._previous and (self._over > 1 or standing_s > _QUEUE_S):
                 usage = Usage.OVER
         else:
             self._over = 0

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections import deque
 from typing import NamedTuple
 
-FACTOR = 1.25
-"""Faster than the line's estimate: a queue kept short here may not keep the line from showing that it carries more."""
+FACTOR = 1.0
+"""Of the line's estimate. Browsers pace at 2.5 of it; on a line that audio half fills, a queue before the bottleneck
+would be audio's delay, and probes show better what more it carries."""
 HORIZON_S = 0.4
 """Video that would wait longer is better dropped, up to the next key frame, than shown late."""
 MOST_VIDEO = 2_000

@@ -1,4 +1,7 @@
-"""The send-side estimate on simulated lines: steps down and up, losses of both kinds, jitter, silence, no feedback."""
+"""The send-side estimate on simulated lines: steps down and up, losses of both kinds, jitter, silence, no feedback.
+
+Longer than other files, since every case drives the same two simulated senders.
+"""
 
 from __future__ import annotations
 
