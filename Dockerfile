@@ -14,6 +14,10 @@ RUN python -m venv /opt/hoichan \
     && /opt/hoichan/bin/pip install --no-cache-dir --require-hashes -r requirements-setup.txt \
     && /opt/hoichan/bin/uv pip install --no-cache --python /opt/hoichan/bin/python --require-hashes -r requirements.txt
 
+FROM python:3.13 AS native
+COPY media/fan_out.c /src/
+RUN cc -O2 -shared -fPIC -o /src/_fan_out.so /src/fan_out.c
+
 FROM python:3.13-slim
 RUN useradd --uid 10001 --create-home --home-dir /var/lib/hoichan hoichan
 COPY --from=packages /opt/hoichan /opt/hoichan
@@ -29,6 +33,7 @@ COPY signaling ./signaling
 COPY web ./web
 COPY hoichan ./hoichan
 COPY migrations ./migrations
+COPY --from=native /src/_fan_out.so ./media/
 COPY --from=client /src/web/static/built ./web/static/built
 RUN /opt/hoichan/bin/uv pip install --no-cache --python /opt/hoichan/bin/python --no-deps --no-build-isolation -e .
 ENV PATH=/opt/hoichan/bin:$PATH PYTHONUNBUFFERED=1 HOICHAN_VAR=/var/lib/hoichan HOICHAN_LOG_JSON=true

@@ -14,7 +14,7 @@ help: ## list the targets
 run: setup ## start Hoichan with demo data on http://127.0.0.1:8080 (HOICHAN_HOST, HOICHAN_PORT)
 	@exec $(BIN)/hoichan run --demo
 
-setup: .venv/.compiled web/static/built/manifest.json ## install what running needs, and nothing more
+setup: .venv/.compiled .venv/.native web/static/built/manifest.json ## install what running needs, and nothing more
 
 .venv/.setup: requirements-setup.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Hoichan needs Python 3.11 or newer (PYTHON=...)"; exit 1; }
@@ -31,6 +31,12 @@ setup: .venv/.compiled web/static/built/manifest.json ## install what running ne
 # Bytecode is written here, so that a start is quick even where Python is told to write none.
 .venv/.compiled: .venv/.runtime $(shell find $(SOURCES) -name "*.py" 2>/dev/null)
 	@$(BIN)/python -m compileall -q $(SOURCES)
+	@touch $@
+
+# The forwarder's inner loop. Without a C compiler Python does the same, at a higher cost.
+.venv/.native: .venv/.setup media/fan_out.c
+	@cc -O2 -shared -fPIC -o media/_fan_out.so media/fan_out.c 2>/dev/null \
+		|| { rm -f media/_fan_out.so; echo "No C compiler here (cc): media is forwarded by Python alone, which costs more"; }
 	@touch $@
 
 .venv/.node: .venv/.setup requirements-node.txt
@@ -78,4 +84,4 @@ lock: .venv/.setup ## pin all Python packages anew, with hashes
 	$(BIN)/uv pip compile -q pyproject.toml --extra node --universal --generate-hashes --no-annotate --no-header --no-emit-index-url -o requirements-node.txt
 
 clean: ## remove what setup made; data below var/ stays
-	rm -rf .venv node_modules web/static/built
+	rm -rf .venv node_modules web/static/built media/_fan_out.so

@@ -8,6 +8,7 @@ and two allocations a packet against `pylibsrtp.Session.protect`.
 from __future__ import annotations
 
 import struct
+from typing import Any
 
 from aioice import stun
 from pylibsrtp import Policy, Session
@@ -17,6 +18,9 @@ STUN_COOKIE = b"\x21\x12\xa4\x42"
 MAX_PACKET = 2048
 _TRAILER = 160
 """Room that libsrtp may need behind a packet: index, tag and key identifier (SRTP_MAX_SRTCP_TRAILER_LEN is 148)."""
+
+SLOT_STRIDE = MAX_PACKET + _TRAILER
+"""Bytes of a `PacketBuffer`."""
 
 _open_rtp = lib.srtp_unprotect
 _open_rtcp = lib.srtp_unprotect_rtcp
@@ -68,16 +72,31 @@ class BindingRequest:
         return bytes(answer)
 
 
+def seal_function() -> int:
+    """Where libsrtp's `srtp_protect(context, packet, length *)` lies; it gives 0 when it has sealed the packet."""
+    return int(ffi.cast("uintptr_t", ffi.addressof(lib, "srtp_protect")))
+
+
 class PacketBuffer:
     """Fixed native memory for one packet, seen as bytes through `view`."""
 
-    __slots__ = ("at", "memory", "view")
+    __slots__ = ("_owner", "at", "memory", "view")
 
-    def __init__(self) -> None:
-        self.memory = ffi.new("char[]", MAX_PACKET + _TRAILER)
+    def __init__(self, memory: Any = None) -> None:
+        self.memory = ffi.new("char[]", SLOT_STRIDE) if memory is None else memory
         self.at = int(ffi.cast("uintptr_t", self.memory))
         """Where the memory begins, for calls of the system that take a pointer."""
-        self.view = memoryview(ffi.buffer(self.memory))
+        self.view = memoryview(ffi.buffer(self.memory, SLOT_STRIDE))
+        self._owner: Any = self.memory
+
+    @classmethod
+    def row(cls, count: int) -> list[PacketBuffer]:
+        """Buffers that lie behind each other in memory, `SLOT_STRIDE` bytes apart."""
+        memory = ffi.new("char[]", SLOT_STRIDE * count)
+        buffers = [cls(memory + place * SLOT_STRIDE) for place in range(count)]
+        for buffer in buffers:
+            buffer._owner = memory
+        return buffers
 
     def copy(self, at: int, source: PacketBuffer, start: int, count: int) -> None:
         """Copy `count` bytes that begin at `start` of another buffer. The caller has checked the bounds."""
@@ -126,6 +145,11 @@ class SrtpSession:
         """Encrypt and sign an RTCP packet."""
         self._length[0] = length
         return 0 if _seal_rtcp(self._tx, packet.memory, self._length) else int(self._length[0])
+
+    @property
+    def sender(self) -> int:
+        """Where libsrtp keeps the sending side, for `seal_function`."""
+        return int(ffi.cast("uintptr_t", self._tx))
 
     def forget_sent(self, ssrc: int) -> None:
         """Free the state of an SSRC that will not be sent again; one never sent is ignored."""

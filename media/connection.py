@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import string
+from array import array
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -40,7 +41,7 @@ class Connection:
 
     __slots__ = (
         "address", "addresses", "arrivals", "created_at", "credit", "direction", "doubted_at", "downs", "dtls",
-        "estimate", "handshake_at", "heard_at", "held", "level_number", "mid_number", "next_number", "numbered",
+        "estimate", "handshake_at", "heard_at", "held", "level_number", "mid_number", "numbered", "numbers",
         "owner", "pacer", "password", "peer_fingerprints", "proved", "repair_budget", "repair_downs", "repair_s",
         "repaired_rid_number", "repairs", "reported_at", "reporters", "rid_number", "srtp", "ssrc", "state",
         "status_budget", "strangers", "transport_number", "ufrag", "ups",
@@ -99,8 +100,8 @@ class Connection:
         """What a viewer's line carries."""
         self.numbered = False
         """Whether the viewer reports each packet by its transport-wide number."""
-        self.next_number = secrets.randbits(16)
-        """The next transport-wide sequence number."""
+        self.numbers = array("H", (secrets.randbits(16),))
+        """The next transport-wide sequence number: one cell, which C counts up too."""
         self.pacer: Pacer | None = None
         """Holds back what would come in bursts that a thin line cannot take."""
 
@@ -108,6 +109,12 @@ class Connection:
         """Whether a stream that goes out under that SSRC is sound."""
         down = self.downs.get(ssrc)
         return down is not None and not down.up.is_video
+
+    def changed(self) -> None:
+        """Something that decides how packets go to this viewer is no longer as it was."""
+        for down in self.downs.values():
+            if down.layer is not None:
+                down.layer.group = None
 
     def renew_credentials(self) -> None:
         """New ICE credentials for an ICE restart (RFC 8445 §9)."""

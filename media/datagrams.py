@@ -77,6 +77,10 @@ class Outbox(Protocol):
         """A slot to write the next packet into."""
         ...
 
+    def take_slots(self, count: int) -> int:
+        """The first of so many slots that lie behind each other in memory."""
+        ...
+
     def write(self, address: Address, slot: int, length: int) -> None:
         """The first `length` bytes of a slot go to that peer."""
         ...
@@ -139,7 +143,7 @@ class Datagrams:
         self._in_view = memoryview(_ffi.buffer(self._in))
         self._prepare_reading()
 
-        self.slots = [PacketBuffer() for _ in range(WRITE_BATCH)]
+        self.slots = PacketBuffer.row(WRITE_BATCH)
         """Memory for what goes out; `take_slot` says which is free."""
         self.used = 0
         self._slot_at = [slot.at for slot in self.slots]
@@ -217,6 +221,14 @@ class Datagrams:
             self.flush()
         number = self.used
         self.used = number + 1
+        return number
+
+    def take_slots(self, count: int) -> int:
+        """The first of `count` free slots in a row; sends what waits when there are not as many."""
+        if self.used + count > WRITE_BATCH:
+            self.flush()
+        number = self.used
+        self.used = number + count
         return number
 
     def write(self, address: Address, slot: int, length: int) -> None:

@@ -137,10 +137,13 @@ class Feedback:
             lost = block.fraction / 256
             worst = max(worst, lost)
             if down.red_type is not None:
+                before = down.redundancy
                 if lost > _LOSSY:
-                    down.redundancy = 2 if lost > 5 * _LOSSY else max(1, down.redundancy)
-                elif lost < _CLEAN and down.redundancy:
+                    down.redundancy = 2 if lost > 5 * _LOSSY else max(1, before)
+                elif lost < _CLEAN and before:
                     down.redundancy -= 1
+                if down.redundancy != before:
+                    connection.changed()
         if blocks and connection.direction is Direction.SUBSCRIBE:
             connection.estimate.loss(worst, now)
 

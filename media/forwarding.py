@@ -12,6 +12,7 @@ from media.aiortc_seam import MAX_PACKET, PacketBuffer
 from media.codecs import starts_key_frame
 from media.connection import MAX_STRANGERS, Connection
 from media.datagrams import Outbox
+from media.fan_out import FanOut, Group
 from media.pacing import Datagram
 from media.tracks import AUDIO_HISTORY, HISTORY, DownTrack, UpLayer
 
@@ -51,9 +52,10 @@ class Watch(Protocol):
 class Forwarder:
     """Forwards RTP."""
 
-    def __init__(self, datagrams: Outbox) -> None:
+    def __init__(self, datagrams: Outbox, fan_out: FanOut | None = None) -> None:
         self._datagrams = datagrams
         self._spare = PacketBuffer()
+        self._fan_out = fan_out
         self.forwarded = 0
         """Packets sent to viewers so far."""
         self.watch: Watch = _Nobody()
@@ -174,7 +176,12 @@ class Forwarder:
                 self.watch.key_frame_needed(layer, now)
         elif layer.awaiting:
             self._enter(layer, view, sequence, timestamp, start, end, now)
-        for down in layer.downs:
+        downs = layer.downs
+        if ahead > 0 and self._fan_out is not None and (group := self._fan_out.group(layer)) is not None:
+            if group.count:
+                self._send_group(group, source, marker, sequence, timestamp, start, end, now)
+            downs = group.rest
+        for down in downs:
             if ahead <= 0 and not down.epochs[-1].holds(sequence):
                 continue  # from before this viewer was fed from the layer
             if down.single and timestamp != layer.key_timestamp:
@@ -183,6 +190,30 @@ class Forwarder:
             self._pass(down, source, marker, sequence, timestamp, start, end, now)
             if down.single and marker:
                 self._leave_still(down)
+
+    def _send_group(
+        self, group: Group, source: PacketBuffer, marker: int, sequence: int, timestamp: int,
+        start: int, end: int, now: float,
+    ) -> None:  # fmt: skip
+        """Send its copy to each viewer of a group, by the built loop."""
+        datagrams, fan_out = self._datagrams, self._fan_out
+        if fan_out is None:
+            return
+        count = group.count
+        first = datagrams.take_slots(count)
+        fan_out.send(group, source, marker, sequence, timestamp, start, end, datagrams.slots[first].at)
+        lengths, numbers, addresses = fan_out.lengths, fan_out.numbers, group.addresses
+        size = end - start
+        for place, down in enumerate(group.fed):
+            length = lengths[place]
+            if length:
+                down.packets += 1
+                down.octets += size
+                connection = down.connection
+                if connection.numbered:
+                    connection.estimate.sent(numbers[place], length, now)
+                datagrams.write(addresses[place], first + place, length)
+        self.forwarded += count
 
     def _enter(
         self, layer: UpLayer, view: memoryview, sequence: int, timestamp: int, start: int, end: int, now: float
@@ -218,8 +249,8 @@ class Forwarder:
             begin = _OUTGOING_BYTES
             number = 0
         else:
-            number = connection.next_number
-            connection.next_number = number + 1 & 0xFFFF
+            number = connection.numbers[0]
+            connection.numbers[0] = number + 1 & 0xFFFF
             _NUMBERED.pack_into(
                 out.view, 0, 0x90, second, sequence + down.sequence_offset & 0xFFFF,
                 timestamp + down.timestamp_offset & 0xFFFFFFFF, down.ssrc,
@@ -277,8 +308,8 @@ class Forwarder:
         if down.repair_ssrc:
             down.repair_sequence = down.repair_sequence + 1 & 0xFFFF
             if connection.numbered:
-                number_sent = connection.next_number
-                connection.next_number = number_sent + 1 & 0xFFFF
+                number_sent = connection.numbers[0]
+                connection.numbers[0] = number_sent + 1 & 0xFFFF
                 _NUMBERED.pack_into(
                     out.view, 0, 0x90, marker | down.repair_type, down.repair_sequence, timestamp, down.repair_ssrc,
                     down.number_before, number_sent, down.number_after,
@@ -334,8 +365,8 @@ class Forwarder:
                 body = (one[0] + down.sequence_offset & 0xFFFF).to_bytes(2, "big") + one[3]
                 first, stamp = 0x90, one[1] + down.timestamp_offset & 0xFFFFFFFF
             down.repair_sequence = down.repair_sequence + 1 & 0xFFFF
-            number = connection.next_number
-            connection.next_number = number + 1 & 0xFFFF
+            number = connection.numbers[0]
+            connection.numbers[0] = number + 1 & 0xFFFF
             out = self._spare
             _NUMBERED.pack_into(
                 out.view, 0, first, down.repair_type, down.repair_sequence, stamp, down.repair_ssrc,

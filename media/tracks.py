@@ -15,6 +15,7 @@ from media.sdp import Codec
 
 if TYPE_CHECKING:
     from media.connection import Connection
+    from media.fan_out import Group
 
 HISTORY = 256
 """Video packets kept a layer for repair: about one second of HD, more of less. A power of two."""
@@ -77,7 +78,7 @@ class UpLayer:
 
     __slots__ = (
         "asked", "awaiting", "bitrate", "counted_at", "counted_frames", "counted_octets", "downs",
-        "extension_words", "frame_rate", "frames", "height", "history", "key_asked_at", "key_octets",
+        "extension_words", "frame_rate", "frames", "group", "height", "history", "key_asked_at", "key_octets",
         "key_timestamp", "key_wanted", "known_bitrate", "needed_at", "number_at", "octets", "reception", "report",
         "report_at", "rid", "ssrc", "up", "wanted", "wanted_at",
     )  # fmt: skip
@@ -88,6 +89,8 @@ class UpLayer:
         self.ssrc: int | None = None
         self.downs: tuple[DownTrack, ...] = ()
         """Viewers who are fed from it now. Replaced whole, so that a loop over it is never disturbed."""
+        self.group: Group | None = None
+        """`downs` as C sees them; None when that has to be made anew."""
         self.awaiting: tuple[DownTrack, ...] = ()
         """Viewers who are to be fed from it from its next key frame on."""
         self.reception = Reception(up.codec.clock_rate)

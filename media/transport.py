@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from math import inf
 
@@ -14,6 +15,7 @@ from media.datagrams import READ_BATCH, Address, Datagrams
 from media.description import Endpoint
 from media.dtls import Certificate, DtlsSession, DtlsState
 from media.errors import unavailable
+from media.fan_out import FanOut
 from media.feedback import Feedback
 from media.forwarding import Forwarder
 from media.pacing import Pacer
@@ -31,6 +33,8 @@ SLOW_TICK_S = 0.1
 """Between looks at everything else."""
 _READS = 4
 """Batches of datagrams read before other work gets its turn."""
+_CROWDED_S, _GATHER_S = 0.001, 0.0006
+"""When the last packets came less than this ago, the next are waited for this long: it halves what forwarding costs."""
 _MOST_ADDRESSES = 8
 _SETTLES_S = 5.0
 """After this time a handshake that has served is let go."""
@@ -62,7 +66,7 @@ class Transport:
         )
         self._listener = None if listening is None else TcpListener(listening, settings, self, clock)
         self._datagrams = Datagrams(self._socket)
-        self._forwarder = Forwarder(self._datagrams)
+        self._forwarder = Forwarder(self._datagrams, FanOut.load())
         self._forwarder.heard = hear
         self._feedback = Feedback(self._datagrams, self._forwarder, settings.video_bitrate)
         self._by_ufrag: dict[str, Connection] = {}
@@ -72,6 +76,7 @@ class Transport:
         self._half_open: dict[Connection, None] = {}
         """Whose handshakes are under way, the oldest first."""
         self._paced: set[Connection] = set()
+        self._read_at = -inf
         self.govern: Callable[[float], None] = lambda _now: None
         """Called with each slow tick: the rooms weigh their lines."""
 
@@ -160,7 +165,9 @@ class Transport:
             if self._by_key.get(address.key) is connection:
                 del self._by_key[address.key]
         self._paced.discard(connection)
-        connection.srtp = None
+        # Owners, tracks and connections know each other: what is large goes now, not when cycles are looked for.
+        connection.srtp = connection.dtls = connection.pacer = None
+        connection.held = []
         connection.state = ConnectionState.CLOSED
 
     def trust(self, connection: Connection) -> None:
@@ -192,10 +199,12 @@ class Transport:
             if pacer is None:
                 pacer = connection.pacer = Pacer(bitrate)
                 self._paced.add(connection)
+                connection.changed()
             pacer.bitrate = bitrate
         elif pacer is not None and pacer.next_at is None:
             connection.pacer = None
             self._paced.discard(connection)
+            connection.changed()
 
     def probe(self, connection: Connection, down: DownTrack, octets: int, most: int, bitrate: float) -> None:
         """See `media.plane`."""
@@ -209,6 +218,7 @@ class Transport:
         """See `media.plane`."""
         for layer in up.layers:
             self._feedback.repair.forget(layer)
+            layer.history[:] = [None] * len(layer.history)
 
     def _drain(self, now: float) -> None:
         """Send what pacers have let go."""
@@ -233,6 +243,10 @@ class Transport:
 
     def _readable(self) -> None:
         datagrams = self._datagrams
+        if self._clock.monotonic() - self._read_at < _CROWDED_S:
+            # Packets come faster than it takes to wake up for each: let some gather, as network cards do.
+            time.sleep(_GATHER_S)
+        self._read_at = self._clock.monotonic()
         for _ in range(_READS):
             count = datagrams.read()
             if not count:
@@ -297,6 +311,7 @@ class Transport:
             request.nominates or connection.address is None or now - connection.heard_at > _SETTLED_S
         ):
             connection.address = here
+            connection.changed()
             if connection.credit < inf:
                 connection.credit = 0  # earned by another address
         connection.heard_at = now

@@ -1,7 +1,8 @@
 """The hot path and its RTCP, packet by packet, between two real SRTP associations and a clock that is told."""
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from itertools import pairwise
 
 import pytest
@@ -15,6 +16,7 @@ from media.api import ConnectionState, Direction, Track
 from media.codecs import VP8
 from media.connection import MAX_STRANGERS, Connection
 from media.datagrams import Address
+from media.fan_out import FanOut
 from media.feedback import Feedback
 from media.forwarding import Forwarder
 from media.repair import LOOK_OCTETS
@@ -44,10 +46,13 @@ class Inbox:
     """Keeps what goes out, by its receiver."""
 
     def __init__(self) -> None:
-        self.slots = [PacketBuffer()]
+        self.slots = PacketBuffer.row(8)
         self.of: dict[Address, list[bytes]] = {PUBLISHER: [], VIEWER: []}
 
     def take_slot(self) -> int:
+        return 0
+
+    def take_slots(self, count: int) -> int:
         return 0
 
     def write(self, address: Address, slot: int, length: int) -> None:
@@ -63,6 +68,19 @@ def vp8_frame(picture: int, base_layer: int, *, key: bool = False, body: bytes =
     return head + bytes((0 if key else 1,)) + bytes(2) + b"\x9d\x01\x2a" + struct.pack("<HH", 640, 480) + body
 
 
+BUILT: ContextVar[FanOut | None] = ContextVar("the loop in C, for the tests that run with it", default=None)
+
+
+@pytest.fixture(params=["python", "c"], autouse=True)
+def fan_out(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Every test of the hot path runs with the loop in Python and with the one in C."""
+    loop = None if request.param == "python" else FanOut.load()
+    assert request.param == "python" or loop is not None, "make setup builds media/_fan_out.so where a C compiler is"
+    token = BUILT.set(loop)
+    yield
+    BUILT.reset(token)
+
+
 class Line:
     """A publisher and a viewer with the worker's forwarder between them; each end has its own keys."""
 
@@ -71,7 +89,7 @@ class Line:
         outbox = Inbox()
         self.inbox = outbox.of
         self.buffer = PacketBuffer()
-        self.forwarder = Forwarder(outbox)
+        self.forwarder = Forwarder(outbox, BUILT.get())
         self.feedback = Feedback(outbox, self.forwarder, 2_000_000)
         self.owner = Owner()
         self.publisher, self.publisher_end = self._connect(Direction.PUBLISH, PUBLISHER, 1)

@@ -1,0 +1,140 @@
+"""The forwarder's inner loop in C, where it has been built (`media/fan_out.c`): one call a packet for all its viewers.
+
+It does what `Forwarder` does in Python for viewers who need nothing special, packet by packet the same; those who are
+paced, get stills or redundancy stay with Python. A machine without a C compiler forwards in Python alone.
+"""
+
+from __future__ import annotations
+
+import logging
+import struct
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cffi  # type: ignore[import-untyped]  # its stubs would pin another package for one file
+
+from media import vp8
+from media.aiortc_seam import SLOT_STRIDE, PacketBuffer, seal_function
+
+if TYPE_CHECKING:
+    from media.datagrams import Address
+    from media.tracks import DownTrack, UpLayer
+
+log = logging.getLogger(__name__)
+
+VERSION = 1
+LIBRARY = Path(__file__).with_name("_fan_out.so")
+
+_ffi = cffi.FFI()
+_ffi.cdef(
+    """
+    struct viewer {
+        void *srtp; uint16_t *next_number; uint32_t ssrc; uint32_t timestamp_offset; uint16_t sequence_offset;
+        uint16_t picture_offset; uint8_t base_layer_offset; uint8_t payload_type;
+        uint8_t extension[8]; uint8_t before[5]; uint8_t after[5];
+    };
+    int fan_out_version(void);
+    int fan_out(uintptr_t protect, void *packet, struct viewer **viewers, int count, uintptr_t slots, int stride,
+                int *lengths, uint16_t *numbers);
+    """
+)
+_PACKET = struct.Struct("=QiiiIHHBBBx")
+_MOST = 64
+"""Viewers of one layer that a call takes: more than a room has."""
+
+
+class Group:
+    """The viewers of one layer as C sees them, made for one state of `UpLayer.downs`."""
+
+    __slots__ = ("addresses", "count", "downs", "fed", "renumbers", "rest", "structs", "viewers")
+
+    def __init__(self, downs: tuple[DownTrack, ...]) -> None:
+        self.downs = downs
+        self.fed = tuple(down for down in downs if _is_plain(down))
+        self.rest = tuple(down for down in downs if not _is_plain(down))
+        self.count = len(self.fed)
+        self.addresses: list[Address] = [down.connection.address for down in self.fed if down.connection.address]
+        self.structs = [_viewer(down) for down in self.fed]
+        self.viewers: Any = _ffi.new("struct viewer *[]", self.structs)
+        self.renumbers = any(down.picture_offset or down.base_layer_offset for down in self.fed)
+
+
+class FanOut:
+    """The built loop."""
+
+    def __init__(self, library: Any) -> None:
+        self._fan_out = library.fan_out
+        self._protect = seal_function()
+        self._packet: Any = _ffi.new("char[]", _PACKET.size)
+        self._packet_view = memoryview(_ffi.buffer(self._packet))
+        self._lengths: Any = _ffi.new("int[]", _MOST)
+        self._numbers: Any = _ffi.new("uint16_t[]", _MOST)
+        self.lengths = memoryview(_ffi.buffer(self._lengths)).cast("i")
+        """Of what the last call sealed, by viewer; 0 where it was refused."""
+        self.numbers = memoryview(_ffi.buffer(self._numbers)).cast("H")
+        """The transport-wide numbers that they bear."""
+
+    @classmethod
+    def load(cls, path: Path = LIBRARY) -> FanOut | None:
+        """The loop, or None where it has not been built."""
+        try:
+            library = _ffi.dlopen(str(path))
+        except OSError:
+            return None
+        if library.fan_out_version() != VERSION:
+            log.warning("the forwarder's loop in C is of another version and is left out: run `make setup`")
+            return None
+        return cls(library)
+
+    def group(self, layer: UpLayer) -> Group | None:
+        """The viewers of a layer, made anew when they or what they need has changed."""
+        group = layer.group
+        if group is None or group.downs is not layer.downs:
+            if len(layer.downs) > _MOST:
+                return None
+            group = layer.group = Group(layer.downs)
+        return group
+
+    def send(
+        self, group: Group, source: PacketBuffer, marker: int, sequence: int, timestamp: int,
+        start: int, end: int, slots: int,
+    ) -> None:  # fmt: skip
+        """Seal the packet for each viewer of a group into the slots that begin at `slots`."""
+        picture_at = base_layer_at = -1
+        picture_id = wide = base_layer_index = 0
+        if group.renumbers and (found := vp8.read(source.view, start, end)) is not None:
+            picture_at, picture_id, wide = found.picture_at, found.picture_id, int(found.wide)
+            base_layer_at, base_layer_index = found.base_layer_at, found.base_layer_index
+        _PACKET.pack_into(
+            self._packet_view, 0, source.at + start, end - start, picture_at, base_layer_at, timestamp, sequence,
+            picture_id, marker, wide, base_layer_index,
+        )  # fmt: skip
+        self._fan_out(
+            self._protect, self._packet, group.viewers, group.count, slots, SLOT_STRIDE, self._lengths, self._numbers
+        )
+
+
+def _is_plain(down: DownTrack) -> bool:
+    connection = down.connection
+    return (
+        down.srtp is not None
+        and connection.address is not None
+        and connection.pacer is None
+        and not down.single
+        and not down.redundancy
+    )
+
+
+def _viewer(down: DownTrack) -> Any:
+    connection = down.connection
+    made = _ffi.new("struct viewer *")
+    if down.srtp is None:
+        raise ValueError("a viewer without keys")
+    made.srtp = _ffi.cast("void *", down.srtp.sender)
+    if connection.numbered:
+        made.next_number = _ffi.cast("uint16_t *", connection.numbers.buffer_info()[0])
+    made.ssrc, made.timestamp_offset = down.ssrc, down.timestamp_offset
+    made.sequence_offset, made.picture_offset = down.sequence_offset, down.picture_offset
+    made.base_layer_offset, made.payload_type = down.base_layer_offset, down.payload_type
+    made.extension, made.before, made.after = down.extension, down.number_before, down.number_after
+    return made
