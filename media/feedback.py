@@ -61,7 +61,7 @@ class Feedback:
                     if (down := connection.downs.get(source)) is not None and down.layer is not None:
                         self.repair.ask_key_frame(down.layer, now)
                 if (limit := rtcp.bitrate_limit(data, packet)) is not None:
-                    connection.estimate.limit(limit, now)
+                    connection.estimate.limit(limit, now, _sending(connection))
             elif packet.kind == rtcp.TRANSPORT_FEEDBACK:
                 if packet.count == rtcp.NACK:
                     if connection.repair_budget <= 0:
@@ -173,3 +173,8 @@ class Feedback:
         sealed = connection.srtp.seal_rtcp(out, len(packet))
         if sealed:
             self._datagrams.write(connection.address, slot, sealed)
+
+
+def _sending(viewer: Connection) -> float:
+    """Bit/s that go to a viewer now."""
+    return sum(down.layer.bitrate for down in viewer.downs.values() if down.layer is not None)

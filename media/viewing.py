@@ -7,7 +7,7 @@ from math import inf
 from typing import Protocol
 
 from media import switching
-from media.allocation import STILL_EVERY_S, Choice, Layer, Wanted, allocate
+from media.allocation import STILL_EVERY_S, Choice, Layer, Wanted, allocate, enough
 from media.api import Cause, Rung
 from media.connection import Connection
 from media.tracks import DownTrack, UpLayer, UpTrack
@@ -73,12 +73,11 @@ class Viewing:
         wanted = [_wanted(down.up, height, now) for down, height in shown if _known(down.up)]
         self._choices = allocate(self._budget(wanted), wanted, self._choices, now)
         self._overflow()
-        sent = goal = 0.0
+        sent, goal = 0.0, enough(wanted)
         changes: Changes = []
         for down, height in shown:
             up = down.up
             if not up.is_video:
-                goal += 60_000.0
                 sent += 60_000.0
                 if down.target is None:
                     switching.aim(down, up.layers[0])
@@ -90,12 +89,12 @@ class Viewing:
                 continue
             self._apply(down, choice, now)
             sent += down.layer.bitrate if down.layer is not None else 0.0
-            goal += 0.0 if height == 0 else _bitrate(up, len(up.layers) - 1) * 1.3
             rung, cause = _seen(up, choice, now)
             if self._told.get(up.track.track_id) != (rung, cause):
                 self._told[up.track.track_id] = (rung, cause)
                 changes.append((up.track.track_id, rung, cause))
-        self.due_at = now + (_CALM_S if connection.pacer is None else _THIN_S)
+        calm = connection.pacer is None and (estimate.bitrate >= goal or not connection.numbered)
+        self.due_at = now + (_CALM_S if calm else _THIN_S)
         stills = any(choice.rung is Rung.STILLS for choice in self._choices.values())
         self._sent = sent
         self._pace(sent, stills=stills)
