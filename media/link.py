@@ -17,9 +17,9 @@ OPEN_S = 2.0
 ANSWER_S = 5.0
 PING_S = 0.5
 PONG_S = 1.0
-MISSED = 2
+MISSED = 3
 """Pings in a row without an answer after which a worker counts as hung: noticed within
-`PING_S` + `MISSED` × `PONG_S` = 2.5 s. One alone may be this process's own pause."""
+`PING_S` + `MISSED` × `PONG_S` = 3.5 s. One alone may be this process's own pause, or a machine short of breath."""
 
 
 class WorkerLink:
@@ -71,7 +71,7 @@ class WorkerLink:
         finally:
             self.close()
 
-    async def watch(self) -> None:
+    async def watch(self, most_missed: int = MISSED) -> None:
         """Ask the worker for its facts again and again; cut the link when it hangs."""
         missed = 0
         while not self._writer.is_closing():
@@ -82,7 +82,7 @@ class WorkerLink:
                 missed += 1
                 if self._writer.is_closing():
                     return
-                if missed == MISSED:
+                if missed == most_missed:
                     self.hung = True
                     self._writer.transport.abort()  # what it has not read, it will not read
                     self.close()

@@ -18,6 +18,8 @@ _HEALTHY_S = 30.0
 """A child that lived this long is started again without delay."""
 _GOODBYE_S = 5.0
 _LINK_S = 0.5
+_UNHEARD = 2 * MISSED
+"""Pings without an answer after which a child is killed: later than its rooms go elsewhere, for it may be alive yet."""
 
 
 class MediaChild:
@@ -118,14 +120,14 @@ class MediaChild:
                 unheard = 0
             else:
                 unheard = 0
-                watching = self._tasks.start("media guard pings", link.watch())
+                watching = self._tasks.start("media guard pings", link.watch(_UNHEARD))
                 try:
                     await link.run(lambda _event: None, lambda _room: None)
                 finally:
                     watching.cancel()
                 if link.hung:
-                    unheard = MISSED
-            if unheard == MISSED and process.returncode is None:
+                    unheard = _UNHEARD
+            if unheard >= _UNHEARD // 2 and process.returncode is None:
                 log.error("the media worker hangs and is killed")
                 process.kill()
 

@@ -112,6 +112,10 @@ class WhipEdge:
         room_id, participant_id = admitted.room_id, admitted.participant_id
         sources = dict.fromkeys(sdp_fragment.mids(offer), admitted.source) if admitted.source else {}
         answer = await self._negotiate(way, room_id, participant_id, offer, sources)
+        if way is Way.WHIP and re.search(r"(?m)^m=(audio|video) 0 ", answer):
+            # §4.4.3: half a source would mislead whoever set the device up.
+            await self._media.remove(room_id, participant_id)
+            raise Invalid("media.section_refused", SECTION)
         session = HttpSession(
             secrets.token_urlsafe(18), room_id, participant_id, offer, sdp_fragment.origin(answer), _new_tag()
         )
@@ -152,7 +156,7 @@ class WhipEdge:
         expected = request.headers.get(hdrs.IF_MATCH, "").strip()
         if not expected:
             raise Refused(428, "session.tag_needed", TAG_NEEDED)
-        if expected not in ("*", session.tag):
+        if expected not in ("*", '"*"', session.tag):  # the examples of both documents quote the star
             raise Refused(412, "session.tag_old", TAG_OLD)
         current = sdp_fragment.credentials(session.offer)
         if fragment.ufrag in ("", current.ufrag):
@@ -284,4 +288,5 @@ TOO_LARGE = N_("What was sent is larger than what is taken here.")
 TAG_NEEDED = N_("If-Match with the session's entity tag is needed.")
 TAG_OLD = N_("The session's ICE has been restarted since; this entity tag is out of date.")
 TOKEN_NEEDED = N_("A bearer token is needed.")
+SECTION = N_("Video has to be H.264 or VP8, and sound Opus: a part of what is offered cannot be taken.")
 NO_ANSWER = N_("The video service does not answer now. Please try again in a moment.")

@@ -52,9 +52,10 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
 class Encoder:
     """An encoder of a device: aiortc's test picture and silence, published by WHIP."""
 
-    def __init__(self, http: aiohttp.ClientSession, url: str) -> None:
+    def __init__(self, http: aiohttp.ClientSession, url: str, token: str = TOKEN) -> None:
         self._http = http
         self._url = url
+        self.headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/sdp"}
         self._connection = RTCPeerConnection(SETTINGS)
         self.session = ""
 
@@ -64,7 +65,7 @@ class Encoder:
         self._connection.addTrack(VideoStreamTrack())
         await self._connection.setLocalDescription(await self._connection.createOffer())
         offer = self._connection.localDescription.sdp
-        async with self._http.post(self._url, data=offer.encode(), headers=HEADERS) as response:
+        async with self._http.post(self._url, data=offer.encode(), headers=self.headers) as response:
             assert response.status == 201, await response.text()
             self.session = str(response.url.join(URL(response.headers["Location"])))
             await self._connection.setRemoteDescription(RTCSessionDescription(await response.text(), "answer"))

@@ -191,6 +191,13 @@ async def test_bodies_that_are_refused(caller: Caller) -> None:
         await refused(problem, 422, "sdp.fragment_invalid")
 
 
+async def test_half_a_source_is_refused(caller: Caller) -> None:
+    offer = re.sub(r"a=rtpmap:(\d+) (VP8|H264)/", r"a=rtpmap:\1 AV9/", await offer_of("whip"))
+    response = await caller.call("POST", "/whip/r", offer, Content_Type="application/sdp")
+    await refused(response, 422, "media.section_refused")
+    assert (await caller.media.subscribe("r", "somebody")).tracks == ()
+
+
 async def test_a_full_plane_says_when_to_come_again(caller: Caller) -> None:
     caller.media.admits = False
     problem = await caller.call("POST", "/whip/r", await offer_of("whip"), Content_Type="application/sdp")
@@ -209,7 +216,7 @@ async def test_trickled_candidates_are_taken(caller: Caller, way: str) -> None:
         "a=candidate:1 1 udp 2122260223 192.0.2.1 61764 typ host\r\na=end-of-candidates\r\n"
     )
     for body in (fragment, fragment.partition("m=")[2].join(["m=", ""])):
-        for match in (tag, "*"):
+        for match in (tag, "*", '"*"'):
             response = await caller.call("PATCH", session, body, Content_Type=FRAGMENT, If_Match=match)
             assert (response.status, await response.read()) == (204, b"")
             assert "ETag" not in response.headers
