@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { Movement, Sound } from "../../web/client/core/movement.ts";
 import { picture, type Seen } from "../../web/client/core/picture.ts";
 import type { Participant, Rung } from "../../web/client/core/protocol.ts";
+import { UplinkJudge } from "../../web/client/core/uplink.ts";
 import { type Encoding, layersOf, plan, RUNGS, share, single, voice } from "../../web/client/core/sending.ts";
 
 const rids = (width: number) => layersOf("camera", width).map((layer) => layer.rid);
@@ -21,9 +22,9 @@ test("a picture has as many layers as a browser sends of its size, the smallest 
 
 test("going down the ladder stops the larger layers, then all but single frames, then all", () => {
   assert.deepEqual(RUNGS.map((rung) => sent(1280, rung)), [
-    [true, true, true], [true, true, false], [true, false, false], [false, false, true], [false, false, false],
+    [true, true, true], [true, true, false], [true, false, false], [true, false, false], [false, false, false],
   ]);
-  assert.deepEqual(RUNGS.map((rung) => sent(640, rung)), [[true, true], [true, true], [true, false], [false, true], [false, false]]);
+  assert.deepEqual(RUNGS.map((rung) => sent(640, rung)), [[true, true], [true, true], [true, false], [true, false], [false, false]]);
 });
 
 test("the rate shrinks with every rung, however many layers there are", () => {
@@ -69,7 +70,8 @@ test("the clinic's camera outlives its screen and devices; another's camera goes
   assert.deepEqual(share("specialist", sources, "low").get("camera"), "stills");
   assert.deepEqual(share("specialist", ["camera"], "low").get("camera"), "low");
   assert.deepEqual(new Set(share("specialist", sources, "hd").values()), new Set(["hd"]));
-  assert.ok(voice("audio") >= 16_000);
+  assert.deepEqual(voice("hd"), { bitrate: 32_000, redundant: true });
+  assert.equal(voice("stills").redundant, false, "a thin line has no room to say everything twice");
 });
 
 const person: Participant = {
@@ -107,8 +109,9 @@ test("no picture is covered with the reason", () => {
   assert.equal(said({ person: { ...person, video: false, audio_only: true } })[0], "audio_only_them");
   assert.equal(said({ person: { ...person, video: false }, source: "screen" })[0], null, "the camera's switch is not the screen's");
   assert.equal(said({ audioOnly: true })[0], "audio_only_me");
-  assert.equal(said({ rung: "audio", cause: "uplink" })[0], "uplink_audio");
-  assert.equal(said({ rung: "audio", cause: "downlink" })[0], "downlink_audio");
+  assert.equal(said({ rung: "audio", cause: "uplink", stoodMs: 5_000 })[0], "uplink_audio");
+  assert.equal(said({ rung: "audio", cause: "downlink", begun: false })[0], "downlink_audio");
+  assert.deepEqual(said({ rung: "audio", cause: "uplink", stoodMs: 1_000 }), [null, "chip_uplink_stills"], "what still comes is shown");
   assert.equal(said({ arrives: false })[0], "connecting");
   assert.equal(said({ begun: false })[0], "connecting");
 });
@@ -142,4 +145,40 @@ test("one sample in eight made up is broken sound, silence is not", () => {
   assert.equal(sound.broken, true);
   sound.hear({ total: 144_000, concealed: 30_100 });
   assert.equal(sound.broken, false);
+});
+
+/** The rungs that an uplink takes, looked at each second. */
+function climb(judge: UplinkJudge, from: number, seconds: number, available: number | null): Rung[] {
+  return Array.from({ length: seconds }, (_, second) => judge.judge((from + second) * 1_000, available));
+}
+
+test("a line for no picture goes to stills within three seconds, one for less to sound", () => {
+  const judge = new UplinkJudge();
+  assert.deepEqual(climb(judge, 0, 3, 1_500_000), ["hd", "hd", "hd"]);
+  assert.deepEqual(climb(judge, 3, 3, 80_000), ["hd", "hd", "stills"]);
+  assert.deepEqual(climb(judge, 6, 3, 40_000), ["stills", "stills", "audio"]);
+});
+
+test("it comes back by itself: at once when the estimate grew, otherwise by trying", () => {
+  const judge = new UplinkJudge();
+  climb(judge, 0, 3, 80_000);
+  assert.equal(judge.rung, "stills");
+  assert.equal(judge.judge(4_000, 250_000), "hd");
+  const other = new UplinkJudge();
+  climb(other, 0, 3, 80_000);
+  const rungs = climb(other, 3, 8, 100_000);
+  assert.equal(rungs.at(-1), "hd", "an estimate does not grow while little is sent");
+});
+
+test("trials that fail come more and more seldom", () => {
+  const judge = new UplinkJudge();
+  const rungs = climb(judge, 0, 200, 80_000);
+  const trials = rungs.flatMap((rung, second) => (rung === "hd" && rungs[second - 1] === "stills" ? [second] : []));
+  const pauses = trials.slice(1).map((second, place) => second - (trials[place] ?? 0));
+  assert.ok(trials.length >= 4 && trials.length <= 12, String(trials));
+  assert.deepEqual(pauses, [...pauses].sort((one, next) => one - next));
+});
+
+test("a browser that tells no estimate is left alone", () => {
+  assert.deepEqual(new Set(climb(new UplinkJudge(), 0, 20, null)), new Set(["hd"]));
 });

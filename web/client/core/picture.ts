@@ -34,6 +34,7 @@ export interface Seen {
 
 const STANDS_MS = 2_000;
 const STILL_STANDS_MS = 9_000;
+const GONE_MS = 4_000;
 
 /** How long a picture may stand before it has to be said. */
 export function patience(rung: Rung): number {
@@ -52,7 +53,9 @@ function covered(seen: Seen): Cover | null {
   if (camera && seen.person?.video === false) return "camera_off";
   if (seen.audioOnly) return "audio_only_me";
   if (!seen.arrives) return "connecting";
-  if (seen.rung === "audio" && (seen.cause === "uplink" || seen.cause === "downlink")) return `${seen.cause}_audio`;
+  // The server's word alone covers no picture that still moves now and then.
+  const gone = seen.rung === "audio" && (!seen.begun || seen.stoodMs > GONE_MS);
+  if (gone && (seen.cause === "uplink" || seen.cause === "downlink")) return `${seen.cause}_audio`;
   return seen.begun ? null : "connecting";
 }
 
@@ -60,7 +63,8 @@ function chip(seen: Seen, hidden: boolean): Chip | null {
   const slow = seen.cause === "uplink" || seen.cause === "downlink" ? `${seen.cause}_` : "";
   const made = (words: string, short: string, seconds = 0): Chip => ({ words: `chip_${words}`, short: `short_${short}`, tone: "urgent", seconds });
   if (!hidden && seen.stoodMs > patience(seen.rung)) return made(`${slow}standing`, "standing", Math.floor(seen.stoodMs / 1000));
-  if (!hidden && slow !== "" && seen.rung !== "hd") return made(slow + seen.rung, seen.rung);
+  const rung = seen.rung === "audio" ? "stills" : seen.rung;
+  if (!hidden && slow !== "" && rung !== "hd") return made(slow + rung, rung);
   if (seen.soundBroken) return made("sound_broken", "sound_broken");
   return null;
 }

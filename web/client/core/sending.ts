@@ -82,9 +82,8 @@ function camera(layers: readonly Layer[], rung: Rung): Encoding[] {
       encoding.maxBitrate = Math.min(bitrate, LOW_BITRATE);
       if (last === 0) encoding.scaleResolutionDownBy = 3;
     } else if (rung === "stills") {
-      encoding.active = place === last;
-      encoding.maxBitrate = STILL_BITRATE;
-      encoding.maxFramerate = 1;
+      // Whole pictures in the place of the smallest layer: it is the one that the server always takes.
+      Object.assign(encoding, { active: place === 0, scaleResolutionDownBy: 1, maxBitrate: STILL_BITRATE, maxFramerate: 1 });
     } else if (rung === "audio") encoding.active = false;
     return encoding;
   });
@@ -120,7 +119,8 @@ export function worse(one: Rung, other: Rung): Rung {
   return RUNGS.indexOf(one) > RUNGS.indexOf(other) ? one : other;
 }
 
-/** Bits a second for one's voice: sound comes first, but a line that carries no picture carries no rich sound either. */
-export function voice(rung: Rung): number {
-  return rung === "hd" || rung === "reduced" ? 32_000 : 20_000;
+/** Bits a second for one's voice, and whether each packet repeats the one before: a thin line has no room for that. */
+export function voice(rung: Rung): { bitrate: number; redundant: boolean } {
+  const thin = rung === "stills" || rung === "audio";
+  return { bitrate: thin ? 16_000 : 32_000, redundant: !thin };
 }

@@ -4,9 +4,11 @@ import { CallError, type Connection } from "../core/connection.ts";
 import { Queue } from "../core/queue.ts";
 import { Recovery } from "../core/recovery.ts";
 import type { Role, Rung } from "../core/protocol.ts";
-import { share } from "../core/sending.ts";
+import { share, worse } from "../core/sending.ts";
+import { UplinkJudge } from "../core/uplink.ts";
 import { Sending } from "./sending.ts";
 
+const LOOK_MS = 1_000;
 const RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 15_000;
 
@@ -21,7 +23,9 @@ export class Publisher {
   iceServers: RTCIceServer[] = [];
   #sendings: Sending[] = [];
   #peer: RTCPeerConnection | null = null;
-  #rung: Rung = "hd";
+  readonly #judge = new UplinkJudge();
+  readonly #looks: ReturnType<typeof setInterval>;
+  #arrives: Rung = "hd";
   #retry = RETRY_MS;
   #acknowledged = 0;
   #closed = false;
@@ -31,6 +35,7 @@ export class Publisher {
     this.#connection = connection;
     this.#consultId = consultId;
     this.#role = role;
+    this.#looks = setInterval(() => void this.#look(), LOOK_MS);
   }
 
   /** Whether there is a connection that can be kept. */
@@ -74,10 +79,14 @@ export class Publisher {
     }, {});
   }
 
-  /** What the line carries upward, as the worker measured it. */
+  /** What of the camera arrives, by the worker's measure. It is told to the person; what is sent follows the line. */
   uplink(rung: Rung): void {
-    this.#rung = rung;
-    this.#fit();
+    this.#arrives = rung;
+  }
+
+  /** What the others get of one's pictures at best. */
+  get rung(): Rung {
+    return worse(this.#arrives, this.#judge.rung);
   }
 
   /** The layers of one's own m-section that somebody watches. */
@@ -121,23 +130,29 @@ export class Publisher {
     this.#retry = Math.min(LONGEST_RETRY_MS, this.#retry * 2);
   }
 
-  /** Whether the other end has reported on what it received since the last look. */
-  async acknowledged(): Promise<boolean> {
-    if (this.#peer === null) return false;
-    let newest = 0;
-    for (const report of (await this.#peer.getStats()).values()) {
-      if (report.type === "remote-inbound-rtp") newest = Math.max(newest, report.timestamp);
-    }
-    const news = newest > this.#acknowledged;
-    this.#acknowledged = newest;
-    return news;
-  }
-
   close(): void {
     this.#closed = true;
+    clearInterval(this.#looks);
     for (const sending of this.#sendings) sending.close();
     this.#peer?.close();
     this.#peer = null;
+  }
+
+  /** What the other end has reported, and what the browser thinks that the line carries. */
+  async #look(): Promise<void> {
+    const at = performance.now();
+    const peer = this.#peer;
+    if (peer === null) return;
+    let newest = 0;
+    let available: number | null = null;
+    for (const report of (await peer.getStats()).values()) {
+      if (report.type === "remote-inbound-rtp") newest = Math.max(newest, report.timestamp);
+      if (report.type === "candidate-pair" && report.nominated) available = report.availableOutgoingBitrate ?? available;
+    }
+    if (newest > this.#acknowledged) this.recovery.flows(at);
+    this.#acknowledged = newest;
+    const before = this.#judge.rung;
+    if (peer.connectionState === "connected" && this.#judge.judge(at, available) !== before) this.#fit();
   }
 
   #send(source: string, track: MediaStreamTrack): void {
@@ -172,9 +187,9 @@ export class Publisher {
 
   #fit(): void {
     const pictures = this.#sendings.filter((one) => !one.sound).map((one) => one.source);
-    const shares = share(this.#role, pictures, this.#rung);
+    const shares = share(this.#role, pictures, this.#judge.rung);
     for (const sending of this.#sendings) {
-      void sending.fit(sending.sound ? this.#rung : (shares.get(sending.source) ?? this.#rung)).catch(() => undefined);
+      void sending.fit(sending.sound ? this.#judge.rung : (shares.get(sending.source) ?? this.#judge.rung)).catch(() => undefined);
     }
   }
 }

@@ -78,7 +78,7 @@ export class Sending {
       const { sender } = this.transceiver;
       const parameters = sender.getParameters();
       if (parameters.encodings.length === 0 || this.transceiver.currentDirection === "stopped") return;
-      if (this.sound) for (const one of parameters.encodings) one.maxBitrate = voice(this.#rung);
+      if (this.sound) this.#speak(parameters);
       else {
         const { encodings, stills } = plan(this.source, this.#layers, this.#rung, this.#wanted);
         parameters.encodings.forEach((one, place) => Object.assign(one, encodings[place] ?? { active: false }));
@@ -88,6 +88,16 @@ export class Sending {
       }
       await sender.setParameters(parameters);
     });
+  }
+
+  #speak(parameters: RTCRtpSendParameters): void {
+    const { bitrate, redundant } = voice(this.#rung);
+    const codec = parameters.codecs.find((one) => one.mimeType.toLowerCase() === (redundant ? "audio/red" : "audio/opus"));
+    for (const one of parameters.encodings as (RTCRtpEncodingParameters & { codec?: RTCRtpCodec })[]) {
+      one.maxBitrate = bitrate;
+      // Only where the server took both; browsers that cannot choose in a call go on as they began.
+      if (codec && parameters.codecs.some((other) => other.mimeType.toLowerCase() === "audio/red")) one.codec = codec;
+    }
   }
 
   #hint(): void {

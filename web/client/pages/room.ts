@@ -3,7 +3,7 @@
 import { startAlerts } from "../alerts.ts";
 import { CallError, Connection } from "../core/connection.ts";
 import { OwnLine } from "../core/own_line.ts";
-import { clientKey, type Joined, type Participant, type Role, type Rung } from "../core/protocol.ts";
+import { clientKey, type Joined, type Participant, type Role } from "../core/protocol.ts";
 import * as room from "../core/room_state.ts";
 import { load, startFragments } from "../fragments.ts";
 import { Publisher } from "../media/publisher.ts";
@@ -37,7 +37,6 @@ const lineChip = find("#line-chip") as HTMLElement;
 let state = room.EMPTY;
 let out = false;
 let awaySince: number | null = null;
-let uplink: Rung = "hd";
 
 const connection = new Connection(say("offline"));
 startAlerts(connection, true);
@@ -108,7 +107,7 @@ async function reloadBook(): Promise<void> {
 
 let lineSaid = "";
 function showLine(): void {
-  const said = line.say({ at: performance.now(), judged: watch.state, uplink, audioOnly: own.audioOnly });
+  const said = line.say({ at: performance.now(), judged: watch.state, uplink: publisher.rung, audioOnly: own.audioOnly });
   const key = JSON.stringify(said);
   if (key === lineSaid) return;
   lineSaid = key;
@@ -237,8 +236,7 @@ connection.on("quality", here((message) => stage.quality(message)));
 connection.on("speakers", here((message) => stage.speaking(message.participant_ids, state.self)));
 connection.on("layers", here((message) => publisher.layers(message.mid, message.rids)));
 connection.on("uplink", here((message) => {
-  uplink = message.rung;
-  publisher.uplink(uplink);
+  publisher.uplink(message.rung);
   showLine();
 }));
 connection.on("media_lost", here(() => {

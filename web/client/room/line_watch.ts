@@ -65,7 +65,6 @@ export class LineWatch {
       this.onHeard(found.heard);
       this.#judgeSample({ ...found.sample, expectsVideo: this.#stage.expects });
     }
-    if (await this.#publisher.acknowledged()) this.#publisher.recovery.flows(at);
     this.#each((one) => this.#help(one, at));
     this.onLook();
   }
