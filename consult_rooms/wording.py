@@ -131,6 +131,8 @@ def _message(entry: LogEntry) -> str:
             return N_("%(actor)s came back to the room") if again else N_("%(actor)s entered the room")
         case LogKind.FIRST_FRAME if data["kind"] == "audio":
             return N_("%(actor)s hears %(name)s")
+        case LogKind.FIRST_FRAME if data["kind"] == "screen":
+            return N_("%(actor)s sees the screen of %(name)s")
         case LogKind.QUALITY_CHANGED:
             seen = _SEES_ONE if "from" in data else _SEES_ALL
             return {"sends": _SENDS, "sees": seen, "wishes": _WISHES}[str(data["way"])][str(data["rung"])]

@@ -174,6 +174,7 @@ async def live_through(world: World) -> list[ConsultId]:
     _, there = await world.rooms.join(ha, consult.id)
     await world.rooms.first_frame(here, there.id, "video")
     await world.rooms.first_frame(here, there.id, "audio")
+    await world.rooms.first_frame(here, there.id, "screen")
     for state in ("weak", "lost", "good"):
         await world.rooms.line_changed(here, state)
     for rung in Rung:

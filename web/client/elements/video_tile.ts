@@ -29,8 +29,8 @@ export class VideoTile extends HTMLElement {
     super();
     this.video.autoplay = true;
     this.video.playsInline = true;
-    this.#spoken.append(icon("speak"), say("tile_speaking"));
-    this.#muted.append(icon("mic"), say("tile_muted"));
+    this.#spoken.append(icon("speak"), element("span", { class: "long" }, say("tile_speaking")));
+    this.#muted.append(icon("mic"), element("span", { class: "long" }, say("tile_muted")));
     this.#state.hidden = this.#veil.hidden = true;
     this.#pin.addEventListener("click", () => this.onPin?.());
   }
