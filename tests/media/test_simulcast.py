@@ -51,8 +51,8 @@ async def test_layers_follow_the_tile(codec: str, browser: Browser, plane: Plane
     tasks.start("signalling", audience.follow())
     await b.subscribe()
     await a.page.evaluate("codec => publish(codec, true)", codec)
-    await audience.sees(640)
-    for height, width in ((100, 160), (200, 320), (480, 640), (100, 160)):
+    await audience.sees(1280)
+    for height, width in ((100, 320), (300, 640), (720, 1280), (100, 320)):
         await audience.show(height)
         video = await audience.sees(width)
         before = video["frames"]
