@@ -53,7 +53,7 @@ WORDS: dict[str, dict[str, str]] = {
         "tile_downlink_audio": N_("Your line is slow: sound only"),
         "tile_speaking": N_("Speaking"),
         "tile_screen": N_("Screen"),
-        "tile_source": N_("{name}: {source}"),
+        "tile_source": N_("{source}, {name}"),
         "tile_enlarge": N_("Enlarge: {name}"),
     },
     "room": {
