@@ -13,10 +13,13 @@ from collections.abc import Callable
 from foundation.errors import Invalid
 from media import codecs, headers, red, rtcp, sdp, transport_feedback, vp8, wire
 from media.aiortc_seam import MAX_PACKET, BindingRequest
+from media.fan_out import FanOut
 from tests.media.hostile_line import HostileLine
+from tests.media.test_forwarding import BUILT
 
 _LONGEST = MAX_PACKET - 200
 """What a datagram of a sender holds at most, with room for what the tests put before it."""
+_LOOP = FanOut.load()
 PASSWORD = "p" * 24
 
 
@@ -119,12 +122,17 @@ def line(data: bytes) -> None:
 
 
 def datagrams(data: bytes) -> None:
-    """Authentic RTP and RTCP with this content, one file holding one datagram."""
-    hostile = HostileLine()
-    packet = data[:_LONGEST]
-    hostile.media(packet)
-    hostile.control(packet)
-    hostile.still_forwards()
+    """Authentic RTP and RTCP with this content, one file holding one datagram; by the loop in C too, where it is."""
+    for loop in {None, _LOOP}:
+        token = BUILT.set(loop)
+        try:
+            hostile = HostileLine()
+            packet = data[:_LONGEST]
+            hostile.media(packet)
+            hostile.control(packet)
+            hostile.still_forwards()
+        finally:
+            BUILT.reset(token)
 
 
 PARSERS: dict[str, Callable[[bytes], None]] = {

@@ -71,14 +71,17 @@ def vp8_frame(picture: int, base_layer: int, *, key: bool = False, body: bytes =
 BUILT: ContextVar[FanOut | None] = ContextVar("the loop in C, for the tests that run with it", default=None)
 
 
-@pytest.fixture(params=["python", "c"], autouse=True)
-def fan_out(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Every test of the hot path runs with the loop in Python and with the one in C."""
+def given_loop(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Lines of the test have the forwarder's loop that the parameter names: "python" or "c"."""
     loop = None if request.param == "python" else FanOut.load()
     assert request.param == "python" or loop is not None, "make setup builds media/_fan_out.so where a C compiler is"
     token = BUILT.set(loop)
     yield
     BUILT.reset(token)
+
+
+# Every test of the hot path runs with the loop in Python and with the one in C.
+fan_out = pytest.fixture(params=["python", "c"], autouse=True)(given_loop)
 
 
 class Line:

@@ -19,10 +19,12 @@ from tests.media.corpus_packets import packets
 from tests.media.hostile_line import HostileLine
 from tests.media.mutations import CORPUS, seeds, tampered
 from tests.media.parsers import PARSERS, parse_all
+from tests.media.test_forwarding import given_loop
 
+fan_out = pytest.fixture(params=["python", "c"])(given_loop)
 _QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example, HealthCheck.filter_too_much]
 QUICK = settings(max_examples=250, deadline=None, suppress_health_check=_QUIET)
-SESSIONS = settings(max_examples=60, deadline=None, suppress_health_check=_QUIET)
+SESSIONS = settings(max_examples=40, deadline=None, suppress_health_check=_QUIET)
 THOROUGH = settings(max_examples=20_000, deadline=None, suppress_health_check=_QUIET)
 
 KINDS = {
@@ -114,6 +116,7 @@ def sessions(given_by: settings) -> None:
     play()
 
 
+@pytest.mark.usefixtures("fan_out")
 def test_the_hostile_line_forwards_at_all() -> None:
     """Or nothing would be tried by what follows."""
     line = HostileLine()
@@ -128,6 +131,7 @@ def test_the_hostile_line_forwards_at_all() -> None:
     assert len(line.sealed) == before + 5
 
 
+@pytest.mark.usefixtures("fan_out")
 def test_authentic_nonsense_harms_nobody_else() -> None:
     sessions(SESSIONS)
 
@@ -141,6 +145,7 @@ def test_tampered_messages_for_long(name: str) -> None:
 
 @pytest.mark.chaos
 @pytest.mark.timeout(3_000)
+@pytest.mark.usefixtures("fan_out")
 def test_authentic_nonsense_for_long() -> None:
     sessions(settings(THOROUGH, max_examples=5_000))
 

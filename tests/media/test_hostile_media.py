@@ -14,7 +14,21 @@ from media.rtcp import MOST_PACKETS
 from media.sdp import Codec
 from media.tracks import HISTORY, DownTrack, UpTrack
 from media.transport_feedback import MOST_STATUSES
-from tests.media.test_forwarding import DELTA, KEY, MEDIA, OUT, REPAIR, VIEWER, Line, media, speaking, spoken
+from tests.media.test_forwarding import (
+    DELTA,
+    KEY,
+    MEDIA,
+    OUT,
+    REPAIR,
+    VIEWER,
+    Line,
+    given_loop,
+    media,
+    speaking,
+    spoken,
+)
+
+fan_out = pytest.fixture(params=["python", "c"], autouse=True)(given_loop)
 
 
 @pytest.fixture
