@@ -43,7 +43,7 @@ class Machine:
         return {line.split()[1]: line.split() for line in told}
 
     def until_ready(self) -> None:
-        assert hoichan("media", "--check", **self.settings).returncode == 0, self.program.log
+        self.program.until(lambda: hoichan("media", "--check", **self.settings).returncode == 0, 30)
 
     @asynccontextmanager
     async def nodes(self) -> AsyncIterator[WorkerNodes]:
