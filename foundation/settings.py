@@ -54,6 +54,10 @@ class Settings(BaseSettings):
     )
     media_control: str = Field("", description="HOST:PORT or unix:PATH of a worker's control socket")
     media_control_announce: str = Field("", description="host:port at which web nodes reach the control socket")
+    media_max_load: float = Field(
+        0.6, gt=0, description="share of a core above which a worker takes no new rooms; 0.6 keeps its delays short"
+    )
+    media_room_capacity: int = Field(16, ge=2, le=1000, description="participants, devices and screens a room admits")
     media_drain_seconds: float = Field(
         1800, gt=0, description="how long the rooms of a worker go on at most after its first SIGTERM"
     )

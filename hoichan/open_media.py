@@ -27,6 +27,8 @@ from signaling.open_door import OpenDoor
 from signaling.whip import WhipEdge
 
 _SHORTEST = 8
+_UNBOUND = {"media_max_load": 10.0, "media_room_capacity": 1_000}
+"""A load tool wants to find the limits, not to be refused below them. What the environment sets stays as it is."""
 _LOOK_S = 0.05
 
 
@@ -37,7 +39,8 @@ async def run_open_media(settings: Settings, token: str, listen: str) -> int:
     host, _, port = listen.rpartition(":")
     if not host or not port.isdigit():
         raise click.UsageError("--http has to be HOST:PORT, such as 127.0.0.1:8090")
-    plan, tasks = ChildPlan(settings), Tasks()
+    unset = {name: value for name, value in _UNBOUND.items() if name not in settings.model_fields_set}
+    plan, tasks = ChildPlan(settings.model_copy(update=unset)), Tasks()
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
