@@ -1,4 +1,5 @@
-"""A publisher and a viewer who mean ill, with everything negotiated that there is, beside a publisher who does not."""
+"""A publisher and two viewers who mean ill, one with everything negotiated that there is and one with neither RTX nor
+transport-wide numbers, beside a publisher who does not."""
 
 from __future__ import annotations
 
@@ -25,14 +26,18 @@ class HostileLine(Line):
 
     def __init__(self) -> None:
         super().__init__()
-        self.sealed: dict[tuple[int, int], bytes] = {}
-        """What went to the viewer by RTP, by SSRC and packet index."""
-        self._highest: dict[int, int] = {}
+        self.sealed: dict[tuple[int, int, int], bytes] = {}
+        """What went to the viewers by RTP, by viewer, SSRC and packet index."""
+        self._highest: dict[tuple[int, int], int] = {}
         hostile, viewer = self.publisher, self.viewer
         hostile.level_number, hostile.transport_number, hostile.mid_number = 1, 3, 4
         hostile.rid_number, hostile.repaired_rid_number = 5, 6
         hostile.arrivals = Arrivals()
         viewer.numbered = True
+        plain = self._plain = Address("192.0.2.4", 4, b"plain")
+        self.inbox[plain] = []
+        self.plain, self._plain_end = self._connect(Direction.SUBSCRIBE, plain, 4)
+        self._viewers = ((self.viewer_end, viewer), (self._plain_end, self.plain))
         self._feed(UpTrack(_track("v"), "s", hostile, "0", self.up.codec, repair=Codec(97, "RTX", 90_000)), [MEDIA], 96)
         hostile.repairs = {REPAIR: hostile.ups[MEDIA]}
         opus, folded = Codec(111, "OPUS", 48_000, 2), Codec(63, "RED", 48_000, 2)
@@ -42,12 +47,12 @@ class HostileLine(Line):
         self.inbox[other] = []
         self.honest, self._honest_end = self._connect(Direction.PUBLISH, other, 3)
         self._feed(UpTrack(_track("b", "audio"), "s", self.honest, "0", opus), [HONEST], 111)
-        self._sequence = 0
-        for connection in (hostile, viewer):
+        self._sequence = self._contents = 0
+        for connection in (hostile, viewer, self.plain):
             self.feedback.tick(connection, self.now)
 
     def _feed(self, up: UpTrack, sources: list[int], kind: int, *, red: bool = False) -> None:
-        """Give the viewer a track; its repairs go by their own stream, but those of H.264 do not."""
+        """Give the viewers a track. The first takes repairs of VP8 by their own stream, the second takes none."""
         connection: Connection = up.connection
         for ssrc, layer in zip(sources, up.layers, strict=True):
             layer.ssrc = ssrc
@@ -55,9 +60,11 @@ class HostileLine(Line):
         out = OUT + 10 * sources[0]
         repair = (out + 1, 97) if kind == 96 else None
         down = DownTrack(up, self.viewer, out, kind, "1", repair=repair, red_type=63 if red else None)
-        self.viewer.downs[out] = down
-        up.viewers = (down,)
-        switching.aim(down, up.layers[0])
+        other = DownTrack(up, self.plain, out, kind, "1", red_type=63 if red else None)
+        self.viewer.downs[out], self.plain.downs[out] = down, other
+        up.viewers = (down, other)
+        for each in up.viewers:
+            switching.aim(each, up.layers[0])
 
     def media(self, packet: bytes) -> None:
         """The hostile publisher sends RTP: as it is, and as packets of its streams with that content."""
@@ -74,22 +81,27 @@ class HostileLine(Line):
         self._sequence = self._sequence + 1 & 0xFFFF
         return self._sequence
 
-    def leap(self, number: int) -> None:
-        """Each stream goes on, or back, at that number."""
+    def leap(self, number: int, streams: int = 31) -> None:
+        """Some of the streams (one a bit) go on, or back, at that number, with a content that never was before."""
         self._sequence = number
-        for ssrc, kind, payload in (
-            (MEDIA, 96, b"\x10\0delta"),
-            (AUDIO, 111, b"sound"),
-            (LOW, 102, b"\x65key"),
-            (HIGH, 102, b"\x65other"),
-            (REPAIR, 97, struct.pack("!H", number ^ 3) + b"\x10\1 again"),
+        self._contents += 1
+        content = self._contents.to_bytes(3, "big")
+        for place, (ssrc, kind, head) in enumerate(
+            (
+                (MEDIA, 96, b"\x10\0"),
+                (AUDIO, 111, b"\x78"),
+                (LOW, 102, b"\x65"),
+                (HIGH, 102, b"\x65"),
+                (REPAIR, 97, struct.pack("!H", number ^ 3) + b"\x10\1"),
+            )
         ):
-            self.publish(struct.pack("!BBHLL", 0x80, kind, number, number * 3_000, ssrc) + payload)
+            if streams >> place & 1:
+                self.publish(struct.pack("!BBHLL", 0x80, kind, number, number * 3_000, ssrc) + head + content)
         self._look()
 
     def control(self, packet: bytes) -> None:
         """Both of them send RTCP: as it is, and as feedback of each kind about each stream."""
-        for end, connection in ((self.publisher_end, self.publisher), (self.viewer_end, self.viewer)):
+        for end, connection in ((self.publisher_end, self.publisher), *self._viewers):
             self.tell(end, connection, packet)
         body = packet[: 4 * (min(len(packet), 1_200) // 4)]
         words = 2 + len(body) // 4
@@ -103,18 +115,20 @@ class HostileLine(Line):
         self._look()
 
     def ask_again(self, numbers: list[int]) -> None:
-        """The viewer asks for packets of each stream, by distance from the newest that it could have."""
-        for out, down in list(self.viewer.downs.items()):
-            newest = down.sequence_offset + (down.layer.reception.highest if down.layer is not None else 0)
-            asked = [newest - number & 0xFFFF for number in numbers]
-            if asked:
-                self.tell(self.viewer_end, self.viewer, rtcp.write_nack(1, out, asked))
+        """The viewers ask for packets of each stream, by distance from the newest that they could have."""
+        for end, connection in self._viewers:
+            for out, down in list(connection.downs.items()):
+                newest = down.sequence_offset + (down.layer.reception.highest if down.layer is not None else 0)
+                asked = [newest - number & 0xFFFF for number in numbers]
+                if asked:
+                    self.tell(end, connection, rtcp.write_nack(1, out, asked))
         self._look()
 
     def switch(self, layer: int) -> None:
-        """The viewer is to be fed from another layer of the track in H.264."""
-        down = self.viewer.downs[OUT + 10 * LOW]
-        switching.aim(down, down.up.layers[layer % 2])
+        """The viewers are to be fed from another layer of the track in H.264."""
+        for _, connection in self._viewers:
+            down = connection.downs[OUT + 10 * LOW]
+            switching.aim(down, down.up.layers[layer % 2])
 
     def pass_time(self, seconds: float) -> None:
         """Look after everything as the transport would."""
@@ -124,20 +138,20 @@ class HostileLine(Line):
 
     def _look(self) -> None:
         """No nonce may meet two texts (RFC 7714 §8): for each number of a stream there is one packet."""
-        for data in self.inbox[VIEWER]:
+        for viewer, data in [(name, data) for name in (VIEWER, self._plain) for data in self.inbox[name]]:
             assert len(data) <= 2_048 + 160
             if not 192 <= data[1] < 224:
-                nonce = int.from_bytes(data[8:12], "big"), self._index(data)
+                nonce = viewer.port, int.from_bytes(data[8:12], "big"), self._index(viewer.port, data)
                 assert self.sealed.setdefault(nonce, data) == data, f"nonce {nonce} twice"
         for datagrams in self.inbox.values():
             datagrams.clear()
 
-    def _index(self, data: bytes) -> int:
+    def _index(self, viewer: int, data: bytes) -> int:
         """The packet index, as both ends of SRTP reckon it (RFC 3711 §3.3.1)."""
         ssrc, sequence = int.from_bytes(data[8:12], "big"), int.from_bytes(data[2:4], "big")
-        highest = self._highest.get(ssrc, sequence)
+        highest = self._highest.get((viewer, ssrc), sequence)
         index = highest + ((sequence - highest + 0x8000 & 0xFFFF) - 0x8000)
-        self._highest[ssrc] = max(highest, index)
+        self._highest[viewer, ssrc] = max(highest, index)
         return index
 
     def still_forwards(self) -> None:
@@ -148,7 +162,7 @@ class HostileLine(Line):
         length = self._honest_end.seal_rtp(self.buffer, len(packet))
         before = self.forwarder.forwarded
         self.forwarder.receive(self.honest, self.buffer, length, self.now)
-        assert self.forwarder.forwarded == before + 1
+        assert self.forwarder.forwarded == before + 2
         assert 0 < self.viewer.estimate.bitrate < 1e9
         for layer in self.publisher.ups.values():
             assert len(layer.asked) <= 400

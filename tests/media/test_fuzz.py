@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.media import replay
@@ -83,11 +83,18 @@ def test_tampered_messages_are_read_or_refused(name: str) -> None:
 STEP = st.one_of(
     st.tuples(st.just("media"), tampered(RTP)),
     st.tuples(st.just("control"), tampered(RTCP)),
-    st.tuples(st.just("leap"), st.integers(0, 0xFFFF)),
-    st.tuples(st.just("again"), st.lists(st.integers(-300, 300), max_size=30)),
+    st.tuples(st.just("leap"), st.integers(0, 20) | st.integers(0, 0xFFFF), st.integers(1, 31)),
+    st.tuples(st.just("again"), st.lists(st.integers(-20, 20) | st.integers(-300, 300), max_size=30)),
     st.tuples(st.just("switch"), st.integers(0, 1)),
     st.tuples(st.just("time"), st.floats(0, 3)),
 )
+
+
+AN_OLD_LAYER_AHEAD: list[tuple[object, ...]] = [
+    ("leap", 5, 4), ("switch", 1), ("leap", 7, 8), *(("leap", number, 4) for number in range(8, 12)),
+    ("again", [-1, -2]), ("leap", 8, 8), ("leap", 9, 8),
+]  # fmt: skip
+"""A viewer has gone to another layer, the one that it left is ahead, and it asks for what is yet to come."""
 
 
 def sessions(given_by: settings) -> None:
@@ -95,7 +102,8 @@ def sessions(given_by: settings) -> None:
 
     @given_by
     @given(st.lists(STEP, max_size=25))
-    def play(steps: list[tuple[str, object]]) -> None:
+    @example(AN_OLD_LAYER_AHEAD)
+    def play(steps: list[tuple[object, ...]]) -> None:
         line = HostileLine()
         for step in steps:
             match step:
@@ -103,8 +111,8 @@ def sessions(given_by: settings) -> None:
                     line.media(data[:1_800])
                 case ("control", bytes(data)):
                     line.control(data[:1_800])
-                case ("leap", int(number)):
-                    line.leap(number)
+                case ("leap", int(number), int(streams)):
+                    line.leap(number, streams)
                 case ("again", list(numbers)):
                     line.ask_again(numbers)
                 case ("switch", int(layer)):
@@ -122,13 +130,13 @@ def test_the_hostile_line_forwards_at_all() -> None:
     line = HostileLine()
     line.leap(1)
     line.leap(2)
-    assert len({ssrc for ssrc, _ in line.sealed}) == 3
+    assert len({(viewer, ssrc) for viewer, ssrc, _ in line.sealed}) == 6
     before = len(line.sealed)
     line.ask_again([0])
-    assert len(line.sealed) == before + 1  # what is repeated without RTX is the very same
+    assert len(line.sealed) == before + 1  # by RTX; what is repeated without it is the very same
     line.switch(1)
     line.leap(3)
-    assert len(line.sealed) == before + 5
+    assert len(line.sealed) == before + 9
 
 
 @pytest.mark.usefixtures("fan_out")
