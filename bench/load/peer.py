@@ -79,6 +79,11 @@ class Peer:
         return self._remote
 
     @property
+    def sources(self) -> Sources:
+        """The SSRCs of a publisher's offer."""
+        return self._sources
+
+    @property
     def server_port(self) -> int:
         """The server's UDP port."""
         return self._server.address[1]
