@@ -32,6 +32,8 @@ _GROWTH = 0.08
 _NEAR_GROWTH = 0.01
 """Of what the line carried when it was last full, each second, near that."""
 _LIMITED = 0.8
+_THIN = 400_000.0
+_LONG_QUEUE_S, _LASTS_S = 0.25, 0.3
 """An application that sends less than this part of the estimate does not test it, so it may not grow."""
 _TOGETHER_S = 0.055
 _CALM_QUEUE_S = 0.02
@@ -49,8 +51,8 @@ class SendSideEstimate:
 
     __slots__ = (
         "_capacity", "_controlled_at", "_decreased_at", "_delay", "_delivery", "_draining", "_fed_at", "_flight",
-        "_limit", "_limited_at", "_loss", "_loss_at", "_loss_of_reports", "_prober", "_silent_at", "_stood_s",
-        "_target", "_waiting", "round_trip_s", "sent",
+        "_limit", "_limited_at", "_loss", "_loss_at", "_loss_of_reports", "_over_since", "_prober", "_silent_at",
+        "_stood_s", "_target", "_waiting", "round_trip_s", "sent",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -66,6 +68,7 @@ class SendSideEstimate:
         self._capacity: float | None = None
         self._draining = False
         self._stood_s = inf
+        self._over_since = inf
         self._decreased_at = -inf
         self._controlled_at = -inf
         self._fed_at = -inf
@@ -128,6 +131,9 @@ class SendSideEstimate:
             began, quiet_until = self._prober.began, self._prober.quiet_until
             for sent, arrival in self._delivery.gather(arrived):
                 self._delay.add(sent, arrival, probing=began <= sent <= quiet_until)
+        if self._prober.active and self.bitrate < _THIN:
+            # Most of what is sent now is the probe, and what it loses of itself is no news: it is too much on purpose.
+            lost = min(lost, round(self._loss.rate * (len(arrived) + lost)))
         self._loss.note(len(arrived), lost)
         finding = self._prober.take(arrived, now, self._loss.own) if self._prober.active else None
         usage = self._delay.judge(now)
@@ -188,6 +194,13 @@ class SendSideEstimate:
         elapsed = min(0.5, now - self._controlled_at)
         self._controlled_at = now
         standing_s = self._delay.standing_s
+        if usage is not Usage.OVER:
+            self._over_since = inf
+        else:
+            self._over_since = min(self._over_since, now)
+            is_easy = self._sent_bps() < _LIMITED * self.bitrate and standing_s < _LONG_QUEUE_S
+            if is_easy and now - self._over_since < _LASTS_S:
+                return  # less is sent than has passed before: a delay of the path's own, unless it lasts
         if usage is Usage.OVER:
             if now - self._decreased_at >= _FALL_S:
                 self._fall(standing_s, now)
@@ -212,7 +225,11 @@ class SendSideEstimate:
 
     def _carried(self) -> float:
         """What the line carries while a queue stands before it. Its own losses take their part on the way."""
-        return self._delivery.lately() / (1 - self._loss.own)
+        carried = self._delivery.lately(self._delay.queued_since)
+        if carried is None:
+            # Too little to tell: down by a step.
+            carried = max(self._delivery.rate, 0.9 * min(self._target, self._capacity or inf))
+        return carried / (1 - self._loss.own)
 
     def _learn(self, finding: Finding, now: float) -> None:
         """Take what a probe found. Short trains measure roughly, so what is near the known is averaged with it."""

@@ -36,6 +36,10 @@ _SHORT_S = 0.15
 _PAUSE_S = 1.0
 
 
+_QUEUE_S = 0.015
+"""Less than this is the spread of an empty line."""
+
+
 class Usage(Enum):
     """What the trend says of the line."""
 
@@ -52,6 +56,7 @@ class DelayTrend:
     __slots__ = (
         "_bursts", "_judged_at", "_last_sent", "_least", "_older_least", "_older_short", "_over", "_points",
         "_previous", "_short", "_short_until", "_smoothed", "_stood_s", "_threshold", "_until", "base", "queue_s",
+        "queued_since",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -72,6 +77,8 @@ class DelayTrend:
         self._stood_s = 0.0
         self.queue_s = 0.0
         """How long the last burst queued."""
+        self.queued_since = inf
+        """Arrival of the first burst of those that queue now, on the viewer's clock; infinite while none does."""
 
     @property
     def standing_s(self) -> float:
@@ -99,6 +106,10 @@ class DelayTrend:
         elif delay < self._short:
             self._short = delay
         self.queue_s = delay - self.base
+        if self.queue_s < _QUEUE_S:
+            self.queued_since = inf
+        elif self.queued_since == inf:
+            self.queued_since = arrival
         if probing or sent - self._last_sent > _PAUSE_S:
             self._points.clear()
             self._over = 0

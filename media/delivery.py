@@ -62,22 +62,22 @@ class Delivery:
             self._measure()
         return bursts
 
-    def lately(self) -> float:
-        """What arrived most lately: over 0.3 s, or longer where bursts are rare; never above `rate`.
-
-        After a step down the half second still holds packets of before; in jitter the shorter time says too much.
-        """
+    def lately(self, since: float = -inf) -> float | None:
+        """What arrived most lately: over 0.3 s, or longer where bursts are rare, but nothing of before `since`: a line
+        without a queue was not asked for all that it carries. None when that is too little to tell."""
         recent = self._recent
         if len(recent) < 2:
-            return self.rate
+            return None
         newest, bits, bursts = recent[-1][1], 0, 0
         for _, arrival, octets in reversed(recent):
-            if bursts >= _FEWEST_BURSTS and newest - arrival >= _LATELY_S:
+            if arrival < since or (bursts >= _FEWEST_BURSTS and newest - arrival >= _LATELY_S):
                 break
             bits += octets * 8
             bursts += 1
-        _, since, octets = recent[-bursts]
-        return min(self.rate, (bits - octets * 8) / max(newest - since, 0.02))
+        if bursts < 3:
+            return None
+        _, first, octets = recent[-bursts]
+        return min(self.rate, (bits - octets * 8) / (newest - first)) if newest - first > 0.04 else None
 
     def _measure(self) -> None:
         recent = self._recent

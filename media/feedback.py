@@ -19,6 +19,8 @@ STATUSES = 4 * transport_feedback.MOST_STATUSES
 _LEAST_REPORT_S = 0.1
 """Sender reports that come sooner after each other are not passed on: each becomes one for every viewer."""
 _AUDIO_BITRATE = 128_000
+_THIN, _STANDING_S = 130_000, 0.1
+"""Bit/s and seconds of queue at which a viewer's line has no room for redundant audio."""
 _LEAST_STATUSES = 64
 """What a feedback costs of the budget at least, whether it can be read or not."""
 _LOSSY, _CLEAN = 0.02, 0.005
@@ -83,6 +85,9 @@ class Feedback:
         """What falls due with time. Called about ten times a second for each connection that is up."""
         connection.repair_budget, connection.status_budget = REPAIR_OCTETS, STATUSES
         if connection.direction is not Direction.PUBLISH:
+            if connection.numbered and now - connection.reported_at >= REPORT_INTERVAL_S:
+                connection.reported_at = now
+                self.protect(connection)
             return
         if connection.arrivals is not None:
             source = next(iter(connection.ups), 0)
@@ -108,8 +113,11 @@ class Feedback:
             frames = layer.frames - layer.counted_frames
             layer.counted_at, layer.counted_octets, layer.counted_frames = now, layer.octets, layer.frames
             if 0 < elapsed < 10 * REPORT_INTERVAL_S:
-                layer.bitrate = octets * 8 / elapsed
-                layer.known_bitrate = layer.bitrate or layer.known_bitrate
+                bitrate = octets * 8 / elapsed
+                # A second with a key frame says more than the layer needs, one in which it began or ended less.
+                layer.bitrate = (layer.bitrate + bitrate) / 2 if layer.bitrate and bitrate else bitrate
+                if frames >= 0.7 * layer.frame_rate * elapsed and bitrate:
+                    layer.known_bitrate = layer.bitrate
                 layer.frame_rate += (frames / elapsed - layer.frame_rate) / 2
             if layer.up.is_video:
                 layer.forget()
@@ -127,6 +135,23 @@ class Feedback:
         for down in layer.downs:
             self._report_down(down, now)
 
+    def protect(self, connection: Connection) -> None:
+        """Give a viewer's audio the redundancy that its losses call for: its reports of audio come each 5 s only."""
+        lost = connection.estimate.loss_rate
+        for down in connection.downs.values():
+            if down.red_type is not None:
+                self._protect(down, lost)
+
+    def _protect(self, down: DownTrack, lost: float) -> None:
+        before = down.redundancy
+        if lost > _LOSSY:
+            down.redundancy = 2 if lost > 5 * _LOSSY else max(1, before)
+        elif lost < _CLEAN and before:
+            down.redundancy -= 1
+        down.redundancy = min(down.redundancy, _affordable(down.connection))
+        if down.redundancy != before:
+            down.connection.changed()
+
     def _take_blocks(self, connection: Connection, blocks: list[rtcp.ReportBlock], now: float) -> None:
         """What a viewer says of its losses: by them audio gets redundancy, and thin lines their measure."""
         worst = 0.0
@@ -137,13 +162,7 @@ class Feedback:
             lost = block.fraction / 256
             worst = max(worst, lost)
             if down.red_type is not None:
-                before = down.redundancy
-                if lost > _LOSSY:
-                    down.redundancy = 2 if lost > 5 * _LOSSY else max(1, before)
-                elif lost < _CLEAN and before:
-                    down.redundancy -= 1
-                if down.redundancy != before:
-                    connection.changed()
+                self._protect(down, lost)
         if blocks and connection.direction is Direction.SUBSCRIBE:
             connection.estimate.loss(worst, now)
 
@@ -178,3 +197,11 @@ class Feedback:
 def _sending(viewer: Connection) -> float:
     """Bit/s that go to a viewer now."""
     return sum(down.layer.bitrate for down in viewer.downs.values() if down.layer is not None)
+
+
+def _affordable(viewer: Connection) -> int:
+    """How much redundancy a line has room for: on a thin one it would be what fills the queue."""
+    estimate = viewer.estimate
+    if estimate.bitrate < _THIN or estimate.queue_s > _STANDING_S:
+        return 0
+    return 1 if estimate.bitrate < 2 * _THIN else 2

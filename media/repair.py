@@ -13,9 +13,11 @@ KEY_FRAME_INTERVAL_S = 0.5
 """One request for a key frame at most goes to a source in this time: each costs the publisher a large frame."""
 MOST_ASKED = 400
 """Missing packets of a layer that are waited for at once; with more, only a key frame helps."""
-MOST_TIMES = 8
+MOST_TIMES = 16
 _SHORTEST_WAIT_S = 0.03
 _LONGEST_WAIT_S = 0.4
+_AGAIN_S = 0.02
+"""Each request is made twice, this far apart: on a line that loses packets it may be lost itself."""
 REPAIR_OCTETS = 100_000
 """Repeated to one viewer between two ticks at most: about a key frame and what follows it."""
 LOOK_OCTETS = 64
@@ -85,12 +87,12 @@ class Repair:
                 self._open.discard(layer)
 
     def _ask_again(self, layer: UpLayer, now: float) -> None:
-        wait = min(max(1.5 * layer.up.connection.repair_s, _SHORTEST_WAIT_S), _LONGEST_WAIT_S)
+        wait = min(max(1.1 * layer.up.connection.repair_s, _SHORTEST_WAIT_S), _LONGEST_WAIT_S)
         again = []
         for number, (asked_at, times) in list(layer.asked.items()):
             if times >= MOST_TIMES or (layer.reception.highest - number & 0xFFFF) >= len(layer.history):
                 del layer.asked[number]
-            elif now - asked_at >= wait * min(times, 3):
+            elif now - asked_at >= (_AGAIN_S if times % 2 else wait):
                 layer.asked[number] = (now, times + 1)
                 again.append(number)
         self._ask(layer, again)
