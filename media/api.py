@@ -171,8 +171,11 @@ class MediaNodes(Protocol):
         """
         ...
 
-    async def subscribe(self, room_id: str, participant_id: str) -> SubscribeOffer:
+    async def subscribe(self, room_id: str, participant_id: str, *, restart: bool = False) -> SubscribeOffer:
         """Open (or open anew) the subscribe connection and offer every track of the others in the room.
+
+        With `restart` the connection that there is stays and gets new ICE credentials (RFC 8445 §9), as after a change
+        of network; without one it is opened.
 
         Without tracks the offer holds idle sections, so that ICE and DTLS are done before anybody publishes. It has
         30 s to be answered and to connect.

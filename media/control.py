@@ -163,7 +163,7 @@ class ControlServer:
                 return {"sdp": rooms.publish(room, who, text, checked)}
             case {"do": "subscribe", "room": str(room), "participant": str(who)}:
                 self._admit(node, room, rooms)
-                return wire.write_offer(rooms.subscribe(room, who))
+                return wire.write_offer(rooms.subscribe(room, who, restart=message.get("restart") is True))
             case {"do": "view", "room": str(room), "participant": str(who), "sdp": str(text)}:
                 self._admit(node, room, rooms)
                 return {"sdp": rooms.view(room, who, text)}

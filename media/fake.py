@@ -81,8 +81,8 @@ class FakeMediaNodes:
     async def publish(self, room_id: str, participant_id: str, offer_sdp: str, sources: Mapping[str, str]) -> str:
         return self._live().publish(room_id, participant_id, offer_sdp, sources)
 
-    async def subscribe(self, room_id: str, participant_id: str) -> SubscribeOffer:
-        return self._live().subscribe(room_id, participant_id)
+    async def subscribe(self, room_id: str, participant_id: str, *, restart: bool = False) -> SubscribeOffer:
+        return self._live().subscribe(room_id, participant_id, restart=restart)
 
     async def view(self, room_id: str, participant_id: str, offer_sdp: str) -> str:
         return self._live().view(room_id, participant_id, offer_sdp)

@@ -163,6 +163,7 @@ class Forwarder:
         history[place] = (sequence, timestamp, marker, bytes(view[start:end]))
         if marker:
             layer.frames += 1
+            layer.frame_at = now
         is_video = up.is_video
         if is_video:
             if timestamp == layer.key_timestamp:

@@ -63,8 +63,9 @@ class WorkerNodes:
         )
         return str(result["sdp"])
 
-    async def subscribe(self, room_id: str, participant_id: str) -> SubscribeOffer:
-        return wire.read_offer(await self._enter(room_id, {"do": "subscribe", "participant": participant_id}))
+    async def subscribe(self, room_id: str, participant_id: str, *, restart: bool = False) -> SubscribeOffer:
+        message = {"do": "subscribe", "participant": participant_id, "restart": restart}
+        return wire.read_offer(await self._enter(room_id, message))
 
     async def view(self, room_id: str, participant_id: str, offer_sdp: str) -> str:
         result = await self._enter(room_id, {"do": "view", "participant": participant_id, "sdp": offer_sdp})

@@ -14,10 +14,10 @@ from media.plane import Plane
 from media.sdp import Codec, MediaSection, SessionDescription
 from media.tracks import UpLayer, UpTrack
 from media.transport_feedback import Arrivals
+from media.viewing import WAKING_S, comes
 
 _UNWATCHED_S = 3.0
 """How long a layer that nobody watches goes on."""
-_SILENT_S = 2.0
 MAX_TRACKS = 8
 """Streams that one participant publishes at most."""
 MAX_REPAIRS = 64
@@ -189,6 +189,8 @@ class Publisher:
                 up = UpTrack(
                     track, stream, connection, section.mid, codec, repair=repair, red=red, rids=section.rids
                 )  # fmt: skip
+                for layer in up.layers:
+                    layer.wanted_at = self._plane.now()
             if ssrcs and len(up.layers) == 1:
                 up.layers[0].ssrc = ssrcs[0]
             self._ups[section.mid] = up
@@ -233,9 +235,9 @@ class Publisher:
 def _arriving(camera: UpTrack, now: float) -> Rung | None:
     """The best that comes of a camera. None while a layer that was just asked for may be on its way."""
     layers = [layer for layer in camera.layers if layer.wanted]
-    coming = [layer for layer in layers if now - layer.reception.newest_at < _SILENT_S]
-    if any(now - layer.wanted_at < _SILENT_S for layer in layers):
+    if any(now - layer.wanted_at < WAKING_S for layer in layers):
         return None
+    coming = [layer for layer in layers if comes(layer, now)]
     if not coming:
         return Rung.AUDIO
     best = coming[-1]

@@ -69,8 +69,11 @@ class Room:
         self._refresh()
         return answer
 
-    def subscribe(self, participant: Participant) -> SubscribeOffer:
-        """Open the subscribe connection, anew if there is one, and offer everything."""
+    def subscribe(self, participant: Participant, *, restart: bool = False) -> SubscribeOffer:
+        """Open the subscribe connection, anew if there is one, and offer everything; or restart ICE of that one."""
+        if restart and isinstance(participant.subscriber, Subscriber):
+            participant.subscriber.restart_ice()
+            return self._offer(participant, participant.subscriber)
         fresh = Subscriber(self._plane, participant.revision, self._subscriber_changed)
         if participant.subscriber is not None:
             participant.subscriber.close()
@@ -207,11 +210,11 @@ class Rooms:
         finally:
             self._sweep(room)
 
-    def subscribe(self, room_id: str, participant_id: str) -> SubscribeOffer:
+    def subscribe(self, room_id: str, participant_id: str, *, restart: bool = False) -> SubscribeOffer:
         """See `media.api.MediaNodes`."""
         room, participant = self._enter(room_id, participant_id)
         try:
-            return room.subscribe(participant)
+            return room.subscribe(participant, restart=restart)
         finally:
             self._sweep(room)
 

@@ -132,6 +132,10 @@ class Subscriber:
         self._plane.trust(self._connection)
         self._begin()
 
+    def restart_ice(self) -> None:
+        """New ICE credentials, which the next offer tells."""
+        self._plane.restart_ice(self._connection)
+
     def govern(self, now: float) -> Changes:
         """Weigh the line and the viewer's wishes; what has changed for the viewer."""
         early, self._early = self._early, []

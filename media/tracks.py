@@ -78,9 +78,9 @@ class UpLayer:
 
     __slots__ = (
         "asked", "awaiting", "bitrate", "counted_at", "counted_frames", "counted_octets", "downs",
-        "extension_words", "frame_rate", "frames", "group", "height", "history", "key_asked_at", "key_octets",
-        "key_timestamp", "key_wanted", "known_bitrate", "needed_at", "number_at", "octets", "reception", "report",
-        "report_at", "rid", "ssrc", "up", "wanted", "wanted_at",
+        "extension_words", "frame_at", "frame_rate", "frames", "group", "height", "history", "key_asked_at",
+        "key_octets", "key_timestamp", "key_wanted", "known_bitrate", "needed_at", "number_at", "octets",
+        "reception", "report", "report_at", "rid", "ssrc", "up", "wanted", "wanted_at",
     )  # fmt: skip
 
     def __init__(self, up: UpTrack, rid: str) -> None:
@@ -115,6 +115,8 @@ class UpLayer:
         """The last `bitrate` that was not 0, for a layer that has been stopped."""
         self.frames = 0
         """Packets with a marker so far: in video, the last of each frame."""
+        self.frame_at = -inf
+        """When the last of them came (monotonic seconds)."""
         self.frame_rate = 0.0
         """Frames a second over the last second or so."""
         self.counted_octets = self.counted_frames = 0

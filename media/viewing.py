@@ -20,18 +20,23 @@ _NOMINAL: Mapping[int, tuple[float, ...]] = {1: (600_000.0,), 2: (150_000.0, 600
 _THREE = (150_000.0, 500_000.0, 1_500_000.0)
 """What layers are thought to need before they have been measured."""
 _SILENT_S = 1.5
-"""A layer of which nothing has come for this long is not being sent."""
-_WAKING_S = 3.0
+"""A layer of which no whole frame has come for this long is not being sent."""
+_STALLED_S = 0.7
+"""The same while a smaller layer goes on: a browser whose line grew thin drips the rest of the large one."""
+_STILLS_SILENT_S = 5.0
+"""The same for stills."""
+WAKING_S = 4.0
 """How long a layer that was asked for may take to come."""
 _STANDING_S = 0.08
 _LOSSY = 0.1
 """With less of a queue and fewer losses than these, what is sent is what the line carries at least."""
-_EASY = 1.1
-"""A line that carries this much more than is sent needs no pacing."""
+_EASY, _QUEUE_S = 1.1, 0.03
+"""A line that carries this much more than is sent, or shows no queue, needs no pacing."""
 _CALM_S, _THIN_S = 0.5, 0.1
 """Between looks at a line that carries all, and at one that does not."""
 _STILL_HORIZON_S = 4.0
 _TROUBLE = 0.02
+_ROUGH, _ROUGH_BPS = 0.13, 600_000.0
 
 
 class Sender(Protocol):
@@ -89,6 +94,8 @@ class Viewing:
                 continue
             self._apply(down, choice, now)
             sent += down.layer.bitrate if down.layer is not None else 0.0
+            if down.layer is not None and down.layer is not down.target and up.track.track_id in self._told:
+                continue  # on its way up or down: told when it is there
             rung, cause = _seen(up, choice, now)
             if self._told.get(up.track.track_id) != (rung, cause):
                 self._told[up.track.track_id] = (rung, cause)
@@ -105,14 +112,18 @@ class Viewing:
         return changes
 
     def wants(self, up: UpTrack) -> set[int]:
-        """Which layers of a track this viewer is fed from or waits for."""
-        return {
-            index
-            for down in self._connection.downs.values()
-            if down.up is up
-            for index, layer in enumerate(up.layers)
-            if layer in (down.layer, down.target)
-        }
+        """Which layers of a track this viewer is fed from or waits for, or would have if the publisher's line carried
+        them: of these the browser knows best when to try again.
+        """
+        wanted: set[int] = set()
+        for down in self._connection.downs.values():
+            if down.up is up:
+                choice = self._choices.get(up.track.track_id)
+                short = choice is not None and choice.cause is Cause.UPLINK
+                wanted |= {
+                    index for index, layer in enumerate(up.layers) if short or layer in (down.layer, down.target)
+                }
+        return wanted
 
     def _budget(self, wanted: Sequence[Wanted]) -> float:
         estimate = self._connection.estimate
@@ -122,7 +133,12 @@ class Viewing:
             if not self._connection.numbered and not self._troubled:
                 return inf
             return max(estimate.bitrate, 1.3 * sum(_lowest(each) for each in wanted) + 200_000.0)
-        if estimate.queue_s < _STANDING_S and estimate.loss_rate < _LOSSY:
+        if estimate.loss_rate > _ROUGH:
+            # Losses at random leave few large frames whole: fewer packets a frame make more of them pass.
+            return min(estimate.bitrate, _ROUGH_BPS)
+        pacer = self._connection.pacer
+        standing_s = estimate.queue_s + (0.0 if pacer is None else pacer.wait_s)
+        if standing_s < _STANDING_S and estimate.loss_rate < _LOSSY:
             # What passes without a queue is carried, whatever has been estimated so far.
             return max(estimate.bitrate, 1.05 * estimate.acknowledged, 1.05 * self._sent)
         return estimate.bitrate
@@ -151,7 +167,8 @@ class Viewing:
         connection = self._connection
         estimate = connection.estimate
         held = any(choice.cause is Cause.DOWNLINK for choice in self._choices.values())
-        thin = connection.numbered and estimate.fed and (held or estimate.bitrate < _EASY * sent + 50_000.0)
+        full = estimate.bitrate < _EASY * sent + 50_000.0 and estimate.queue_s > _QUEUE_S
+        thin = connection.numbered and estimate.fed and (held or full)
         self._plane.pace(connection, estimate.bitrate if thin or stills else None)
         if connection.pacer is not None:
             connection.pacer.horizon_s = _STILL_HORIZON_S if stills else 0.4
@@ -183,7 +200,16 @@ def _wanted(up: UpTrack, height: int | None, now: float) -> Wanted:
 
 
 def _is_alive(layer: UpLayer, now: float) -> bool:
-    return not layer.wanted or now - layer.wanted_at < _WAKING_S or now - layer.reception.newest_at < _SILENT_S
+    return not layer.wanted or now - layer.wanted_at < WAKING_S or comes(layer, now)
+
+
+def comes(layer: UpLayer, now: float) -> bool:
+    """Whether frames of a layer come, as often as they did."""
+    silence = now - layer.frame_at
+    if layer.frame_rate < 1.5:
+        return silence < _STILLS_SILENT_S
+    others = (other for other in layer.up.layers if other is not layer)
+    return silence < (_STALLED_S if any(now - other.frame_at < 0.3 for other in others) else _SILENT_S)
 
 
 def _bitrate(up: UpTrack, index: int) -> float:
@@ -203,6 +229,6 @@ def _seen(up: UpTrack, choice: Choice, now: float) -> tuple[Rung, Cause]:
     """The choice as the viewer sees it: a layer that brings a frame now and then is stills, whatever its name."""
     if choice.layer is not None and choice.rung not in (Rung.STILLS, Rung.AUDIO):
         layer = up.layers[choice.layer]
-        if layer.wanted and now - layer.wanted_at > _WAKING_S and 0 < layer.frame_rate < 1.0:
+        if layer.wanted and now - layer.wanted_at > WAKING_S and 0 < layer.frame_rate < 1.0:
             return Rung.STILLS, Cause.UPLINK
     return choice.rung, choice.cause

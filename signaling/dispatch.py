@@ -162,8 +162,8 @@ class Dispatch:
         match event:
             case room.Publish(sdp=sdp, sources=sources):
                 return Published(await self._negotiation.publish(connection, consult_id, sdp, sources))
-            case room.Subscribe():  # a restart, too, is answered with a new connection so far
-                offer = await self._negotiation.subscribe(connection, consult_id)
+            case room.Subscribe(restart=restart):
+                offer = await self._negotiation.subscribe(connection, consult_id, restart=restart)
                 return Subscribed(offer.sdp, offer.revision, tracks(offer))
             case room.Answer(sdp=sdp, revision=revision):
                 await self._negotiation.answer(connection, consult_id, sdp, revision)

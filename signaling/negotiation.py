@@ -68,12 +68,14 @@ class Negotiation:
         async with _patience():
             return await self._media.publish(consult_id, member.participant.id, sdp, sources)
 
-    async def subscribe(self, connection: Connection, consult_id: ConsultId) -> api.SubscribeOffer:
-        """A first offer of what the others send."""
+    async def subscribe(
+        self, connection: Connection, consult_id: ConsultId, *, restart: bool = False
+    ) -> api.SubscribeOffer:
+        """A first offer of what the others send; with `restart`, the next one, with new ICE credentials."""
         member = self._members.held(connection, consult_id)
         member.media.pop(Direction.SUBSCRIBE, None)
         async with _patience():
-            offer = await self._media.subscribe(consult_id, member.participant.id)
+            offer = await self._media.subscribe(consult_id, member.participant.id, restart=restart)
         self._note(member, offer)
         return offer
 

@@ -35,6 +35,14 @@ class Estimate:
         self.fed = True
         self.limited = False
 
+    def falls(self, bitrate: float) -> None:
+        """The line grows thin: a queue shows it."""
+        self.bitrate, self.queue_s = bitrate, 0.3
+
+    def rises(self, bitrate: float) -> None:
+        """The line carries more again."""
+        self.bitrate, self.queue_s = bitrate, 0.0
+
     def tick(self, now: float) -> None: ...
 
     def probe(self, now: float, goal: float) -> None: ...
@@ -133,12 +141,12 @@ def test_a_good_line_brings_the_best_layer(stage: Stage) -> None:
 
 def test_a_thin_line_goes_down_at_once_and_up_by_itself(stage: Stage) -> None:
     stage.run(3)
-    stage.estimate.bitrate = 300_000
+    stage.estimate.falls(300_000)
     stage.run(0.5)
     assert stage.layer == "q"
     assert stage.changes[-1] == (Rung.LOW, Cause.DOWNLINK)
     assert stage.viewer.pacer is not None
-    stage.estimate.bitrate = 5e6
+    stage.estimate.rises(5e6)
     stage.run(6)
     assert stage.layer == "f"
     assert stage.changes[-1] == (Rung.HD, Cause.NONE)
@@ -146,17 +154,17 @@ def test_a_thin_line_goes_down_at_once_and_up_by_itself(stage: Stage) -> None:
 
 def test_below_video_there_are_stills_and_then_audio_alone(stage: Stage) -> None:
     stage.run(2)
-    stage.estimate.bitrate = 100_000
+    stage.estimate.falls(100_000)
     stage.run(11)
     assert stage.changes[-1] == (Rung.STILLS, Cause.DOWNLINK)
     before = stage.down.packets
     stage.run(10)
     assert 2 <= stage.down.packets - before <= 12  # two or three frames, not three hundred
-    stage.estimate.bitrate = 30_000
+    stage.estimate.falls(30_000)
     # Audio needs all that there is.
     stage.run(2)
     assert stage.changes[-1] in {(Rung.AUDIO, Cause.DOWNLINK), (Rung.STILLS, Cause.DOWNLINK)}
-    stage.estimate.bitrate = 10_000
+    stage.estimate.falls(10_000)
     stage.run(2)
     assert stage.changes[-1] == (Rung.AUDIO, Cause.DOWNLINK)
     assert stage.layer == ""
@@ -186,7 +194,7 @@ def test_what_the_publisher_cannot_send_is_its_uplinks_fault(stage: Stage) -> No
 
 def test_a_queue_that_overflows_is_dropped_up_to_a_key_frame(stage: Stage) -> None:
     stage.run(3)
-    stage.estimate.bitrate = 1_000_000
+    stage.estimate.falls(1_000_000)
     stage.run(0.2)
     assert stage.viewer.pacer is not None
     stage.run(3)  # nobody drains the pacer, as if nothing passed any more

@@ -44,7 +44,7 @@ const SCREEN: Record<Rung, [bitrate: number, fps: number]> = {
  */
 export function layersOf(source: string, width: number): Layer[] {
   if (source === "screen" || width < 480) return [single(source)];
-  if (width < 960) return [layer("h", 2, 200_000), layer("f", 1, 1_200_000)];
+  if (width < 960) return [layer("h", 2, 150_000), layer("f", 1, 1_200_000)];
   return [layer("q", 4, 150_000), layer("h", 2, 500_000), layer("f", 1, 1_800_000)];
 }
 

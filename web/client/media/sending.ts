@@ -126,6 +126,7 @@ export class Sending {
 }
 
 function encoding({ rid, scale, bitrate }: Layer): RTCRtpEncodingParameters {
-  const one: RTCRtpEncodingParameters = { scaleResolutionDownBy: scale, maxBitrate: bitrate };
+  // One temporal layer: with more of them a viewer skips a frame that lacks a packet instead of waiting for its repair.
+  const one = { scaleResolutionDownBy: scale, maxBitrate: bitrate, scalabilityMode: "L1T1" };
   return rid === "" ? one : { ...one, rid };
 }

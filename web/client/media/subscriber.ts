@@ -10,6 +10,8 @@ import { session } from "./codecs.ts";
 
 const RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 15_000;
+const REPAIR_MS = 200;
+const CLEAN_MS = 30_000;
 
 export interface Incoming {
   info: TrackInfo;
@@ -41,6 +43,8 @@ export class Subscriber {
   #generation = 0;
   #tracks: TrackInfo[] = [];
   #retry = RETRY_MS;
+  #nacks = 0;
+  #repairedAt = -Infinity;
   #closed = false;
 
   /** `show` is given all streams of the others each time that they change. */
@@ -146,6 +150,7 @@ export class Subscriber {
       heard: new Set(),
     };
     const { sample } = found;
+    let nacks = 0;
     const byMid = new Map(this.#tracks.map((info) => [info.mid, info.track_id]));
     for (const report of (await this.#peer.getStats()).values()) {
       if (report.type !== "inbound-rtp") continue;
@@ -154,6 +159,7 @@ export class Subscriber {
       sample.lost += report.packetsLost ?? 0;
       if (report.kind === "video") {
         sample.frames += report.framesDecoded ?? 0;
+        nacks += report.nackCount ?? 0;
         found.pictures.set(trackId, report.framesDecoded ?? 0);
       } else {
         const concealed = report.concealedSamples ?? 0;
@@ -164,7 +170,21 @@ export class Subscriber {
         if (played > 0 && report.mid !== undefined) found.heard.add(String(report.mid));
       }
     }
+    this.#hold(nacks, at);
     return found;
+  }
+
+  /** While packets have to be repaired, pictures wait long enough for it: a little later is better than a stop. */
+  #hold(nacks: number, at: number): void {
+    if (nacks > this.#nacks) this.#repairedAt = at;
+    this.#nacks = nacks;
+    const target = at - this.#repairedAt < CLEAN_MS ? REPAIR_MS : null;
+    for (const { receiver } of this.#peer?.getTransceivers() ?? []) {
+      const buffered = receiver as RTCRtpReceiver & { jitterBufferTarget?: number | null };
+      if (receiver.track.kind === "video" && "jitterBufferTarget" in buffered && buffered.jitterBufferTarget !== target) {
+        buffered.jitterBufferTarget = target;
+      }
+    }
   }
 
   close(): void {
