@@ -37,6 +37,7 @@ _LONG_QUEUE_S, _LASTS_S = 0.25, 0.3
 """An application that sends less than this part of the estimate does not test it, so it may not grow."""
 _TOGETHER_S = 0.055
 _CALM_QUEUE_S = 0.02
+_CALM_LOSS = 0.01
 _NEWS = 1.2
 _RISE = 1.05
 _SILENCE_S = 0.7
@@ -50,16 +51,18 @@ class SendSideEstimate:
     """The estimate for one viewer's line. Times are monotonic seconds, rates bit/s, sizes octets on the wire."""
 
     __slots__ = (
-        "_capacity", "_controlled_at", "_decreased_at", "_delay", "_delivery", "_draining", "_fed_at", "_flight",
-        "_limit", "_limited_at", "_loss", "_loss_at", "_loss_of_reports", "_over_since", "_prober", "_silent_at",
-        "_stood_s", "_target", "_waiting", "round_trip_s", "sent",
+        "_capacity", "_controlled_at", "_decreased_at", "_delay", "_delivery", "_draining", "_fed_at", "_limit",
+        "_limited_at", "_loss", "_loss_at", "_loss_of_reports", "_over_since", "_prober", "_silent_at", "_stood_s",
+        "_target", "_waiting", "flight", "round_trip_s", "sent", "together_s",
     )  # fmt: skip
 
     def __init__(self) -> None:
-        self._flight = Flight()
-        self.sent: Callable[[int, int, float], None] = self._flight.sent
+        self.flight = Flight()
+        self.sent: Callable[[int, int, float], None] = self.flight.sent
         """A packet left: its transport-wide number, its octets, when. Called for each packet, so without a detour."""
         self._waiting: list[tuple[int, float | None]] = []
+        self.together_s = _TOGETHER_S
+        """How long reports of a line without a queue may wait for each other: longer is cheaper, and later to see."""
         self._delivery = Delivery()
         self._delay = DelayTrend()
         self._loss = LossBound()
@@ -110,17 +113,28 @@ class SendSideEstimate:
         """How long packets stand in the line's queue, beyond what their own bursts take."""
         return self._delay.standing_s
 
+    def rests(self, now: float) -> bool:
+        """Whether a report that comes now need not be read: the line carries all that is wished and shows no trouble,
+        and another was read lately. What it would have told counts with the next one."""
+        return (
+            self.together_s > _TOGETHER_S
+            and now - self._fed_at < self.together_s
+            and self._delay.queue_s < _CALM_QUEUE_S
+            and not self._prober.active
+            and self._loss.rate < _CALM_LOSS
+        )
+
     def feedback(self, report: Sequence[tuple[int, float | None]], now: float) -> None:
         """Take a report as `transport_feedback.read` gives it."""
         self._waiting += report
-        if now - self._fed_at < _TOGETHER_S and self._delay.queue_s < _CALM_QUEUE_S and not self._prober.active:
-            return  # on a calm line two reports are looked at for little more than the price of one
+        if now - self._fed_at < self.together_s and self._delay.queue_s < _CALM_QUEUE_S and not self._prober.active:
+            return  # on a calm line several reports are looked at for little more than the price of one
         if self._waiting:
             report, self._waiting = self._waiting, []
             self._digest(report, now)
 
     def _digest(self, report: Sequence[tuple[int, float | None]], now: float) -> None:
-        arrived, lost = self._flight.match(report)
+        arrived, lost = self.flight.match(report)
         if not arrived and not lost:
             return
         if self._fed_at == -inf:
@@ -182,7 +196,7 @@ class SendSideEstimate:
         """What falls due with time. Called about ten times a second."""
         if self._limit < inf and now - self._limited_at > _LIMIT_S:
             self._limit = inf
-        if self._fed_at == -inf or self._flight.sent_at < self._fed_at + 0.1:
+        if self._fed_at == -inf or self.flight.sent_at < self._fed_at + 0.1:
             return
         # Nothing comes back of what was sent: the line may be dead, and should not be found with a full queue.
         if now - self._silent_at > _SILENCE_S + 2 * self.round_trip_s:

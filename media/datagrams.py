@@ -12,7 +12,7 @@ import errno
 import socket
 import struct
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import cffi  # type: ignore[import-untyped]  # its stubs would pin another package for one file
@@ -83,6 +83,10 @@ class Outbox(Protocol):
 
     def write(self, address: Address, slot: int, length: int) -> None:
         """The first `length` bytes of a slot go to that peer."""
+        ...
+
+    def write_row(self, addresses: Sequence[Address], first: int, lengths: Sequence[int] | memoryview) -> None:
+        """The same for slots in a row, each to its own peer; a length of 0 is left out."""
         ...
 
     def send(self, data: memoryview | bytes, address: Address) -> None:
@@ -237,6 +241,18 @@ class Datagrams:
         if not waiting:
             self._touched.append(address)
         waiting += (slot, length)
+
+    def write_row(self, addresses: Sequence[Address], first: int, lengths: Sequence[int] | memoryview) -> None:
+        """What `write` does, for slots in a row, each to its own peer; a length of 0 is left out."""
+        slot = first
+        for address in addresses:
+            length = lengths[slot - first]
+            if length:
+                waiting = address.waiting
+                if not waiting:
+                    self._touched.append(address)
+                waiting += (slot, length)
+            slot += 1
 
     def send(self, data: memoryview | bytes, address: Address) -> None:
         """One packet from elsewhere: the same as writing it into a slot."""

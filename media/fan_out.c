@@ -15,6 +15,10 @@ typedef int (*protect_t)(void *srtp, void *packet, int *length);
 struct viewer {
     void *srtp;
     uint16_t *next_number; /* of the connection; null when packets bear no transport-wide number */
+    double *sent_times;    /* media/flight.py: when each number left, and how large, in rings */
+    uint16_t *sent_sizes;
+    uint16_t *sent_last;
+    uint32_t packets, octets; /* sent to this viewer from here */
     uint32_t ssrc;
     uint32_t timestamp_offset;
     uint16_t sequence_offset;
@@ -33,12 +37,15 @@ struct packet {
     int32_t picture_at;
     int32_t base_layer_at;
     uint32_t timestamp;
+    double now;
     uint16_t sequence;
     uint16_t picture_id;
     uint8_t marker; /* 0x80 or 0 */
     uint8_t picture_is_wide;
     uint8_t base_layer_index;
 };
+
+#define RING_MASK 1023 /* of the rings of media/flight.py */
 
 static void put16(uint8_t *at, uint32_t value)
 {
@@ -68,19 +75,20 @@ static void renumber(uint8_t *payload, const struct packet *packet, const struct
 /* Grows with each change of the structures above, so that Python never fills another one than this was built with. */
 int fan_out_version(void)
 {
-    return 1;
+    return 2;
 }
 
-/* Writes the sealed packet of viewer i into the i-th slot, its length into lengths[i] (0: refused), and the transport-wide
- * number that it bears into numbers[i]. Returns how many were sealed. */
+/* Writes the sealed packet of viewer i into the i-th slot and its length into lengths[i] (0: refused), and notes that it
+ * has been sent. Returns how many were sealed. */
 int fan_out(uintptr_t protect, const struct packet *packet, struct viewer **viewers, int count, uintptr_t slots,
-            int stride, int *lengths, uint16_t *numbers)
+            int stride, int *lengths)
 {
     int sealed = 0;
     for (int i = 0; i < count; i++) {
         struct viewer *viewer = viewers[i];
         uint8_t *out = (uint8_t *)slots + (size_t)i * (size_t)stride;
         int begin = 20, length;
+        uint16_t number = 0;
         lengths[i] = 0;
         if (packet->size < 0 || packet->size > SLOT - TRAILER - 24)
             continue;
@@ -90,9 +98,9 @@ int fan_out(uintptr_t protect, const struct packet *packet, struct viewer **view
         put32(out + 4, packet->timestamp + viewer->timestamp_offset);
         put32(out + 8, viewer->ssrc);
         if (viewer->next_number) {
-            numbers[i] = (*viewer->next_number)++;
+            number = (*viewer->next_number)++;
             memcpy(out + 12, viewer->before, 5);
-            put16(out + 17, numbers[i]);
+            put16(out + 17, number);
             memcpy(out + 19, viewer->after, 5);
             begin = 24;
         } else {
@@ -105,6 +113,14 @@ int fan_out(uintptr_t protect, const struct packet *packet, struct viewer **view
         if (((protect_t)protect)(viewer->srtp, out, &length))
             continue;
         lengths[i] = length;
+        viewer->packets++;
+        viewer->octets += (uint32_t)packet->size;
+        if (viewer->next_number) {
+            uint16_t slot = number & RING_MASK;
+            viewer->sent_times[slot] = packet->now;
+            viewer->sent_sizes[slot] = (uint16_t)length;
+            *viewer->sent_last = slot;
+        }
         sealed++;
     }
     return sealed;

@@ -22,23 +22,24 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-VERSION = 1
+VERSION = 2
 LIBRARY = Path(__file__).with_name("_fan_out.so")
 
 _ffi = cffi.FFI()
 _ffi.cdef(
     """
     struct viewer {
-        void *srtp; uint16_t *next_number; uint32_t ssrc; uint32_t timestamp_offset; uint16_t sequence_offset;
+        void *srtp; uint16_t *next_number; double *sent_times; uint16_t *sent_sizes; uint16_t *sent_last;
+        uint32_t packets, octets; uint32_t ssrc; uint32_t timestamp_offset; uint16_t sequence_offset;
         uint16_t picture_offset; uint8_t base_layer_offset; uint8_t payload_type;
         uint8_t extension[8]; uint8_t before[5]; uint8_t after[5];
     };
     int fan_out_version(void);
     int fan_out(uintptr_t protect, void *packet, struct viewer **viewers, int count, uintptr_t slots, int stride,
-                int *lengths, uint16_t *numbers);
+                int *lengths);
     """
 )
-_PACKET = struct.Struct("=QiiiIHHBBBx")
+_PACKET = struct.Struct("=QiiiIdHHBBBx")
 _MOST = 64
 """Viewers of one layer that a call takes: more than a room has."""
 
@@ -68,11 +69,8 @@ class FanOut:
         self._packet: Any = _ffi.new("char[]", _PACKET.size)
         self._packet_view = memoryview(_ffi.buffer(self._packet))
         self._lengths: Any = _ffi.new("int[]", _MOST)
-        self._numbers: Any = _ffi.new("uint16_t[]", _MOST)
         self.lengths = memoryview(_ffi.buffer(self._lengths)).cast("i")
         """Of what the last call sealed, by viewer; 0 where it was refused."""
-        self.numbers = memoryview(_ffi.buffer(self._numbers)).cast("H")
-        """The transport-wide numbers that they bear."""
 
     @classmethod
     def load(cls, path: Path = LIBRARY) -> FanOut | None:
@@ -97,7 +95,7 @@ class FanOut:
 
     def send(
         self, group: Group, source: PacketBuffer, marker: int, sequence: int, timestamp: int,
-        start: int, end: int, slots: int,
+        start: int, end: int, slots: int, now: float,
     ) -> None:  # fmt: skip
         """Seal the packet for each viewer of a group into the slots that begin at `slots`."""
         picture_at = base_layer_at = -1
@@ -106,12 +104,10 @@ class FanOut:
             picture_at, picture_id, wide = found.picture_at, found.picture_id, int(found.wide)
             base_layer_at, base_layer_index = found.base_layer_at, found.base_layer_index
         _PACKET.pack_into(
-            self._packet_view, 0, source.at + start, end - start, picture_at, base_layer_at, timestamp, sequence,
+            self._packet_view, 0, source.at + start, end - start, picture_at, base_layer_at, timestamp, now, sequence,
             picture_id, marker, wide, base_layer_index,
         )  # fmt: skip
-        self._fan_out(
-            self._protect, self._packet, group.viewers, group.count, slots, SLOT_STRIDE, self._lengths, self._numbers
-        )
+        self._fan_out(self._protect, self._packet, group.viewers, group.count, slots, SLOT_STRIDE, self._lengths)
 
 
 def _is_plain(down: DownTrack) -> bool:
@@ -127,12 +123,17 @@ def _is_plain(down: DownTrack) -> bool:
 
 def _viewer(down: DownTrack) -> Any:
     connection = down.connection
-    made = _ffi.new("struct viewer *")
+    made = down.native
+    if made is None:
+        made = down.native = _ffi.new("struct viewer *")
     if down.srtp is None:
         raise ValueError("a viewer without keys")
     made.srtp = _ffi.cast("void *", down.srtp.sender)
     if connection.numbered:
         made.next_number = _ffi.cast("uint16_t *", connection.numbers.buffer_info()[0])
+        times, sizes, last = connection.estimate.flight.places
+        made.sent_times, made.sent_sizes = _ffi.cast("double *", times), _ffi.cast("uint16_t *", sizes)
+        made.sent_last = _ffi.cast("uint16_t *", last)
     made.ssrc, made.timestamp_offset = down.ssrc, down.timestamp_offset
     made.sequence_offset, made.picture_offset = down.sequence_offset, down.picture_offset
     made.base_layer_offset, made.payload_type = down.base_layer_offset, down.payload_type

@@ -72,6 +72,8 @@ class Feedback:
                     if source_ssrc is not None and (asked := connection.downs.get(source_ssrc)) is not None:
                         self.repair.answer(asked, rtcp.missing(data, packet), now)
                 elif packet.count == rtcp.TRANSPORT_WIDE and connection.numbered and connection.status_budget > 0:
+                    if connection.estimate.rests(now):
+                        continue
                     report = transport_feedback.read(data, packet)
                     connection.status_budget -= max(len(report), _LEAST_STATUSES)
                     connection.estimate.feedback(report, now)
@@ -173,12 +175,13 @@ class Feedback:
             return
         report = layer.report
         elapsed = now - layer.report_at
+        packets, octets = down.sent
         moved = rtcp.SenderReport(
             ssrc=down.ssrc,
             ntp=report.ntp + int(elapsed * (1 << 32)) & 0xFFFFFFFFFFFFFFFF,
             rtp=report.rtp + int(elapsed * down.up.codec.clock_rate) + down.timestamp_offset,
-            packets=down.packets,
-            octets=down.octets,
+            packets=packets,
+            octets=octets,
         )
         name = rtcp.write_name(down.ssrc, down.up.stream_id)
         self._send(down.connection, rtcp.write_sender_report(moved) + name)

@@ -33,7 +33,7 @@ class Flight:
         self._times = array("d", bytes(8 * RING))
         self._sizes = array("H", _NONE)
         """Octets, and a flag when the packet was told lost; 0 once it is known to have come."""
-        self._last = 0
+        self._last = array("H", (0,))
         self._next: int | None = None
         self._clock = 0.0
         self._latest = -inf
@@ -41,11 +41,16 @@ class Flight:
     @property
     def sent_at(self) -> float:
         """When the last packet left; 0 before the first."""
-        return self._times[self._last]
+        return self._times[self._last[0]]
+
+    @property
+    def places(self) -> tuple[int, int, int]:
+        """Where times, sizes and the last slot lie in memory, for `fan_out.c`, which does what `sent` does."""
+        return self._times.buffer_info()[0], self._sizes.buffer_info()[0], self._last.buffer_info()[0]
 
     def sent(self, number: int, size: int, now: float) -> None:
         """A packet of `size` octets (below 32,768) left with this transport-wide number. Called for each packet."""
-        self._last = slot = number & _MASK
+        self._last[0] = slot = number & _MASK
         self._times[slot] = now
         self._sizes[slot] = size
 

@@ -21,7 +21,6 @@ _OUTGOING = struct.Struct("!BBHLL8s")
 _OUTGOING_BYTES = 20
 _NUMBERED = struct.Struct("!BBHLL5sH5s")
 _NUMBERED_BYTES = 24
-_SSRC = struct.Struct("!L")
 _LONGEST = MAX_PACKET - 64
 _DEEPEST = 3
 """Earlier audio packets that ride along at most."""
@@ -68,7 +67,8 @@ class Forwarder:
         if srtp is None or length < 12 or length > _LONGEST:
             return
         view = packet.view
-        ssrc: int = _SSRC.unpack_from(view, 8)[0]
+        # The header is authenticated below, but never encrypted.
+        first, second, sequence, timestamp, ssrc = _HEADER.unpack_from(view)
         layer = connection.ups.get(ssrc)
         is_repair = False
         if layer is None:
@@ -89,27 +89,25 @@ class Forwarder:
                 if layer is None:
                     return
 
-        first, second, sequence, timestamp, _ = _HEADER.unpack_from(view)
         start = 12 + 4 * (first & 15)
         if first & 0x10:
             if start + 4 > length:
                 return
             words = view[start + 2] << 8 | view[start + 3]
-            if connection.arrivals is not None:
-                # A sender's packets of one stream are laid out alike, so the place is looked for once.
-                if words != layer.extension_words or is_repair:
-                    found = headers.find(view, length, connection.transport_number)
-                    place = found[0] if found is not None and found[1] == 2 else 0
-                    if not is_repair:
-                        layer.extension_words, layer.number_at = words, place
-                else:
-                    place = layer.number_at
-                if place and place + 2 <= length:
-                    connection.arrivals.note(view[place] << 8 | view[place + 1], now)
-            if connection.level_number and not layer.up.is_video:
-                found = headers.find(view, length, connection.level_number)
-                if found is not None:
-                    self.heard(layer, view[found[0]] & 0x7F)
+            # A sender's packets of one stream are laid out alike, so places are looked for once.
+            if is_repair:
+                number_at, level_at = _place(view, length, connection.transport_number, 2), 0
+            else:
+                if words != layer.extension_words:
+                    layer.extension_words = words
+                    layer.number_at = _place(view, length, connection.transport_number, 2)
+                    is_audio = not layer.up.is_video
+                    layer.level_at = _place(view, length, connection.level_number, 1) if is_audio else 0
+                number_at, level_at = layer.number_at, layer.level_at
+            if number_at and number_at + 2 <= length and connection.arrivals is not None:
+                connection.arrivals.note(view[number_at] << 8 | view[number_at + 1], now)
+            if level_at and level_at < length:
+                self.heard(layer, view[level_at] & 0x7F)
             start += 4 + 4 * words
         if first & 0x20:
             length -= view[length - 1]
@@ -168,13 +166,16 @@ class Forwarder:
         if is_video:
             if timestamp == layer.key_timestamp:
                 layer.key_octets += end - start
-            elif starts_key_frame(up.codec.name, view, start, end):
+            elif (layer.awaiting or timestamp != layer.frame_timestamp) and starts_key_frame(
+                up.codec.name, view, start, end
+            ):
                 layer.key_timestamp, layer.key_octets, layer.key_wanted = timestamp, end - start, False
                 if up.codec.name == "VP8":
                     layer.height = vp8.height(view, start, end) or layer.height
                 self._enter(layer, view, sequence, timestamp, start, end, now)
             elif layer.awaiting:
                 self.watch.key_frame_needed(layer, now)
+            layer.frame_timestamp = timestamp
         elif layer.awaiting:
             self._enter(layer, view, sequence, timestamp, start, end, now)
         downs = layer.downs
@@ -202,18 +203,8 @@ class Forwarder:
             return
         count = group.count
         first = datagrams.take_slots(count)
-        fan_out.send(group, source, marker, sequence, timestamp, start, end, datagrams.slots[first].at)
-        lengths, numbers, addresses = fan_out.lengths, fan_out.numbers, group.addresses
-        size = end - start
-        for place, down in enumerate(group.fed):
-            length = lengths[place]
-            if length:
-                down.packets += 1
-                down.octets += size
-                connection = down.connection
-                if connection.numbered:
-                    connection.estimate.sent(numbers[place], length, now)
-                datagrams.write(addresses[place], first + place, length)
+        fan_out.send(group, source, marker, sequence, timestamp, start, end, datagrams.slots[first].at, now)
+        datagrams.write_row(group.addresses, first, fan_out.lengths)
         self.forwarded += count
 
     def _enter(
@@ -429,6 +420,12 @@ class Forwarder:
         connection.owner.introduce(ssrc, view[1] & 0x7F, mid, rid or repaired)
         if ssrc not in connection.ups and ssrc not in connection.repairs:
             connection.strangers.add(ssrc)
+
+
+def _place(view: memoryview, length: int, number: int, size: int) -> int:
+    """Where the data of a header extension of that size begins, or 0."""
+    found = headers.find(view, length, number)
+    return found[0] if found is not None and found[1] == size else 0
 
 
 class _Nobody:

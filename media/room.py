@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import inf
 
 from foundation.errors import HoichanError
 from media import sdp
@@ -24,8 +25,13 @@ from media.publisher import Publisher
 from media.speakers import Speakers
 from media.subscriber import Subscriber
 from media.tracks import UpTrack
+from media.turns import Turns
 from media.viewer import Viewer
 
+_GOVERN_S, _GOVERN_PARTS = 0.1, 8
+"""How often each room weighs its lines, and in how many steps all of them are gone through."""
+_TELL_S = 0.3
+"""Between two looks at what publishers should know."""
 Emit = Callable[[MediaEvent], None]
 
 
@@ -50,6 +56,7 @@ class Room:
         self._plane = plane
         self._emit = emit
         self._speakers = Speakers()
+        self._told_at = -inf
 
     def publish(self, participant: Participant, offer: sdp.SessionDescription, sources: Mapping[str, str]) -> str:
         """Answer a publish offer; an offer of another session replaces the connection that there was."""
@@ -123,9 +130,11 @@ class Room:
                 continue
             for track_id, rung, cause in participant.subscriber.govern(now):
                 self._emit(QualityChanged(self.room_id, participant.participant_id, track_id, rung, cause))
-        for participant in self.participants.values():
-            if participant.publisher is not None:
-                self._tell_publisher(participant.publisher, participant, now)
+        if now - self._told_at >= _TELL_S:
+            self._told_at = now
+            for participant in self.participants.values():
+                if participant.publisher is not None:
+                    self._tell_publisher(participant.publisher, participant, now)
         speakers = self._speakers.now([p.publisher for p in self.participants.values() if p.publisher is not None])
         if speakers is not None:
             self._emit(SpeakersChanged(self.room_id, speakers))
@@ -194,6 +203,7 @@ class Rooms:
         self._ended = ended
         self._capacity = capacity
         self._rooms: dict[str, Room] = {}
+        self._turns: Turns[Room] = Turns(_GOVERN_S, _GOVERN_PARTS)
 
     def __contains__(self, room_id: str) -> bool:
         return room_id in self._rooms
@@ -264,10 +274,11 @@ class Rooms:
         room = self._rooms.get(room_id)
         return [] if room is None else room.states()
 
-    def govern(self, now: float) -> None:
-        """Weigh the lines of every room. Called about ten times a second."""
-        for room in list(self._rooms.values()):
-            room.govern(now)
+    def govern(self, now: float, turn: float) -> None:
+        """Weigh the lines of the rooms whose turn it is, by the time of the loop."""
+        for room in self._turns.due(self._rooms.values(), turn):
+            if self._rooms.get(room.room_id) is room:
+                room.govern(now)
 
     def sweep(self) -> None:
         """Forget participants whose connections are both gone, and rooms without participants."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections import deque
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from media.api import Track
 from media.headers import mid_and_number_extension, mid_extension
@@ -36,7 +36,7 @@ class UpTrack:
     """A published stream, in one layer or several."""
 
     __slots__ = (
-        "codec", "connection", "layers", "level", "red_type", "repair_type", "sender_mid", "stream_id",
+        "codec", "connection", "is_video", "layers", "level", "red_type", "repair_type", "sender_mid", "stream_id",
         "track", "viewers",
     )  # fmt: skip
 
@@ -53,6 +53,8 @@ class UpTrack:
         rids: tuple[str, ...] = (),
     ) -> None:
         self.track = track
+        self.is_video = track.kind == "video"
+        """Whether it has key frames."""
         self.stream_id = stream_id
         """Streams of one id play in lip sync: a person's camera and microphone."""
         self.connection = connection
@@ -67,20 +69,15 @@ class UpTrack:
         self.level = 0.0
         """How loud it is, 0 to 1, smoothed; audio alone."""
 
-    @property
-    def is_video(self) -> bool:
-        """Whether it has key frames."""
-        return self.track.kind == "video"
-
 
 class UpLayer:
     """One encoding of a published stream: one SSRC, its statistics and its history."""
 
     __slots__ = (
         "asked", "awaiting", "bitrate", "counted_at", "counted_frames", "counted_octets", "downs",
-        "extension_words", "frame_at", "frame_rate", "frames", "group", "height", "history", "key_asked_at",
-        "key_octets", "key_timestamp", "key_wanted", "known_bitrate", "needed_at", "number_at", "octets",
-        "reception", "report", "report_at", "rid", "ssrc", "up", "wanted", "wanted_at",
+        "extension_words", "frame_at", "frame_rate", "frame_timestamp", "frames", "group", "height", "history",
+        "key_asked_at", "key_octets", "key_timestamp", "key_wanted", "known_bitrate", "level_at", "needed_at",
+        "number_at", "octets", "reception", "report", "report_at", "rid", "ssrc", "up", "wanted", "wanted_at",
     )  # fmt: skip
 
     def __init__(self, up: UpTrack, rid: str) -> None:
@@ -128,8 +125,10 @@ class UpLayer:
         self.needed_at = 0.0
         """When a viewer needed it last; 0 before the first look."""
         self.extension_words = -1
-        self.number_at = 0
-        """Where packets with that many words of header extensions have their transport-wide number."""
+        self.number_at = self.level_at = 0
+        """Where packets with that many words of header extensions have their transport-wide number and audio level."""
+        self.frame_timestamp = -1
+        """Of the last packet forwarded."""
 
     def forget(self) -> None:
         """Let go of payloads that are too old to be repeated."""
@@ -174,10 +173,10 @@ class DownTrack:
     """One viewer's copy of a stream: its own SSRC and numbers, begun at random (RFC 3550 §5.1)."""
 
     __slots__ = (
-        "base_layer_offset", "connection", "epochs", "extension", "layer", "number_after", "number_before",
-        "octets", "packets", "payload_type", "picture_offset", "red_type", "redundancy", "repair_sequence",
-        "repair_ssrc", "repair_type", "sequence_offset", "single", "srtp", "ssrc", "still_at", "tail", "target",
-        "timestamp_offset", "up",
+        "base_layer_offset", "connection", "epochs", "extension", "layer", "native", "number_after",
+        "number_before", "octets", "packets", "payload_type", "picture_offset", "red_type", "redundancy",
+        "repair_sequence", "repair_ssrc", "repair_type", "sequence_offset", "single", "srtp", "ssrc", "still_at",
+        "tail", "target", "timestamp_offset", "up",
     )  # fmt: skip
 
     def __init__(
@@ -220,6 +219,17 @@ class DownTrack:
         self.tail: Tail | None = None
         self.packets = 0
         self.octets = 0
+        """Sent by the forwarder in Python; see `sent`."""
+        self.native: Any = None
+        """What `fan_out.c` knows of this viewer, once it has been told."""
+
+    @property
+    def sent(self) -> tuple[int, int]:
+        """Packets and payload octets sent so far."""
+        native = self.native
+        if native is None:
+            return self.packets, self.octets
+        return self.packets + native.packets, self.octets + native.octets
 
 
 class Tail:

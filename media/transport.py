@@ -24,18 +24,21 @@ from media.sockets import bind
 from media.speakers import hear
 from media.tcp import TcpListener
 from media.tracks import DownTrack, UpLayer, UpTrack
+from media.turns import Turns
 
 PACE_S = 0.005
 """Between looks at what is held back for thin lines."""
-TICK_S = 0.02
+TICK_S = 0.01
 """Between looks at what is lost."""
-SLOW_TICK_S = 0.1
-"""Between looks at everything else."""
+SLOW_TICK_S, PARTS = 0.1, 8
+"""Between looks at each connection and each room, and in how many steps they are gone through."""
 _READS = 4
 """Batches of datagrams read before other work gets its turn."""
 _CROWDED_S, _GATHER_S = 0.001, 0.0006
 """When the last packets came less than this ago, the next are waited for this long: it halves what forwarding costs."""
 _MOST_ADDRESSES = 8
+_UNHELD = 50_000_000.0
+"""Bit/s of a pacer that holds nothing back."""
 _SETTLES_S = 5.0
 """After this time a handshake that has served is let go."""
 _ALERT = 21
@@ -77,8 +80,10 @@ class Transport:
         """Whose handshakes are under way, the oldest first."""
         self._paced: set[Connection] = set()
         self._read_at = -inf
-        self.govern: Callable[[float], None] = lambda _now: None
-        """Called with each slow tick: the rooms weigh their lines."""
+        self.closed = 0
+        """Connections closed since the start."""
+        self.govern: Callable[[float, float], None] = lambda _now, _turn: None
+        """Called with each tick, and the loop's time: some of the rooms weigh their lines."""
 
     @property
     def dropped(self) -> int:
@@ -112,7 +117,8 @@ class Transport:
         if self._listener is not None:
             self._listener.start()
         try:
-            looked_at = ticked_at = -inf
+            looked_at = -inf
+            turns: Turns[Connection] = Turns(SLOW_TICK_S, PARTS)
             while True:
                 await asyncio.sleep(PACE_S if self._paced else TICK_S)
                 now = self._clock.monotonic()
@@ -121,10 +127,11 @@ class Transport:
                 if turn - looked_at >= TICK_S:
                     looked_at = turn
                     self._feedback.repair.tick(now)
-                if turn - ticked_at >= SLOW_TICK_S:
-                    ticked_at = turn
-                    self._tick(now)
-                    self.govern(now)
+                    if self._listener is not None:
+                        self._listener.tick(now)
+                    for connection in turns.due(self._connections, turn):
+                        self._tick(connection, now)
+                    self.govern(now, turn)
                 self._datagrams.flush()
         finally:
             loop.remove_reader(self._socket.fileno())
@@ -155,6 +162,7 @@ class Transport:
         if connection not in self._connections:
             return
         self._connections.discard(connection)
+        self.closed += 1
         self._half_open.pop(connection, None)
         if connection.dtls is not None:
             connection.dtls.end()
@@ -210,7 +218,8 @@ class Transport:
         """See `media.plane`."""
         padding = self._forwarder.padding(down, octets, most)
         if padding:
-            self.pace(connection, connection.estimate.bitrate)
+            if connection.pacer is None:
+                self.pace(connection, _UNHELD)  # the padding alone is spread; media goes as it comes
             if connection.pacer is not None:
                 connection.pacer.spread(padding, bitrate, self._clock.monotonic())
 
@@ -410,29 +419,26 @@ class Transport:
             return False
         return now - doubted_at > _DOUBT_S
 
-    def _tick(self, now: float) -> None:
+    def _tick(self, connection: Connection, now: float) -> None:
+        if connection not in self._connections:
+            return  # closed with its room by one before it
         settings = self._settings
-        if self._listener is not None:
-            self._listener.tick(now)
-        for connection in list(self._connections):
-            if connection not in self._connections:
-                continue  # closed with its room by one before it
-            silence = now - connection.heard_at
-            if connection.srtp is not None:
-                self._settle(connection, now)
-                if silence > settings.abandon_s or self._has_left(connection, now):
-                    self._end(connection)
-                    continue
-                silent = silence > settings.silence_s
-                if silent != (connection.state is ConnectionState.DISCONNECTED):
-                    self._change(connection, ConnectionState.DISCONNECTED if silent else ConnectionState.CONNECTED)
-                self._feedback.tick(connection, now)
-            elif (
-                connection.handshake_at is not None and now - connection.handshake_at > settings.handshake_timeout_s
-            ) or now - connection.created_at > settings.connect_timeout_s:
+        silence = now - connection.heard_at
+        if connection.srtp is not None:
+            self._settle(connection, now)
+            if silence > settings.abandon_s or self._has_left(connection, now):
                 self._end(connection)
-            elif connection.dtls is not None and connection.dtls.state is DtlsState.HANDSHAKE:
-                alive = connection.dtls.tick()
-                self._speak(connection)
-                if not alive:
-                    self._end(connection)
+                return
+            silent = silence > settings.silence_s
+            if silent != (connection.state is ConnectionState.DISCONNECTED):
+                self._change(connection, ConnectionState.DISCONNECTED if silent else ConnectionState.CONNECTED)
+            self._feedback.tick(connection, now)
+        elif (
+            connection.handshake_at is not None and now - connection.handshake_at > settings.handshake_timeout_s
+        ) or now - connection.created_at > settings.connect_timeout_s:
+            self._end(connection)
+        elif connection.dtls is not None and connection.dtls.state is DtlsState.HANDSHAKE:
+            alive = connection.dtls.tick()
+            self._speak(connection)
+            if not alive:
+                self._end(connection)

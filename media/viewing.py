@@ -7,7 +7,7 @@ from math import inf
 from typing import Protocol
 
 from media import switching
-from media.allocation import STILL_EVERY_S, Choice, Layer, Wanted, allocate, enough
+from media.allocation import AUDIO_BPS, STILL_EVERY_S, Choice, Layer, Wanted, allocate, enough
 from media.api import Cause, Rung
 from media.connection import Connection
 from media.tracks import DownTrack, UpLayer, UpTrack
@@ -32,6 +32,8 @@ _LOSSY = 0.1
 """With less of a queue and fewer losses than these, what is sent is what the line carries at least."""
 _EASY, _QUEUE_S = 1.1, 0.03
 """A line that carries this much more than is sent, or shows no queue, needs no pacing."""
+_CALM_TOGETHER_S, _THIN_TOGETHER_S = 0.22, 0.055
+"""How long the reports of a line that carries all wait for each other, and those of one that does not."""
 _CALM_S, _THIN_S = 0.5, 0.1
 """Between looks at a line that carries all, and at one that does not."""
 _STILL_HORIZON_S = 4.0
@@ -63,8 +65,6 @@ class Viewing:
         self._plane = plane
         self._choices: dict[str, Choice] = {}
         self._told: dict[str, tuple[Rung, Cause]] = {}
-        self._sent = 0.0
-        """What the tracks chosen last take, bit/s."""
         self._troubled = False
         """Whether a viewer who does not report each packet has ever had losses, or named a limit."""
         self.due_at = -inf
@@ -102,8 +102,8 @@ class Viewing:
                 changes.append((up.track.track_id, rung, cause))
         calm = connection.pacer is None and (estimate.bitrate >= goal or not connection.numbered)
         self.due_at = now + (_CALM_S if calm else _THIN_S)
+        estimate.together_s = _CALM_TOGETHER_S if calm else _THIN_TOGETHER_S
         stills = any(choice.rung is Rung.STILLS for choice in self._choices.values())
-        self._sent = sent
         self._pace(sent, stills=stills)
         if connection.numbered and (probe := estimate.probe(now, goal)) is not None:
             video = next((down for down, _ in shown if down.up.is_video and down.repair_ssrc), None)
@@ -140,8 +140,19 @@ class Viewing:
         standing_s = estimate.queue_s + (0.0 if pacer is None else pacer.wait_s)
         if standing_s < _STANDING_S and estimate.loss_rate < _LOSSY:
             # What passes without a queue is carried, whatever has been estimated so far.
-            return max(estimate.bitrate, 1.05 * estimate.acknowledged, 1.05 * self._sent)
+            return max(estimate.bitrate, 1.05 * estimate.acknowledged, 1.05 * self._taken(wanted))
         return estimate.bitrate
+
+    def _taken(self, wanted: Sequence[Wanted]) -> float:
+        """What the choices made last take by the newest measure, bit/s."""
+        taken = 0.0
+        for each in wanted:
+            choice = self._choices.get(each.track_id)
+            if each.kind == "audio":
+                taken += AUDIO_BPS
+            elif choice is not None and choice.layer is not None and choice.rung is not Rung.STILLS:
+                taken += each.layers[choice.layer].bitrate
+        return taken
 
     def _apply(self, down: DownTrack, choice: Choice, now: float) -> None:
         if choice.rung is Rung.STILLS and choice.layer is not None:

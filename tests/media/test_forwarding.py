@@ -1,7 +1,7 @@
 """The hot path and its RTCP, packet by packet, between two real SRTP associations and a clock that is told."""
 
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from itertools import pairwise
 
@@ -57,6 +57,11 @@ class Inbox:
 
     def write(self, address: Address, slot: int, length: int) -> None:
         self.of[address].append(bytes(self.slots[slot].view[:length]))
+
+    def write_row(self, addresses: Sequence[Address], first: int, lengths: Sequence[int] | memoryview) -> None:
+        for place, address in enumerate(addresses):
+            if lengths[place]:
+                self.write(address, first + place, lengths[place])
 
     def send(self, data: memoryview | bytes, address: Address) -> None:
         self.of[address].append(bytes(data))

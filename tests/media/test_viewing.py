@@ -34,6 +34,7 @@ class Estimate:
         self.queue_s = 0.0
         self.fed = True
         self.limited = False
+        self.together_s = 0.0
 
     def falls(self, bitrate: float) -> None:
         """The line grows thin: a queue shows it."""
@@ -157,9 +158,9 @@ def test_below_video_there_are_stills_and_then_audio_alone(stage: Stage) -> None
     stage.estimate.falls(100_000)
     stage.run(11)
     assert stage.changes[-1] == (Rung.STILLS, Cause.DOWNLINK)
-    before = stage.down.packets
+    before = stage.down.sent[0]
     stage.run(10)
-    assert 2 <= stage.down.packets - before <= 12  # two or three frames, not three hundred
+    assert 2 <= stage.down.sent[0] - before <= 12  # two or three frames, not three hundred
     stage.estimate.falls(30_000)
     # Audio needs all that there is.
     stage.run(2)
