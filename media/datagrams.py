@@ -13,6 +13,7 @@ import socket
 import struct
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Protocol
 
 import cffi  # type: ignore[import-untyped]  # its stubs would pin another package for one file
@@ -40,6 +41,7 @@ _ffi.cdef(
     struct mmsghdr { struct msghdr msg_hdr; unsigned int msg_len; };
     int recvmmsg(int fd, struct mmsghdr *messages, unsigned int count, int flags, void *timeout);
     int sendmmsg(int fd, struct mmsghdr *messages, unsigned int count, int flags);
+    int malloc_trim(size_t pad);
     """
 )
 _libc: Any = _ffi.dlopen(None)
@@ -51,6 +53,13 @@ _MESSAGE = struct.Struct("=QI4xQQQQi4xI4x")
 _VECTOR = struct.Struct("=QQ")
 _CONTROL = struct.Struct("=QiiH6x")
 _CONTROL_USED = 18
+
+
+def return_memory() -> None:
+    """Give memory that nobody uses any more back to the system, as the C library would only when its end is free."""
+    with suppress(AttributeError):  # a C library that has no such call
+        _libc.malloc_trim(0)
+
 
 Pointer = Any
 """Memory that the kernel reads or writes, owned by Python."""

@@ -80,6 +80,8 @@ class Transport:
         """Whose handshakes are under way, the oldest first."""
         self._paced: set[Connection] = set()
         self._read_at = -inf
+        self.settled = 0
+        """Handshakes let go since the start."""
         self.closed = 0
         """Connections closed since the start."""
         self.govern: Callable[[float, float], None] = lambda _now, _turn: None
@@ -407,6 +409,8 @@ class Transport:
     def _settle(self, connection: Connection, now: float) -> None:
         dtls, began = connection.dtls, connection.handshake_at
         if dtls is not None and connection.proved and began is not None and now - began > _SETTLES_S:
+            if dtls.state is DtlsState.ESTABLISHED:
+                self.settled += 1
             dtls.settle()
 
     def _has_left(self, connection: Connection, now: float) -> bool:

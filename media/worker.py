@@ -18,6 +18,7 @@ from foundation.clock import Clock, SystemClock
 from foundation.errors import Unavailable
 from foundation.tasks import Tasks
 from media.control import ControlServer
+from media.datagrams import return_memory
 from media.directory import HEARTBEAT_S, WORKER_TTL_S, WORKERS
 from media.facts import WorkerFacts
 from media.room import Rooms
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _MEASURE_S = 1.0
-_TIDY_S = 10.0
+_TIDY_S = 5.0
 _TIDY_CLOSED = 50
 """Closed connections that are worth a search of the memory, which takes some milliseconds."""
 
@@ -123,9 +124,12 @@ class Worker:
 
     async def _tidy(self) -> None:
         """Find what closed connections have left behind: they and their owners know each other."""
-        closed = 0
+        closed = settled = 0
         while True:
             await asyncio.sleep(_TIDY_S)
+            if self.transport.settled - settled >= _TIDY_CLOSED:
+                settled = self.transport.settled
+                return_memory()
             if self.transport.closed - closed >= _TIDY_CLOSED or not self.transport.connections:
                 closed = self.transport.closed
                 gc.collect()
