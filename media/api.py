@@ -162,12 +162,17 @@ class MediaNodes(Protocol):
     answer with nothing to answer, `media.room_full` for one participant too many.
     """
 
-    async def publish(self, room_id: str, participant_id: str, offer_sdp: str, sources: Mapping[str, str]) -> str:
+    async def publish(
+        self, room_id: str, participant_id: str, offer_sdp: str, sources: Mapping[str, str], *, leads: bool = False
+    ) -> str:
         """Answer a publish offer; `sources` names each mid's source (without it: camera, microphone).
 
         An offer of the same peer connection renegotiates it (a screen added, a track stopped, an ICE restart), and
         tracks that stay keep their ids and, unless `sources` names them anew, their sources. Any other offer opens a
         new connection, which replaces the earlier one. The connection has 30 s to come up.
+
+        On a viewer's thin line the camera of a participant who `leads` (the clinic's) goes before screens, the others'
+        after them.
         """
         ...
 

@@ -160,7 +160,8 @@ class ControlServer:
             }:
                 self._admit(node, room, rooms)
                 checked = {mid: name for mid, name in given.items() if isinstance(name, str)}
-                return {"sdp": rooms.publish(room, who, text, checked)}
+                leads = message.get("leads") is True
+                return {"sdp": rooms.publish(room, who, text, checked, leads=leads)}
             case {"do": "subscribe", "room": str(room), "participant": str(who)}:
                 self._admit(node, room, rooms)
                 return wire.write_offer(rooms.subscribe(room, who, restart=message.get("restart") is True))

@@ -77,6 +77,8 @@ def write(
         "a=ice-lite",
         f"a=group:BUNDLE {bundled}",
         "a=msid-semantic: WMS *",
+        # For the session too: some readers want one for sections that are rejected, which have none of their own.
+        f"a=fingerprint:sha-256 {endpoint.fingerprint}",
     ]
     shared = [
         f"a=ice-ufrag:{ufrag}",

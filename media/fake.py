@@ -78,8 +78,10 @@ class FakeMediaNodes:
             raise unavailable()
         return self._rooms
 
-    async def publish(self, room_id: str, participant_id: str, offer_sdp: str, sources: Mapping[str, str]) -> str:
-        return self._live().publish(room_id, participant_id, offer_sdp, sources)
+    async def publish(
+        self, room_id: str, participant_id: str, offer_sdp: str, sources: Mapping[str, str], *, leads: bool = False
+    ) -> str:
+        return self._live().publish(room_id, participant_id, offer_sdp, sources, leads=leads)
 
     async def subscribe(self, room_id: str, participant_id: str, *, restart: bool = False) -> SubscribeOffer:
         return self._live().subscribe(room_id, participant_id, restart=restart)

@@ -56,10 +56,18 @@ class WorkerNodes:
         self._tasks.forever("media discovery", self._discover, pause_s=DISCOVER_S)
         self._tasks.forever("media leases", self._renew, pause_s=ROOM_TTL_S / 3)
 
-    async def publish(self, room_id: str, participant_id: str, offer_sdp: str, sources: Mapping[str, str]) -> str:
+    async def publish(
+        self, room_id: str, participant_id: str, offer_sdp: str, sources: Mapping[str, str], *, leads: bool = False
+    ) -> str:
         result = await self._enter(
             room_id,
-            {"do": "publish", "participant": participant_id, "sdp": offer_sdp, "sources": dict(sources)},
+            {
+                "do": "publish",
+                "participant": participant_id,
+                "sdp": offer_sdp,
+                "sources": dict(sources),
+                "leads": leads,
+            },
         )
         return str(result["sdp"])
 

@@ -24,16 +24,21 @@ MAX_REPAIRS = 64
 """SSRCs that repair them: two for each layer, and some that were replaced. libsrtp forgets none."""
 _SOURCES = {"audio": "microphone", "video": "camera"}
 
+_PRIORITIES = {"microphone": 0, "leading camera": 1, "screen": 2}
+_OTHER = 3
+"""Who goes first on a viewer's thin line; the smallest number does."""
+
 Changed = Callable[["Publisher", ConnectionState], None]
 
 
 class Publisher:
     """The streams of one participant."""
 
-    def __init__(self, participant_id: str, plane: Plane, changed: Changed) -> None:
+    def __init__(self, participant_id: str, plane: Plane, changed: Changed, *, leads: bool = False) -> None:
         self.participant_id = participant_id
         self._plane = plane
         self._changed = changed
+        self._leads = leads
         self._stream_id = random_text(16)
         self._session_id = secrets.randbits(62)
         self._version = 0
@@ -189,6 +194,9 @@ class Publisher:
                 up = UpTrack(
                     track, stream, connection, section.mid, codec, repair=repair, red=red, rids=section.rids
                 )  # fmt: skip
+                up.priority = _PRIORITIES.get(
+                    "leading camera" if self._leads and source == "camera" else source, _OTHER
+                )
                 for layer in up.layers:
                     layer.wanted_at = self._plane.now()
             if ssrcs and len(up.layers) == 1:

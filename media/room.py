@@ -58,11 +58,13 @@ class Room:
         self._speakers = Speakers()
         self._told_at = -inf
 
-    def publish(self, participant: Participant, offer: sdp.SessionDescription, sources: Mapping[str, str]) -> str:
+    def publish(
+        self, participant: Participant, offer: sdp.SessionDescription, sources: Mapping[str, str], *, leads: bool
+    ) -> str:
         """Answer a publish offer; an offer of another session replaces the connection that there was."""
         publisher = participant.publisher
         if publisher is None or not publisher.continues(offer):
-            fresh = Publisher(participant.participant_id, self._plane, self._publisher_changed)
+            fresh = Publisher(participant.participant_id, self._plane, self._publisher_changed, leads=leads)
             try:
                 answer = fresh.answer(offer, sources)
             except HoichanError:
@@ -211,12 +213,14 @@ class Rooms:
     def __len__(self) -> int:
         return len(self._rooms)
 
-    def publish(self, room_id: str, participant_id: str, offer_sdp: str, sources: Mapping[str, str]) -> str:
+    def publish(
+        self, room_id: str, participant_id: str, offer_sdp: str, sources: Mapping[str, str], *, leads: bool = False
+    ) -> str:
         """See `media.api.MediaNodes`."""
         offer = sdp.parse(offer_sdp)
         room, participant = self._enter(room_id, participant_id)
         try:
-            return room.publish(participant, offer, sources)
+            return room.publish(participant, offer, sources, leads=leads)
         finally:
             self._sweep(room)
 

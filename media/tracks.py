@@ -36,8 +36,8 @@ class UpTrack:
     """A published stream, in one layer or several."""
 
     __slots__ = (
-        "codec", "connection", "is_video", "layers", "level", "red_type", "repair_type", "sender_mid", "stream_id",
-        "track", "viewers",
+        "codec", "connection", "is_video", "layers", "level", "priority", "red_type", "repair_type", "sender_mid",
+        "stream_id", "track", "viewers",
     )  # fmt: skip
 
     def __init__(
@@ -66,6 +66,8 @@ class UpTrack:
         """The smallest first, as browsers list them; one without a rid when there is no simulcast."""
         self.viewers: tuple[DownTrack, ...] = ()
         """Everybody who has accepted it, whether fed now or not."""
+        self.priority = 3
+        """What goes first on a thin line: the smallest number."""
         self.level = 0.0
         """How loud it is, 0 to 1, smoothed; audio alone."""
 

@@ -14,8 +14,6 @@ from media.tracks import DownTrack, UpLayer, UpTrack
 
 Changes = list[tuple[str, Rung, Cause]]
 
-_PRIORITIES: Mapping[str, int] = {"microphone": 0, "camera": 1, "screen": 2}
-_OTHER = 3
 _NOMINAL: Mapping[int, tuple[float, ...]] = {1: (600_000.0,), 2: (150_000.0, 600_000.0)}
 _THREE = (150_000.0, 500_000.0, 1_500_000.0)
 """What layers are thought to need before they have been measured."""
@@ -207,7 +205,7 @@ def _wanted(up: UpTrack, height: int | None, now: float) -> Wanted:
         Layer(layer.rid, layer.height, _bitrate(up, index), _is_alive(layer, now))
         for index, layer in enumerate(up.layers)
     )
-    return Wanted(up.track.track_id, _PRIORITIES.get(up.track.source, _OTHER), height, layers)
+    return Wanted(up.track.track_id, up.priority, height, layers)
 
 
 def _is_alive(layer: UpLayer, now: float) -> bool:

@@ -66,7 +66,9 @@ class Negotiation:
             raise Forbidden("room.observer", ONLY_RECEIVES)
         member.media.pop(Direction.PUBLISH, None)
         async with _patience():
-            return await self._media.publish(consult_id, member.participant.id, sdp, sources)
+            # The clinic's camera shows the patient: it outlives the other pictures.
+            leads = member.participant.role is ParticipantRole.REQUESTER
+            return await self._media.publish(consult_id, member.participant.id, sdp, sources, leads=leads)
 
     async def subscribe(
         self, connection: Connection, consult_id: ConsultId, *, restart: bool = False

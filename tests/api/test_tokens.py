@@ -6,7 +6,6 @@ from datetime import timedelta
 
 import pytest
 
-from foundation.ids import new_id
 from identity.model import Scope
 from tests.api.conftest import Hospital, System
 from tests.consult_rooms.conftest import CLINIC
@@ -15,14 +14,14 @@ from tests.web.conftest import PASSWORD
 CALLS = [
     ("POST", "/patients/find", Scope.PATIENTS_FIND),
     ("POST", "/requests", Scope.REQUESTS_WRITE),
-    ("GET", f"/requests/{new_id('con')}", Scope.REQUESTS_READ),
-    ("POST", f"/requests/{new_id('con')}/cancel", Scope.REQUESTS_WRITE),
+    ("GET", "/requests/con_01a20792cacb736595588bcfeac3c843", Scope.REQUESTS_READ),
+    ("POST", "/requests/con_01a20792cacb736595588bcfeac3c843/cancel", Scope.REQUESTS_WRITE),
     ("GET", "/consults", Scope.CONSULTS_READ),
-    ("GET", f"/consults/{new_id('con')}", Scope.CONSULTS_READ),
+    ("GET", "/consults/con_01a20792cacb736595588bcfeac3c843", Scope.CONSULTS_READ),
     ("GET", "/slots", Scope.SLOTS_READ),
-    ("POST", f"/slots/{new_id('slo')}/book", Scope.SLOTS_WRITE),
-    ("POST", f"/appointments/{new_id('apt')}/move", Scope.SLOTS_WRITE),
-    ("POST", f"/appointments/{new_id('apt')}/cancel", Scope.SLOTS_WRITE),
+    ("POST", "/slots/slo_01a20792cacb736595588bcfeac3c843/book", Scope.SLOTS_WRITE),
+    ("POST", "/appointments/apt_01a20792cacb736595588bcfeac3c843/move", Scope.SLOTS_WRITE),
+    ("POST", "/appointments/apt_01a20792cacb736595588bcfeac3c843/cancel", Scope.SLOTS_WRITE),
 ]
 
 

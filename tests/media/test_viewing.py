@@ -1,6 +1,7 @@
 """What a viewer gets: the layers that its line carries and its tiles need, by a clock that is told."""
 
 import struct
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,7 @@ from media.api import Cause, Direction, Rung, Track
 from media.codecs import VP8
 from media.connection import Connection
 from media.datagrams import Address
+from media.fake import FakeMediaNodes
 from media.forwarding import Forwarder
 from media.pacing import Pacer
 from media.publisher import Publisher
@@ -234,3 +236,16 @@ def test_who_speaks_is_heard_from_the_levels() -> None:
         speakers.now(publishers)
     assert speakers.now(publishers) is None
     assert speakers._speaking == ("b",)
+
+
+async def test_the_clinics_camera_goes_before_screens_and_other_cameras() -> None:
+    nodes = FakeMediaNodes()
+    offer = (Path(__file__).parent / "corpus" / "chromium-publish.sdp").read_text()
+    for name, leads in (("clinic", True), ("hospital", False)):
+        await nodes.publish("room", name, offer, {}, leads=leads)
+    priorities = {
+        name: [up.priority for up in participant.publisher.ups if up.is_video]
+        for name, participant in nodes._rooms._rooms["room"].participants.items()
+        if participant.publisher is not None
+    }
+    assert min(priorities["clinic"]) < 2 < min(priorities["hospital"])
