@@ -15,6 +15,7 @@ from media.tracks import DownTrack, UpLayer, UpTrack
 Changes = list[tuple[str, Rung, Cause]]
 
 _NOMINAL: Mapping[int, tuple[float, ...]] = {1: (600_000.0,), 2: (150_000.0, 600_000.0)}
+_HEIGHTS = (180, 360, 720)
 _THREE = (150_000.0, 500_000.0, 1_500_000.0)
 """What layers are thought to need before they have been measured."""
 _SILENT_S = 1.5
@@ -202,10 +203,15 @@ def _wanted(up: UpTrack, height: int | None, now: float) -> Wanted:
     if not up.is_video:
         return Wanted(up.track.track_id, 0, None, (), "audio")
     layers = tuple(
-        Layer(layer.rid, layer.height, _bitrate(up, index), _is_alive(layer, now))
+        Layer(layer.rid, layer.height or _height(up, index), _bitrate(up, index), _is_alive(layer, now))
         for index, layer in enumerate(up.layers)
     )
     return Wanted(up.track.track_id, up.priority, height, layers)
+
+
+def _height(up: UpTrack, index: int) -> int:
+    """What a layer of several is taken for whose codec does not tell its size in a place that is quickly read."""
+    return _HEIGHTS[min(index, len(_HEIGHTS) - 1)] if len(up.layers) > 1 else 0
 
 
 def _is_alive(layer: UpLayer, now: float) -> bool:

@@ -196,3 +196,15 @@ async def any_bus(request: pytest.FixtureRequest, clock: FakeClock) -> AsyncIter
 @pytest.fixture
 def sealer() -> Sealer:
     return Sealer({0: bytes(32), 1: bytes(range(32))})
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let one process have all browser tests, and begin with them: two at a time would starve each other's pictures."""
+
+    def is_of_browsers(item: pytest.Item) -> bool:
+        return "browser" in getattr(item, "fixturenames", ()) or "e2e" in item.path.parts
+
+    for item in items:
+        if is_of_browsers(item):
+            item.add_marker(pytest.mark.xdist_group("browsers"))
+    items.sort(key=lambda item: not is_of_browsers(item))
