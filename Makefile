@@ -61,7 +61,7 @@ test-services: ## install Chromium, PostgreSQL, Redis and coturn from Debian pac
 
 test: setup .venv/.dev test-services ## run every test (under 15 minutes)
 	npm test --silent
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2
 
 check: setup .venv/.dev ## ruff, mypy, import-linter, tsc, and documents that are generated
 	$(BIN)/ruff check .

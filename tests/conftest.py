@@ -10,11 +10,14 @@ import socket
 import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from redis.asyncio import Redis
+from xdist.scheduler import LoadScopeScheduling  # type: ignore  # it has no types
 
 from foundation.bus import Bus, MemoryBus
 from foundation.clock import FakeClock
@@ -198,13 +201,19 @@ def sealer() -> Sealer:
     return Sealer({0: bytes(32), 1: bytes(range(32))})
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let one process have all browser tests, and begin with them: two at a time would starve each other's pictures."""
+class _OneAtABrowser(LoadScopeScheduling):  # type: ignore[misc,unused-ignore]  # pytest-xdist has no types
+    """Gives all tests with browsers to one process, the rest one by one to whoever is free: two browsers at a time
+    would starve each other's pictures. The largest share is given out first."""
 
-    def is_of_browsers(item: pytest.Item) -> bool:
-        return "browser" in getattr(item, "fixturenames", ()) or "e2e" in item.path.parts
+    def _split_scope(self, nodeid: str) -> str:
+        return "browsers" if _has_browsers(nodeid.partition("::")[0]) else nodeid
 
-    for item in items:
-        if is_of_browsers(item):
-            item.add_marker(pytest.mark.xdist_group("browsers"))
-    items.sort(key=lambda item: not is_of_browsers(item))
+
+@cache
+def _has_browsers(path: str) -> bool:
+    return "e2e/" in path or "playwright" in (Path(__file__).parents[1] / path).read_text()
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Called by pytest-xdist where tests run in several processes."""
+    return _OneAtABrowser(config, log)
