@@ -61,7 +61,8 @@ test-services: ## install Chromium, PostgreSQL, Redis and coturn from Debian pac
 
 test: setup .venv/.dev test-services ## run every test (under 15 minutes)
 	npm test --silent
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 -m "not chaos and not browser"
+	$(BIN)/python -m pytest -m "browser and not chaos"
 
 check: setup .venv/.dev ## ruff, mypy, import-linter, tsc, and documents that are generated
 	$(BIN)/ruff check .

@@ -12,12 +12,10 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import pytest
 from redis.asyncio import Redis
-from xdist.scheduler import LoadScopeScheduling  # type: ignore  # it has no types
 
 from foundation.bus import Bus, MemoryBus
 from foundation.clock import FakeClock
@@ -201,19 +199,13 @@ def sealer() -> Sealer:
     return Sealer({0: bytes(32), 1: bytes(range(32))})
 
 
-class _OneAtABrowser(LoadScopeScheduling):  # type: ignore[misc,unused-ignore]  # pytest-xdist has no types
-    """Gives all tests with browsers to one process, the rest one by one to whoever is free: two browsers at a time
-    would starve each other's pictures. The largest share is given out first."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        return "browsers" if _has_browsers(nodeid.partition("::")[0]) else nodeid
-
-
 @cache
 def _has_browsers(path: str) -> bool:
     return "e2e/" in path or "playwright" in (Path(__file__).parents[1] / path).read_text()
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
-    """Called by pytest-xdist where tests run in several processes."""
-    return _OneAtABrowser(config, log)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what has browsers: such tests run alone, since others beside them would starve their pictures."""
+    for item in items:
+        if _has_browsers(item.nodeid.partition("::")[0]):
+            item.add_marker("browser")
