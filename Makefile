@@ -59,7 +59,7 @@ web/static/built/manifest.json: node_modules/.installed $(CLIENT)
 test-services: ## install Chromium, PostgreSQL, Redis and coturn from Debian packages when they are missing
 	@sh tests/install-services.sh
 
-test: setup .venv/.dev test-services ## run every test (under 15 minutes)
+test: setup .venv/.dev test-services ## run every test
 	npm test --silent
 	$(BIN)/python -m pytest -n 2 -m "not chaos and not browser"
 	$(BIN)/python -m pytest -m "browser and not chaos"
