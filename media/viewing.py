@@ -89,7 +89,7 @@ class Viewing:
             choice = self._choices.get(up.track.track_id)
             if choice is None:
                 if down.target is None and height != 0:
-                    switching.aim(down, up.layers[len(up.layers) // 2])
+                    switching.aim(down, up.layers[0])
                 continue
             self._apply(down, choice, now)
             sent += down.layer.bitrate if down.layer is not None else 0.0
@@ -165,8 +165,14 @@ class Viewing:
         if choice.layer is None:
             if down.target is not None:
                 switching.aim(down, None)
-        elif down.target is not down.up.layers[choice.layer]:
-            self._take(down, down.up.layers[choice.layer])
+        else:
+            layer = down.up.layers[choice.layer]
+            if down.layer is None:
+                # A picture first: browsers send the smallest layer at once, the others when their line has shown it.
+                coming = [one for one in down.up.layers[: choice.layer + 1] if comes(one, now)]
+                layer = coming[-1] if coming else down.up.layers[0]
+            if down.target is not layer:
+                self._take(down, layer)
 
     def _take(self, down: DownTrack, layer: UpLayer) -> None:
         switching.aim(down, layer)
