@@ -24,6 +24,7 @@ class Person:
         self.page = page
         self.user_name = user_name
         self.errors: list[str] = []
+        self.called: list[str] = []
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
 
@@ -53,7 +54,19 @@ class Person:
             await page.select_option("[name=sex]", sex)
         await page.click("#send-request")
         await page.wait_for_selector("#waiting")
-        return str(await page.get_attribute("#waiting", "data-consult-id"))
+        self.called.append(str(await page.get_attribute("#waiting", "data-consult-id")))
+        return self.called[-1]
+
+    async def cancel_what_rings(self) -> None:
+        """Cancel the calls that nobody took, so that they lie over nobody's page in a later test."""
+        for consult_id in self.called if self.server.rings() else ():
+            page = await self.context.new_page()
+            await page.goto(f"{self.server.url}/requests/{consult_id}")
+            if await page.locator("#cancel-request").count():
+                await page.click("#cancel-request")
+                await page.check("#cancel input[name=reason] >> nth=0", force=True)
+                await page.click("#confirm-cancel")
+                await page.wait_for_url(f"**/consults/{consult_id}")
 
     async def accept(self) -> None:
         """Press Accept on the card that rings, and be in the room."""
@@ -130,4 +143,8 @@ async def signed_in(
     try:
         yield person
     finally:
-        await context.close()
+        try:
+            await context.set_offline(False)
+            await person.cancel_what_rings()
+        finally:
+            await context.close()

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import URLError
@@ -67,6 +69,11 @@ class DemoServer:
     def log(self) -> str:
         """What the server has written so far."""
         return (self.var / "server.log").read_text(errors="replace")
+
+    def rings(self) -> bool:
+        """Whether any request rings now."""
+        with closing(sqlite3.connect(f"file:{self.var / 'hoichan.db'}?mode=ro", uri=True)) as database:
+            return bool(database.execute("select count(*) from consults where state = 'ringing'").fetchone()[0])
 
     def people(self) -> dict[str, SignIn]:
         """The demo's sign-ins by user name."""

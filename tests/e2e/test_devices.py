@@ -113,4 +113,3 @@ async def test_the_page_is_for_those_who_hold_the_consult(browser: Browser, serv
         # While it rings there is no room to connect to.
         await doctor.go(f"/consults/{consult_id}/devices")
         await expect(doctor.page.locator("main form[action$=devices]")).to_have_count(0)
-        await doctor.go(f"/requests/{consult_id}")

@@ -51,7 +51,7 @@ async def test_layers_follow_the_tile(codec: str, browser: Browser, plane: Plane
     tasks.start("signalling", audience.follow())
     await b.subscribe()
     await a.page.evaluate("codec => publish(codec, true)", codec)
-    await audience.sees(1280)
+    beginning = (await audience.sees(1280))["dropped"]  # two cores that start encoders do not show every first frame
     for height, width in ((100, 320), (300, 640), (720, 1280), (100, 320)):
         await audience.show(height)
         video = await audience.sees(width)
@@ -59,7 +59,7 @@ async def test_layers_follow_the_tile(codec: str, browser: Browser, plane: Plane
         await b.until(lambda seen, before=before: any(v["frames"] >= before + 20 for v in seen["video"]))  # type: ignore[misc]
     (video,) = (await b.received())["video"]
     assert video["freezes"] == 0
-    assert video["dropped"] <= 0.1 * video["frames"]  # two cores that also encode do not show every large frame
+    assert video["dropped"] - beginning <= 2
     assert video["pli"] <= 2  # no decoder had to ask: the layers came with their key frames
     async with asyncio.timeout(10):
         while ("q",) not in audience.wanted:
