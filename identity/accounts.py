@@ -154,7 +154,10 @@ class Accounts:
                         actor=actor.id,
                         action="staff.create",
                         target=staff_id,
-                        details={"roles": ",".join(sorted(entry.roles))},
+                        details={
+                            "roles": ",".join(sorted(entry.roles)),
+                            "sensitivities": ",".join(sorted(entry.sensitivities)),
+                        },
                     ),
                 )
                 return await self._directory.staff(staff_id, tx=tx), chosen
@@ -185,6 +188,8 @@ class Accounts:
                         details={
                             "roles_before": ",".join(sorted(before.roles)),
                             "roles_after": ",".join(sorted(after.roles)),
+                            "sensitivities_before": ",".join(sorted(before.sensitivities)),
+                            "sensitivities_after": ",".join(sorted(after.sensitivities)),
                         },
                     ),
                 )

@@ -155,6 +155,8 @@ def _staff(cells: Cells, existing: Existing) -> Planned | None:
             licence_expires=_expiry_of(cells, before),
             language=cells.text("language", before.language if before else "vi").lower() or "vi",
             installation_wide=cells.flag("installation_wide", before.installation_wide if before else False),
+            # Scopes for restricted entries are given one by one, by a person who thinks of it; a list only keeps them.
+            sensitivities=before.sensitivities if before else frozenset(),
         )
     )
     unread = {problem.field for problem in cells.problems}  # told already; what was not read is not missing too

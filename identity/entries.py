@@ -16,7 +16,7 @@ from foundation.errors import Invalid
 from foundation.i18n import LOCALES, N_
 from foundation.ids import DepartmentId, FacilityId, SpecialtyId
 from foundation.text import clean_line
-from identity.model import Facility, FacilityKind, ManagingLevel, Role, Staff, TechnicalLevel
+from identity.model import Facility, FacilityKind, ManagingLevel, Role, Sensitivity, Staff, TechnicalLevel
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
@@ -58,11 +58,12 @@ class StaffEntry:
     licence_expires: date | None = None
     language: str = "vi"
     installation_wide: bool = False
+    sensitivities: frozenset[Sensitivity] = frozenset()
 
     @property
-    def rights(self) -> tuple[frozenset[Role], FacilityId, bool]:
-        """What nobody changes for oneself: roles, facility, reach."""
-        return self.roles, self.facility_id, self.installation_wide
+    def rights(self) -> tuple[frozenset[Role], FacilityId, bool, frozenset[Sensitivity]]:
+        """What nobody changes for oneself: roles, facility, reach, scopes for restricted entries."""
+        return self.roles, self.facility_id, self.installation_wide, self.sensitivities
 
     def takes_from(self, before: Staff) -> bool:
         """Whether it takes something of `rights` away, so that the person's sessions have to end."""
@@ -70,6 +71,7 @@ class StaffEntry:
             not before.roles <= self.roles
             or before.facility_id != self.facility_id
             or (before.installation_wide and not self.installation_wide)
+            or not before.sensitivities <= self.sensitivities
         )
 
 
@@ -256,6 +258,7 @@ def staff_entry(person: Staff) -> StaffEntry:
         licence_expires=person.licence_expires,
         language=person.language,
         installation_wide=person.installation_wide,
+        sensitivities=person.sensitivities,
     )
 
 

@@ -19,6 +19,23 @@ class Role(StrEnum):
     DATA_PROTECTION_OFFICER = "data_protection_officer"
 
 
+class Sensitivity(StrEnum):
+    """Kinds of restricted entries in a health book, each read by those alone who have the scope for it.
+
+    They gather the HL7 v3 ActCode sensitivity labels (`records_panel.sensitivity`); `other` is v3-Confidentiality R
+    with no kind beside it, `very_restricted` is V, which comes on top of its kind.
+    """
+
+    HIV = "hiv"
+    PSYCHIATRIC = "psychiatric"
+    SUBSTANCE = "substance"
+    REPRODUCTIVE = "reproductive"
+    VIOLENCE = "violence"
+    GENETIC = "genetic"
+    OTHER = "other"
+    VERY_RESTRICTED = "very_restricted"
+
+
 class FacilityKind(StrEnum):
     """The places between which consults are held."""
 
@@ -107,6 +124,8 @@ class Staff:
     language: str = "vi"
     installation_wide: bool = False
     """Whether an administrator's or data protection officer's word goes beyond the own facility."""
+    sensitivities: frozenset[Sensitivity] = frozenset()
+    """The kinds of restricted entries that this person may read in a book that is open to them."""
 
     def licence_valid(self, today: date) -> bool:
         """Whether there is a licence to practise and it has not run out; its last day still counts."""

@@ -16,6 +16,7 @@ from identity.model import (
     ManagingLevel,
     Role,
     Scope,
+    Sensitivity,
     Session,
     Specialty,
     Staff,
@@ -111,6 +112,7 @@ def staff_of(row: Row) -> Staff:
         must_change_password=row[c.must_change_password],
         language=row[c.language],
         installation_wide=row[c.installation_wide],
+        sensitivities=frozenset(Sensitivity(kind) for kind in row[c.sensitivities]),
     )
 
 

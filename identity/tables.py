@@ -81,6 +81,7 @@ staff = Table(
     Column("language", String(2), nullable=False, default="vi"),
     Column("active", Boolean, nullable=False, default=True),
     Column("installation_wide", Boolean, nullable=False, default=False),
+    Column("sensitivities", Json, nullable=False, default=list, server_default="[]"),
     Column("demo", Boolean, nullable=False, default=False),
     Column("created_at", Instant, nullable=False),
 )

@@ -70,3 +70,26 @@ summaries = Table(
     Column("content", LargeBinary, nullable=False),  # sealed, compressed document Bundle
     Column("at", Instant, nullable=False),
 )
+
+break_glass = Table(
+    "break_glass",
+    metadata,
+    # A book opened in an emergency to a person to whom it was closed, and what the officer made of it afterwards.
+    Column("id", String(40), primary_key=True),
+    Column("staff_id", ForeignKey("staff.id"), nullable=False),
+    Column("facility_id", ForeignKey("facilities.id"), nullable=False),  # where the person worked then
+    Column("patient_id", String(64), nullable=False),  # no key: another system may keep this patient's book
+    Column("consult_id", ForeignKey("consults.id"), nullable=False),
+    Column("asking_facility_id", ForeignKey("facilities.id"), nullable=False),  # of the consult: whose patient it is
+    Column("reason", String(32), nullable=False),
+    Column("words", LargeBinary, nullable=False),  # sealed: people write about patients here
+    Column("at", Instant, nullable=False),
+    Column("until", Instant, nullable=False),
+    Column("due_at", Instant, nullable=False),  # of the review
+    Column("reviewed_at", Instant),
+    Column("reviewer_id", ForeignKey("staff.id")),
+    Column("verdict", String(16)),
+    Column("note", LargeBinary),  # sealed
+    Index("ix_break_glass_staff_id_patient_id", "staff_id", "patient_id", "until"),
+    Index("ix_break_glass_reviewed_at_due_at", "reviewed_at", "due_at"),
+)

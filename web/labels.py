@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from foundation.i18n import N_
 from identity.csv_columns import ImportKind
-from identity.model import FacilityKind, ManagingLevel, Role, Scope, TechnicalLevel
+from identity.model import FacilityKind, ManagingLevel, Role, Scope, Sensitivity, TechnicalLevel
 from web.consult_labels import CONSULT_LABELS
 
 LABELS: Mapping[type[StrEnum], Mapping[str, str]] = MappingProxyType(
@@ -20,6 +20,16 @@ LABELS: Mapping[type[StrEnum], Mapping[str, str]] = MappingProxyType(
             Role.COORDINATOR: N_("Coordinator"),
             Role.ADMINISTRATOR: N_("Administrator"),
             Role.DATA_PROTECTION_OFFICER: N_("Data protection officer"),
+        },
+        Sensitivity: {
+            Sensitivity.HIV: N_("HIV and AIDS"),
+            Sensitivity.PSYCHIATRIC: N_("Psychiatry and mental health"),
+            Sensitivity.SUBSTANCE: N_("Alcohol and drug use"),
+            Sensitivity.REPRODUCTIVE: N_("Sexual and reproductive health"),
+            Sensitivity.VIOLENCE: N_("Violence and abuse"),
+            Sensitivity.GENETIC: N_("Genetic disease"),
+            Sensitivity.OTHER: N_("Restricted for another reason (R)"),
+            Sensitivity.VERY_RESTRICTED: N_("Very restricted (V), on top of its kind"),
         },
         FacilityKind: {
             FacilityKind.COMMUNE_STATION: N_("Commune health station"),

@@ -9,7 +9,7 @@ from foundation.i18n import LOCALES, N_
 from foundation.ids import DepartmentId, SpecialtyId, StaffId
 from foundation.text import fold
 from identity.entries import StaffEntry, checked_staff
-from identity.model import Facility, Role, Staff
+from identity.model import Facility, Role, Sensitivity, Staff
 from web.forms import Form
 from web.services import SERVICES
 from web.views.administration.reach import (
@@ -135,6 +135,7 @@ async def _entry(request: web.Request, form: Form) -> StaffEntry | None:
             licence_expires=expires,
             language=form.value("language"),
             installation_wide=form.value("installation_wide") == "1",
+            sensitivities=form.choices("sensitivities", Sensitivity),
         )
     )
     note(form, problems, "user_name")
@@ -154,6 +155,7 @@ def _filled(person: Staff, facility: Facility) -> Form:
         licence_expires=person.licence_expires,
         language=person.language,
         installation_wide="1" if person.installation_wide else "",
+        sensitivities=person.sensitivities,
     )
 
 
@@ -183,6 +185,7 @@ async def _page(
         person=person,
         form=form,
         roles=list(Role),
+        sensitivities=list(Sensitivity),
         departments=await directory.departments_of(facility.id),
         specialties=await directory.specialties(),
         languages=LOCALES,
