@@ -20,6 +20,8 @@ AppointmentId = NewType("AppointmentId", str)
 ParticipantId = NewType("ParticipantId", str)
 TokenId = NewType("TokenId", str)
 DeviceId = NewType("DeviceId", str)
+FileId = NewType("FileId", str)
+AdditionId = NewType("AdditionId", str)
 
 _ID = re.compile(r"[a-z]{3}_[0-9a-f]{32}")
 

@@ -72,9 +72,10 @@ class Sealer:
         """`open` for text (UTF-8)."""
         return self.open(sealed, place).decode()
 
-    def index(self, kind: str, value: str) -> bytes:
+    def index(self, kind: str, value: str | bytes) -> bytes:
         """The 16-byte blind index of an identifier: equal values of one kind meet, nothing else is learnt."""
-        return hmac.digest(self._index_key, f"{kind}\x00{value}".encode(), "sha256")[:16]
+        plain = value.encode() if isinstance(value, str) else value
+        return hmac.digest(self._index_key, f"{kind}\x00".encode() + plain, "sha256")[:16]
 
 
 UNREADABLE = N_("A stored value cannot be opened with the keys at hand. Tell the administrator.")
