@@ -47,6 +47,10 @@ class _NoNetwork:
     def ask_key_frame(self, layer: UpLayer) -> None:
         """No packet ever goes."""
 
+    def replay(self, _down: DownTrack, _layer: UpLayer) -> bool:
+        """No packet was ever kept."""
+        return False
+
     def pace(self, connection: Connection, bitrate: float | None) -> None:
         """No packet ever goes."""
 

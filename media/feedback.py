@@ -11,6 +11,7 @@ from media.connection import MAX_REPORTERS, Connection
 from media.datagrams import Outbox
 from media.forwarding import Forwarder
 from media.repair import REPAIR_OCTETS, Repair
+from media.resending import Resender
 from media.tracks import DownTrack
 
 REPORT_INTERVAL_S = 1.0
@@ -34,7 +35,8 @@ class Feedback:
         self._datagrams = datagrams
         self._video_bitrate = video_bitrate
         self._name = secrets.token_hex(8)
-        self.repair = Repair(forwarder, self._send, self._report_down)
+        self.resender = Resender(datagrams, forwarder)
+        self.repair = Repair(self.resender, self._send, self._report_down)
         forwarder.watch = self.repair
 
     def receive(self, connection: Connection, buffer: PacketBuffer, length: int, now: float) -> None:

@@ -13,21 +13,20 @@ from media.codecs import starts_key_frame
 from media.connection import MAX_STRANGERS, Connection
 from media.datagrams import Outbox
 from media.fan_out import FanOut, Group
-from media.pacing import Datagram
 from media.tracks import AUDIO_HISTORY, HISTORY, DownTrack, UpLayer
 
 _HEADER = struct.Struct("!BBHLL")
-_OUTGOING = struct.Struct("!BBHLL8s")
-_OUTGOING_BYTES = 20
-_NUMBERED = struct.Struct("!BBHLL5sH5s")
-_NUMBERED_BYTES = 24
+OUTGOING = struct.Struct("!BBHLL8s")
+"""A header with the mid as its one extension."""
+OUTGOING_BYTES = 20
+NUMBERED = struct.Struct("!BBHLL5sH5s")
+"""A header with the mid and the transport-wide number."""
+NUMBERED_BYTES = 24
 _LONGEST = MAX_PACKET - 64
 _DEEPEST = 3
 """Earlier audio packets that ride along at most."""
 _LONGEST_FOLDED = 1_200
 """Octets of audio with what rides along, at most."""
-_MOST_PADDING = 255
-_MOST_PROBES = 200
 _FARTHEST = 1_000
 """A leap of sequence numbers greater than this is a new beginning, not a loss."""
 
@@ -53,7 +52,6 @@ class Forwarder:
 
     def __init__(self, datagrams: Outbox, fan_out: FanOut | None = None) -> None:
         self._datagrams = datagrams
-        self._spare = PacketBuffer()
         self._fan_out = fan_out
         self.forwarded = 0
         """Packets sent to viewers so far."""
@@ -170,6 +168,7 @@ class Forwarder:
                 up.codec.name, view, start, end
             ):
                 layer.key_timestamp, layer.key_octets, layer.key_wanted = timestamp, end - start, False
+                layer.key_sequence = sequence
                 if up.codec.name == "VP8":
                     layer.height = vp8.height(view, start, end) or layer.height
                 self._enter(layer, view, sequence, timestamp, start, end, now)
@@ -189,7 +188,7 @@ class Forwarder:
             if down.single and timestamp != layer.key_timestamp:
                 self._leave_still(down)
                 continue
-            self._pass(down, source, marker, sequence, timestamp, start, end, now)
+            self.copy(down, source, marker, sequence, timestamp, start, end, now)
             if down.single and marker:
                 self._leave_still(down)
 
@@ -214,11 +213,11 @@ class Forwarder:
             switching.enter(down, layer, sequence, timestamp, view, start, end, now)
             self.watch.begun(down, now)
 
-    def _pass(
+    def copy(
         self, down: DownTrack, source: PacketBuffer, marker: int, sequence: int, timestamp: int,
         start: int, end: int, now: float,
     ) -> None:  # fmt: skip
-        """Send one viewer its copy."""
+        """Send one viewer its copy of a packet."""
         connection = down.connection
         address, srtp = connection.address, down.srtp
         if address is None or srtp is None:
@@ -234,21 +233,21 @@ class Forwarder:
             second = marker | down.red_type
             size = len(folded)
         if not connection.numbered:
-            _OUTGOING.pack_into(
+            OUTGOING.pack_into(
                 out.view, 0, 0x90, second, sequence + down.sequence_offset & 0xFFFF,
                 timestamp + down.timestamp_offset & 0xFFFFFFFF, down.ssrc, down.extension,
             )  # fmt: skip
-            begin = _OUTGOING_BYTES
+            begin = OUTGOING_BYTES
             number = 0
         else:
             number = connection.numbers[0]
             connection.numbers[0] = number + 1 & 0xFFFF
-            _NUMBERED.pack_into(
+            NUMBERED.pack_into(
                 out.view, 0, 0x90, second, sequence + down.sequence_offset & 0xFFFF,
                 timestamp + down.timestamp_offset & 0xFFFFFFFF, down.ssrc,
                 down.number_before, number, down.number_after,
             )  # fmt: skip
-            begin = _NUMBERED_BYTES
+            begin = NUMBERED_BYTES
         if folded is not None:
             out.put(begin, folded)
         else:
@@ -270,111 +269,6 @@ class Forwarder:
                 return
             connection.estimate.sent(number, sealed, now)
         datagrams.write(address, slot, sealed)
-
-    def repeat(self, down: DownTrack, sequence: int, now: float) -> bool:
-        """Send a viewer a packet again from the history, `sequence` being the viewer's. False when it is not kept.
-
-        By RTX (RFC 4588) when the viewer takes it. Else the packet is byte for byte the one sent before, which AES-GCM
-        needs, since its nonce is the same: such a viewer is given no transport-wide numbers.
-        """
-        found = switching.origin(down, sequence)
-        connection = down.connection
-        address, srtp = connection.address, down.srtp
-        # Audio may have gone out with other redundancy the first time: never twice under one nonce.
-        if found is None or address is None or srtp is None or not down.up.is_video:
-            return False
-        if connection.numbered and not down.repair_ssrc:
-            return False  # it went out with a number that is not kept
-        epoch, number = found
-        kept = epoch.layer.history[number & len(epoch.layer.history) - 1]
-        if kept is None or kept[0] != number or not kept[3]:
-            return False
-        if epoch is not down.epochs[-1] and epoch.layer.up.codec.name == "VP8":
-            return True  # its picture ids have gone with the layer, and a key frame has come since
-        _, timestamp, marker, payload = kept
-        datagrams = self._datagrams
-        slot = datagrams.take_slot()
-        out = datagrams.slots[slot]
-        timestamp = timestamp + epoch.timestamp_offset & 0xFFFFFFFF
-        number_sent = 0
-        if down.repair_ssrc:
-            down.repair_sequence = down.repair_sequence + 1 & 0xFFFF
-            if connection.numbered:
-                number_sent = connection.numbers[0]
-                connection.numbers[0] = number_sent + 1 & 0xFFFF
-                _NUMBERED.pack_into(
-                    out.view, 0, 0x90, marker | down.repair_type, down.repair_sequence, timestamp, down.repair_ssrc,
-                    down.number_before, number_sent, down.number_after,
-                )  # fmt: skip
-                begin = _NUMBERED_BYTES
-            else:
-                _OUTGOING.pack_into(
-                    out.view, 0, 0x90, marker | down.repair_type, down.repair_sequence, timestamp, down.repair_ssrc,
-                    down.extension,
-                )  # fmt: skip
-                begin = _OUTGOING_BYTES
-            out.view[begin], out.view[begin + 1] = sequence >> 8, sequence & 0xFF
-            begin += 2
-        else:
-            _OUTGOING.pack_into(
-                out.view, 0, 0x90, marker | down.payload_type, sequence, timestamp, down.ssrc, down.extension
-            )
-            begin = _OUTGOING_BYTES
-        out.put(begin, payload)
-        if down.picture_offset or down.base_layer_offset:
-            descriptor = vp8.read(out.view, begin, begin + len(payload))
-            if descriptor is not None:
-                vp8.rewrite(out.view, begin, descriptor, down.picture_offset, down.base_layer_offset)
-        sealed = srtp.seal_rtp(out, begin + len(payload))
-        if sealed:
-            self.forwarded += 1
-            if connection.numbered and down.repair_ssrc:
-                if connection.pacer is not None:
-                    # Ahead of the video that waits: what is missing holds up the picture.
-                    connection.pacer.push(bytes(out.view[:sealed]), True, number_sent)
-                    return True
-                connection.estimate.sent(number_sent, sealed, now)
-            datagrams.write(address, slot, sealed)
-        return True
-
-    def padding(self, down: DownTrack, octets: int, most: int) -> list[Datagram]:
-        """Datagrams of about that many octets in all, `most` each, which show what a viewer's line carries.
-
-        They go by the repair stream, as padding alone (RFC 3550 §5.1), or for large ones as packets sent before.
-        """
-        connection, srtp, layer = down.connection, down.srtp, down.layer
-        found: list[Datagram] = []
-        if srtp is None or not down.repair_ssrc or not connection.numbered:
-            return found
-        kept = [one for one in layer.history if one is not None and one[3]] if layer is not None and down.epochs else []
-        old = iter([one for one in kept if most > _MOST_PADDING and down.epochs[-1].holds(one[0])])
-        while octets > 0 and len(found) < _MOST_PROBES:
-            one = next(old, None)
-            if one is None:
-                body = bytes(_MOST_PADDING - 1) + bytes((_MOST_PADDING,))
-                first, stamp = 0xB0, down.timestamp_offset
-            else:
-                body = (one[0] + down.sequence_offset & 0xFFFF).to_bytes(2, "big") + one[3]
-                first, stamp = 0x90, one[1] + down.timestamp_offset & 0xFFFFFFFF
-            down.repair_sequence = down.repair_sequence + 1 & 0xFFFF
-            number = connection.numbers[0]
-            connection.numbers[0] = number + 1 & 0xFFFF
-            out = self._spare
-            _NUMBERED.pack_into(
-                out.view, 0, first, down.repair_type, down.repair_sequence, stamp, down.repair_ssrc,
-                down.number_before, number, down.number_after,
-            )  # fmt: skip
-            out.put(_NUMBERED_BYTES, body)
-            if one is not None and (down.picture_offset or down.base_layer_offset):
-                descriptor = vp8.read(out.view, _NUMBERED_BYTES + 2, _NUMBERED_BYTES + len(body))
-                if descriptor is not None:
-                    vp8.rewrite(out.view, _NUMBERED_BYTES + 2, descriptor, down.picture_offset, down.base_layer_offset)
-            sealed = srtp.seal_rtp(out, _NUMBERED_BYTES + len(body))
-            if not sealed:
-                break
-            found.append(Datagram(bytes(out.view[:sealed]), False, number))
-            octets -= sealed
-        return found
 
     def _unfold(
         self, layer: UpLayer, packet: PacketBuffer, marker: int, sequence: int, timestamp: int,

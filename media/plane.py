@@ -42,6 +42,10 @@ class Plane(Protocol):
         """Ask the publisher for a key frame, as soon as the interval between two allows."""
         ...
 
+    def replay(self, down: DownTrack, layer: UpLayer) -> bool:
+        """Begin a viewer's stream with the layer's newest key frame, if it is recent and kept whole."""
+        ...
+
     def pace(self, connection: Connection, bitrate: float | None) -> None:
         """Send a viewer's video evenly at about that rate, or, with None, as it comes."""
         ...

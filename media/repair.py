@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from media import rtcp, switching
 from media.connection import Connection
-from media.forwarding import Forwarder
+from media.resending import Resender
 from media.tracks import DownTrack, UpLayer
 
 KEY_FRAME_INTERVAL_S = 0.5
@@ -29,8 +29,8 @@ SendRtcp = Callable[[Connection, bytes], None]
 class Repair:
     """Asks publishers for what is missing and repeats to viewers what they miss."""
 
-    def __init__(self, forwarder: Forwarder, send: SendRtcp, begun: Callable[[DownTrack, float], None]) -> None:
-        self._forwarder = forwarder
+    def __init__(self, resender: Resender, send: SendRtcp, begun: Callable[[DownTrack, float], None]) -> None:
+        self._resender = resender
         self._send = send
         self._begun = begun
         self._fresh: dict[UpLayer, list[int]] = {}
@@ -123,7 +123,7 @@ class Repair:
             kept = epoch.layer.history[original & len(epoch.layer.history) - 1]
             if kept is not None and kept[0] == original and kept[3]:
                 connection.repair_budget -= len(kept[3])
-                self._forwarder.repeat(down, number, now)
+                self._resender.repeat(down, number, now)
 
     def _ask(self, layer: UpLayer, numbers: list[int]) -> None:
         if numbers and layer.ssrc is not None:

@@ -78,8 +78,9 @@ class UpLayer:
     __slots__ = (
         "asked", "awaiting", "bitrate", "counted_at", "counted_frames", "counted_octets", "downs",
         "extension_words", "frame_at", "frame_rate", "frame_timestamp", "frames", "group", "height", "history",
-        "key_asked_at", "key_octets", "key_timestamp", "key_wanted", "known_bitrate", "level_at", "needed_at",
-        "number_at", "octets", "reception", "report", "report_at", "rid", "ssrc", "up", "wanted", "wanted_at",
+        "key_asked_at", "key_octets", "key_sequence", "key_timestamp", "key_wanted", "known_bitrate", "level_at",
+        "needed_at", "number_at", "octets", "reception", "report", "report_at", "rid", "ssrc", "up", "wanted",
+        "wanted_at",
     )  # fmt: skip
 
     def __init__(self, up: UpTrack, rid: str) -> None:
@@ -102,6 +103,8 @@ class UpLayer:
         self.key_wanted = False
         self.key_timestamp = -1
         """Of the newest key frame."""
+        self.key_sequence = -1
+        """The number of its first packet."""
         self.key_octets = 0
         """Size of the newest key frame as far as it came."""
         self.height = 0

@@ -202,6 +202,10 @@ class Transport:
         """See `media.plane`."""
         self._feedback.repair.ask_key_frame(layer, self._clock.monotonic())
 
+    def replay(self, down: DownTrack, layer: UpLayer) -> bool:
+        """See `media.plane`."""
+        return self._feedback.resender.replay(down, layer, self._clock.monotonic())
+
     def pace(self, connection: Connection, bitrate: float | None) -> None:
         """See `media.plane`."""
         pacer = connection.pacer
@@ -218,7 +222,7 @@ class Transport:
 
     def probe(self, connection: Connection, down: DownTrack, octets: int, most: int, bitrate: float) -> None:
         """See `media.plane`."""
-        padding = self._forwarder.padding(down, octets, most)
+        padding = self._feedback.resender.padding(down, octets, most)
         if padding:
             if connection.pacer is None:
                 self.pace(connection, _UNHELD)  # the padding alone is spread; media goes as it comes

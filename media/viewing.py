@@ -47,6 +47,10 @@ class Sender(Protocol):
         """Ask the publisher for a key frame."""
         ...
 
+    def replay(self, down: DownTrack, layer: UpLayer) -> bool:
+        """Begin with the newest key frame, if it can be had."""
+        ...
+
     def pace(self, connection: Connection, bitrate: float | None) -> None:
         """Send video evenly at that rate, or as it comes."""
         ...
@@ -176,7 +180,7 @@ class Viewing:
 
     def _take(self, down: DownTrack, layer: UpLayer) -> None:
         switching.aim(down, layer)
-        if down.layer is not layer:
+        if down.layer is not layer and not self._plane.replay(down, layer):
             self._plane.ask_key_frame(layer)
 
     def _pace(self, sent: float, *, stills: bool) -> None:

@@ -92,6 +92,9 @@ class Stage:
     def ask_key_frame(self, layer: UpLayer) -> None:
         self.asked.add(layer)
 
+    def replay(self, _down: DownTrack, _layer: UpLayer) -> bool:
+        return False
+
     def pace(self, connection: Connection, bitrate: float | None) -> None:
         connection.pacer = None if bitrate is None else connection.pacer or Pacer(bitrate)
 
