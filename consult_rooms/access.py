@@ -143,9 +143,14 @@ def sees_book(consult: Consult, participant: Participant | None, now: datetime, 
     Only to people of this consult whose place in it sees the book; only for an established identity; not against
     a refusal; from the claim (booked: 30 minutes before its time) until the opinion is closed, for `grant` at the most.
     """
-    if participant is None or participant.consult_id != consult.id or not participant.sees_book:
-        return False
     if consult.patient.identity is not IdentityState.ESTABLISHED or consult.patient.patient_id is None:
+        return False
+    return sees_additions(consult, participant, now, grant)
+
+
+def sees_additions(consult: Consult, participant: Participant | None, now: datetime, grant: timedelta = GRANT) -> bool:
+    """Whether what was added during this consult may be read now: as `sees_book`, but for a temporary identity too."""
+    if participant is None or participant.consult_id != consult.id or not participant.sees_book:
         return False
     consent = consult.consent
     if consent is not None and not consent.record_view and consent.by is not ConsentBy.NOT_POSSIBLE:
@@ -155,3 +160,8 @@ def sees_book(consult: Consult, participant: Participant | None, now: datetime, 
     if consult.starts_at is not None:
         return consult.starts_at - BOOK_BEFORE <= now < consult.starts_at + grant
     return consult.claimed_at is not None and consult.claimed_at <= now < consult.claimed_at + grant
+
+
+def adds_to_book(consult: Consult, participant: Participant | None, now: datetime, grant: timedelta = GRANT) -> bool:
+    """Whether this person may write into the book: whoever takes part, while it is open to them; no observer."""
+    return speaks(participant) and sees_additions(consult, participant, now, grant)

@@ -49,6 +49,24 @@ _BY_CODE: Mapping[LogKind, tuple[str, Mapping[str, str]]] = {
             "other": N_("%(actor)s cancelled: another reason"),
         },
     ),
+    LogKind.ADDED: (
+        "what",
+        {
+            "vitals": N_("%(actor)s added vital signs"),
+            "result": N_("%(actor)s added a result"),
+            "picture": N_("%(actor)s added a photograph"),
+            "document": N_("%(actor)s added a document"),
+        },
+    ),
+    LogKind.ADDITION_WITHDRAWN: (
+        "what",
+        {
+            "vitals": N_("%(actor)s withdrew vital signs entered in error"),
+            "result": N_("%(actor)s withdrew a result entered in error"),
+            "picture": N_("%(actor)s withdrew a photograph entered in error"),
+            "document": N_("%(actor)s withdrew a document entered in error"),
+        },
+    ),
     LogKind.IDENTITY_CHANGED: (
         "kind",
         {

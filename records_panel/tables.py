@@ -16,6 +16,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     String,
     Table,
+    UniqueConstraint,
 )
 
 from foundation.database import Instant, metadata
@@ -92,4 +93,24 @@ break_glass = Table(
     Column("note", LargeBinary),  # sealed
     Index("ix_break_glass_staff_id_patient_id", "staff_id", "patient_id", "until"),
     Index("ix_break_glass_reviewed_at_due_at", "reviewed_at", "due_at"),
+)
+
+additions = Table(
+    "additions",
+    metadata,
+    # What was added during a consult. `patient_id` says in whose book it stands now: none yet under a temporary
+    # identity. The book itself holds it as resources of its log; this row can put them in and take them out.
+    Column("id", String(40), primary_key=True),
+    Column("consult_id", ForeignKey("consults.id"), nullable=False, index=True),
+    Column("author_id", ForeignKey("staff.id"), nullable=False),
+    Column("facility_code", String(16), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("key_hash", String(64), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("patient_id", ForeignKey("patients.id"), index=True),
+    Column("file_id", String(40)),
+    Column("small_id", String(40)),
+    Column("content", LargeBinary, nullable=False),  # sealed JSON: what was entered, and the resources made of it
+    Column("withdrawn_at", Instant),
+    UniqueConstraint("consult_id", "author_id", "key_hash"),
 )

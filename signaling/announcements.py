@@ -23,7 +23,10 @@ from signaling.views import Views, chat_event
 _RINGS = frozenset({LogKind.STEP_STARTED, LogKind.RUNG, LogKind.QUESTION_CHANGED, LogKind.IDENTITY_CHANGED})
 """What starts a ring or changes its content."""
 _PEOPLE = frozenset({LogKind.JOINED, LogKind.LEFT, LogKind.INVITED})
-_QUIET = frozenset({LogKind.CHAT, LogKind.FIRST_FRAME, LogKind.LINE_CHANGED, LogKind.QUALITY_CHANGED, LogKind.RUNG})
+_QUIET = frozenset({LogKind.CHAT, LogKind.FIRST_FRAME, LogKind.LINE_CHANGED, LogKind.QUALITY_CHANGED, LogKind.RUNG}) | {
+    LogKind.ADDED,
+    LogKind.ADDITION_WITHDRAWN,
+}
 """What changes nothing on a list of consults."""
 _BOOKED = frozenset({LogKind.SCHEDULED, LogKind.MOVED, LogKind.CANCELLED})
 _STOPS: Mapping[LogKind, Literal["claimed", "cancelled", "declined"]] = MappingProxyType(
