@@ -114,3 +114,14 @@ additions = Table(
     Column("withdrawn_at", Instant),
     UniqueConstraint("consult_id", "author_id", "key_hash"),
 )
+
+patient_links = Table(
+    "patient_links",
+    metadata,
+    # Under which id another system knows the patient; `source` is the id of records_panel.source_settings.
+    Column("patient_id", ForeignKey("patients.id"), nullable=False),
+    Column("source", String(32), nullable=False),
+    Column("link", LargeBinary, nullable=False),  # sealed
+    Column("at", Instant, nullable=False),
+    PrimaryKeyConstraint("patient_id", "source"),
+)
