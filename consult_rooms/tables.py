@@ -21,6 +21,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+from foundation.chain import Source
 from foundation.database import Instant, Json, metadata
 
 consults = Table(
@@ -129,14 +130,24 @@ first_frames = Table(
 consult_log = Table(
     "consult_log",
     metadata,
+    Column("sequence", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
     Column("consult_id", ForeignKey("consults.id"), nullable=False),
     Column("number", Integer, nullable=False),
     Column("at", Instant, nullable=False, index=True),
     Column("kind", String(32), nullable=False),
     Column("actor", String(40)),
     Column("data", Json, nullable=False),
-    PrimaryKeyConstraint("consult_id", "number"),
+    UniqueConstraint("consult_id", "number"),
 )
+"""`number` counts the entries of one consult without gaps; `sequence` only tells those of all consults apart."""
+
+CONSULT_LOG = Source(
+    "consult_log",
+    consult_log,
+    consult_log.c.sequence,
+    places=(("sequence",), ("consult_id", "number"), ("sequence", "consult_id", "number")),
+)
+"""The log as something to chain."""
 
 chat_messages = Table(
     "chat_messages",

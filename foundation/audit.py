@@ -1,7 +1,8 @@
 """The audit trail: who did or saw what, when, by which right. Rows are durable before the data leaves.
 
 A permitted act is recorded in the transaction that does or precedes it; a denial commits in one of its own, so that
-a rollback cannot lose it. Rows carry opaque ids only (FHIR AuditEvent's agent, entity, action and outcome).
+a rollback cannot lose it. Rows carry opaque ids only (FHIR AuditEvent's agent, entity, action and outcome). They are
+appended as they come; `foundation.chainer` links them into a hash chain within a second or so.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import BigInteger, Column, Integer, String, Table
 
+from foundation.chain import Source
 from foundation.database import Database, Instant, Json, Transaction, metadata
 
 audit_entries = Table(
@@ -27,6 +29,9 @@ audit_entries = Table(
     Column("outcome", String(16), nullable=False),
     Column("details", Json, nullable=False),
 )
+
+AUDIT = Source("audit", audit_entries, audit_entries.c.number, places=(("number",),))
+"""The trail as something to chain."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import consult_rooms.tables
 import foundation.audit
+import foundation.chain
 import identity.tables
 import records_panel.tables
 from foundation.database import metadata
 
 __all__ = ["metadata"]
 
-TABLE_MODULES = (foundation.audit, identity.tables, consult_rooms.tables, records_panel.tables)
+TABLE_MODULES = (foundation.audit, foundation.chain, identity.tables, consult_rooms.tables, records_panel.tables)

@@ -1,0 +1,104 @@
+"""Hash chains over append-only tables: what a link is, and the bytes that it holds fast.
+
+Rows are written unlinked, at the cost of a plain INSERT; `foundation.chainer` links them once they are committed. A
+link is SHA-256 (FIPS 180-4) over the link before it and the canonical bytes of its row, so no row can be changed,
+removed or moved without a new digest for every link after it; the anchors outside the database hold those.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Integer,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    UniqueConstraint,
+)
+
+from foundation.database import Instant, metadata
+
+chains = Table(
+    "chains",
+    metadata,
+    Column("source", String(32), nullable=False),
+    Column("shard", Integer, nullable=False),
+    Column("shards", Integer, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("digest", LargeBinary(32), nullable=False),
+    Column("settled", BigInteger, nullable=False),
+    Column("anchored_position", BigInteger, nullable=False),
+    Column("anchored_at", Instant),
+    PrimaryKeyConstraint("source", "shard"),
+)
+"""The head of each chain. Every row of its shard up to number `settled` is linked, and none below can still come."""
+
+chain_links = Table(
+    "chain_links",
+    metadata,
+    Column("source", String(32), nullable=False),
+    Column("shard", Integer, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("number", BigInteger, nullable=False),
+    Column("digest", LargeBinary(32), nullable=False),
+    PrimaryKeyConstraint("source", "shard", "position"),
+    UniqueConstraint("source", "number"),
+)
+"""One link a row, counted from 1 in each chain: which row stands there, and the digest up to and with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """An append-only table. `number` is its integer key, which the store hands out in rising order.
+
+    `places` are groups of columns that say where a row stands; whoever swaps two rows swaps one of these groups.
+    """
+
+    name: str
+    table: Table
+    number: Column[int]
+    places: tuple[tuple[str, ...], ...]
+
+    def of_shard(self, shard: int, shards: int) -> ColumnElement[bool]:
+        """The condition that a row belongs to that shard."""
+        if shards == 1:
+            return self.number > 0
+        return self.number % shards == shard
+
+
+def genesis(source: str, shard: int) -> bytes:
+    """The digest before the first link, a different one for each chain."""
+    return sha256(f"hoichan chain 1\0{source}\0{shard}".encode()).digest()
+
+
+def canonical(row: Mapping[str, Any]) -> bytes:
+    """The bytes of a row: JSON (RFC 8259) of its columns by name, sorted, without blanks, in UTF-8.
+
+    Columns that are null are left out, so a column that a later version adds changes no older row. Instants are UTC
+    with microseconds.
+    """
+    held = {name: _plain(value) for name, value in row.items() if value is not None}
+    return json.dumps(held, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode()
+
+
+def link(before: bytes, row: Mapping[str, Any]) -> bytes:
+    """The digest of the link that follows `before` with this row."""
+    return sha256(before + canonical(row)).digest()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(timespec="microseconds")
+    if isinstance(value, bytes):
+        return value.hex()
+    return value
