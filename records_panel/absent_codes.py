@@ -19,6 +19,10 @@ NONE_AT_ALL = frozenset(
         "716186003",  # No known allergy
         "160244002",  # No known allergies, older
         "160245001",  # No current problems or disability
+        "787480003",  # No known procedures
+        "787481004",  # No known medications
+        "787482006",  # No known immunizations
+        "787483001",  # No known device use
     }
 )
 NONE_OF_A_KIND = frozenset(
@@ -47,7 +51,24 @@ NOTHING_KNOWN = frozenset(
 
 
 # Some systems write the sentence alone; only a concept without any code is read by its words.
-_SENTENCE = re.compile(r"(?:no known|nil known|khong ghi nhan|da hoi, khong co)\b")
+_SENTENCE = re.compile(
+    r"(?:no known|nil known|none known|no hx of|no (?:active|current|recorded) |khong ghi nhan|khong co"
+    r"|da hoi, khong co|sin alergias|sin antecedentes|no se conoce|no presenta|ninguna? conocid|sem alergias"
+    r"|sem registr|nenhuma? conhecid|keine? bekannt|keine (?:allerg|medik)|aucune? |geen bekende"
+    r"|nessuna? (?:allerg|nota))|(?:none|nil|nkda|nka)[.]?$"
+)
+_UNKNOWN = re.compile(
+    r"(?:there is )?no (?:information|data|records?) |(?:information )?(?:not available|unavailable|unknown)\b"
+    r"|chua co thong tin|khong co thong tin|khong ro\b|sin informacion|no hay (?:informacion|datos)|keine angaben"
+)
+
+
+def absence_in_words(text: str) -> AbsenceKind | None:
+    """The silence that a narrative stands for when it begins with a known phrase; None for anything else."""
+    folded = fold(text[:200])
+    if _UNKNOWN.search(folded):
+        return AbsenceKind.NO_INFORMATION
+    return AbsenceKind.KNOWN_NONE if _SENTENCE.match(folded) else None
 
 
 def absence_of(concept: object) -> AbsenceKind | None:
@@ -57,9 +78,7 @@ def absence_of(concept: object) -> AbsenceKind | None:
         return AbsenceKind.KNOWN_NONE
     if found & NOTHING_KNOWN:
         return AbsenceKind.NO_INFORMATION
-    if not found and _SENTENCE.match(fold(concept_text(concept))):
-        return AbsenceKind.KNOWN_NONE
-    return None
+    return None if found else absence_in_words(concept_text(concept))
 
 
 def is_partial(concept: object) -> bool:

@@ -25,7 +25,8 @@ from foundation.text import clean_text
 from records_panel import summary
 from records_panel.citizens import Identity
 from records_panel.evidence import checked
-from records_panel.fhir_reading import SOURCE_PREFIX, Json, as_dict
+from records_panel.fhir_reading import Json, as_dict
+from records_panel.references import SOURCE_PREFIX
 from records_panel.register import UNKNOWN, Register
 from records_panel.tables import patients, resource_log, summaries
 

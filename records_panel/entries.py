@@ -1,48 +1,46 @@
-"""Entries told in words: problems, procedures, vaccines, devices, visits, reports, family, social, documents, plans."""
+"""Entries told in words: problems, procedures, vaccines, devices, family, documents, plans."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from records_panel.absent_codes import absence_of, is_partial
-from records_panel.document import NO_INFORMATION, Document, categories
+from records_panel.absent_codes import absence_in_words, absence_of, is_partial
+from records_panel.describing import described
+from records_panel.document import NO_INFORMATION, Document
 from records_panel.fhir_reading import (
     Json,
     as_dict,
-    as_list,
     codes,
     concept_text,
+    concept_texts,
     dicts,
     first_code,
     first_when,
     line,
     order,
-    paragraph,
+    told,
     when,
     word,
 )
-from records_panel.model import Absence, Entry, Report, Section, Visit
-
-PROBLEMS, PAST_PROBLEMS, PROCEDURES, VACCINES = "11450-4", "11348-0", "47519-4", "11369-6"
-DEVICES, FAMILY, SOCIAL, PLANS, RESULTS, DIRECTIVES = "46264-8", "10157-6", "29762-2", "18776-5", "30954-2", "42348-3"
-_OVER = frozenset({"resolved", "inactive", "remission"})
-_DONE = frozenset({"not-done", "entered-in-error"})
-_SOCIAL_CODES = frozenset({"72166-2", "74013-4", "11331-6", "11367-0", "63512-8", "82589-3"})
-_IMAGING = frozenset(
-    {"RAD", "LP29684-5", "18726-0", "RUS", "CT", "NMR", "CUS", "imaging", "4201000179104", "363679005"}
+from records_panel.model import Absence, AbsenceKind, Entry, Report, Section, Visit
+from records_panel.sections import (
+    ALERTS,
+    DEVICES,
+    DOCUMENTS,
+    FAMILY,
+    FUNCTIONAL,
+    PAST_PROBLEMS,
+    PLANS,
+    PROBLEMS,
+    PROCEDURES,
+    VACCINES,
+    narrative,
 )
-_CARDIOLOGY = frozenset({"EC", "CUS", "LP29708-2"})
-_LABORATORY = frozenset({"LAB", "HM", "CH", "MB", "laboratory", "26436-6", "SR", "SP", "PAT"})
-_VISITS = {
-    "AMB": "ambulatory",
-    "IMP": "inpatient",
-    "ACUTE": "inpatient",
-    "NONAC": "inpatient",
-    "SS": "inpatient",
-    "EMER": "emergency",
-    "VR": "virtual",
-}
+from records_panel.values import value_text
+
+_OVER = frozenset({"resolved", "inactive", "remission"})
+_HOLDS = frozenset({"active", "recurrence", "relapse"})
 
 Item = TypeVar("Item", Entry, Report, Visit)
 
@@ -67,106 +65,208 @@ def absences(
         return (*said, *held)
     if said:
         return (*said, *((NO_INFORMATION,) if partial else ()), *held)
-    return held or document.silence(loinc, *kinds)
+    return held or document.silence(loinc)
+
+
+def with_words(document: Document, section: Section[Entry], loinc: str, *kinds: str) -> Section[Entry]:
+    """The section with what only its narrative says, when none of its entries can be read here."""
+    text = "" if section.items else document.narrative(loinc, *kinds)
+    if not text:
+        return section
+    if (kind := absence_in_words(text)) is not None:
+        silences = [one for one in section.absences if one.kind is not AbsenceKind.NO_INFORMATION]
+        return Section((), (*silences, Absence(kind, text=text)))
+    return Section((Entry(text),), tuple(one for one in section.absences if one != NO_INFORMATION))
+
+
+def others_in(document: Document, loinc: str, *kinds: str) -> list[Entry]:
+    """What a section refers to that is of none of these types, in words."""
+    found = [described(document, resource) for resource in document.besides(loinc, *kinds)]
+    return [entry for entry in found if entry.text]
 
 
 def problems(document: Document) -> tuple[Section[Entry], Section[Entry]]:
     """Active problems and past ones (Condition); one without a status is past when only that section names it."""
-    only_past = _ids(document, PAST_PROBLEMS) - _ids(document, PROBLEMS)
-    functional = _ids(document, "47420-5") - _ids(document, PROBLEMS)
+    named, past_named = document.ids_in(PROBLEMS), document.ids_in(PAST_PROBLEMS)
+    elsewhere = (document.ids_in(FUNCTIONAL) | document.ids_in(ALERTS)) - named - past_named
     active: list[Entry] = []
     past: list[Entry] = []
     concepts: list[object] = []
+    past_concepts: list[object] = []
     for resource in document.all("Condition"):
         concept = resource.get("code")
+        only_past = id(resource) in past_named - named
         if absence_of(concept) is not None:
-            concepts.append(concept)
+            (past_concepts if only_past else concepts).append(concept)
             continue
-        ended = first_when(resource, "abatementDateTime", "abatementPeriod")
-        began = first_when(resource, "onsetDateTime", "onsetPeriod", "recordedDate")
-        entry = Entry(
-            text=concept_text(concept),
-            detail=concept_text(resource.get("severity")) or line(resource.get("onsetString")),
-            origin=document.references.origin(resource, began),
-            until=ended,
-            code=first_code(concept),
-        )
-        if not entry.text or id(resource) in functional:
+        entry = _problem(document, resource)
+        refuted = "refuted" in codes(resource.get("verificationStatus"))
+        # What was ruled out is told only where a section chose to tell it.
+        if not entry.text or id(resource) in elsewhere or (refuted and id(resource) not in named | past_named):
             continue
         status = codes(resource.get("clinicalStatus"))
-        is_past = bool(status & _OVER) or ended is not None or (not status and id(resource) in only_past)
+        ended = entry.until is not None or resource.get("abatementBoolean") is True or _abated(resource)
+        is_past = bool(status & _OVER) or refuted or (ended and not status & _HOLDS) or (not status and only_past)
         (past if is_past else active).append(entry)
+    active += others_in(document, PROBLEMS, "Condition")
+    past += others_in(document, PAST_PROBLEMS, "Condition")
     return (
-        Section(newest_first(active), absences(document, concepts, PROBLEMS, "Condition", any_item=bool(active))),
-        Section(newest_first(past), () if past else document.silence(PAST_PROBLEMS, "Condition")),
+        with_words(
+            document,
+            Section(newest_first(active), absences(document, concepts, PROBLEMS, "Condition", any_item=bool(active))),
+            PROBLEMS,
+            "Condition",
+        ),
+        with_words(
+            document,
+            Section(newest_first(past), absences(document, past_concepts, PAST_PROBLEMS, any_item=bool(past))),
+            PAST_PROBLEMS,
+            "Condition",
+        ),
     )
 
 
-def _ids(document: Document, loinc: str) -> set[int]:
-    return {id(resource) for resource in document.in_section(loinc)}
+def _problem(document: Document, resource: Json) -> Entry:
+    began = first_when(resource, "onsetDateTime", "onsetPeriod", "recordedDate", "assertedDate", "dateRecorded")
+    ended = first_when(resource, "abatementDateTime", "abatementPeriod")
+    said = [concept_text(resource.get("severity")), *concept_texts(resource.get("bodySite")), onset(resource)]
+    if "refuted" in codes(resource.get("verificationStatus")):
+        said.append(concept_text(resource.get("verificationStatus")))
+    text = concept_text(resource.get("code")) or concept_text(resource.get("bodySite"))
+    return Entry(
+        text=text or line(narrative(resource.get("text"), 300)),
+        detail=", ".join(dict.fromkeys(part for part in said if part and part != text)),
+        origin=document.references.origin(resource, began),
+        until=ended,
+        code=first_code(resource.get("code")),
+    )
+
+
+def onset(resource: Json) -> str:
+    """When it began, where the record tells an age, a range or words instead of a date."""
+    if text := line(resource.get("onsetString")):
+        return text
+    part = {"valueQuantity": resource.get("onsetAge"), "valueRange": resource.get("onsetRange")}
+    return value_text(part)
+
+
+def _abated(resource: Json) -> bool:
+    return any(resource.get(field) for field in ("abatementString", "abatementAge", "abatementRange"))
 
 
 def _listed(
-    document: Document, kind: str, loinc: str, concept: Callable[[Json], object], entry: Callable[[Json], Entry]
+    document: Document,
+    kinds: tuple[str, ...],
+    loinc: str,
+    concept: Callable[[Json], object],
+    entry: Callable[[Json], Entry],
 ) -> Section[Entry]:
-    found, none = [], []
-    for resource in document.all(kind):
+    found: list[Entry] = []
+    none: list[object] = []
+    for resource in document.all(*kinds):
         said = concept(resource)
         if absence_of(said) is not None:
             none.append(said)
-        elif word(resource.get("status")) not in _DONE and (made := entry(resource)).text:
+        elif (made := entry(resource)).text:
             found.append(made)
-    return Section(newest_first(found), absences(document, none, loinc, kind, any_item=bool(found)))
+    found += others_in(document, loinc, *kinds)
+    section = Section(newest_first(found), absences(document, none, loinc, *kinds, any_item=bool(found)))
+    return with_words(document, section, loinc, *kinds)
 
 
 def procedures(document: Document) -> Section[Entry]:
-    """What was done (Procedure)."""
+    """What was done, or was decided against (Procedure)."""
 
     def entry(resource: Json) -> Entry:
-        moment = first_when(resource, "performedDateTime", "performedPeriod")
+        moment = first_when(
+            resource,
+            "performedDateTime",
+            "performedPeriod",
+            "occurrenceDateTime",
+            "occurrencePeriod",
+            "recorded",
+        )
+        said = [*concept_texts(resource.get("bodySite")), line(resource.get("performedString"))]
+        text = concept_text(resource.get("code"))
         return Entry(
-            text=concept_text(resource.get("code")),
-            detail=", ".join(filter(None, map(concept_text, as_list(resource.get("bodySite"))))),
+            text=text or line(narrative(resource.get("text"), 300)),
+            detail=", ".join(filter(None, [*said, *concept_texts(resource.get("statusReason"))])),
             origin=document.references.origin(resource, moment),
             code=first_code(resource.get("code")),
+            not_done=_not_done(resource),
         )
 
-    return _listed(document, "Procedure", PROCEDURES, lambda resource: resource.get("code"), entry)
+    return _listed(document, ("Procedure",), PROCEDURES, lambda resource: resource.get("code"), entry)
 
 
 def vaccines(document: Document) -> Section[Entry]:
-    """Doses that were given (Immunization); the detail is the dose's number."""
+    """Doses that were given or refused (Immunization); the detail is the dose's number."""
 
     def entry(resource: Json) -> Entry:
-        doses = dicts(resource.get("protocolApplied"))
-        number = next((dose.get("doseNumberPositiveInt") or dose.get("doseNumberString") for dose in doses), None)
+        doses = [*dicts(resource.get("protocolApplied")), *dicts(resource.get("vaccinationProtocol"))]
+        fields = ("doseNumberPositiveInt", "doseNumberString", "doseNumber", "doseSequence")
+        number = next((dose[field] for dose in doses for field in fields if dose.get(field)), None)
+        targets = [text for dose in doses for text in concept_texts(dose.get("targetDisease"))]
+        moment = first_when(resource, "occurrenceDateTime", "date", "recorded")
         return Entry(
-            text=concept_text(resource.get("vaccineCode")),
-            detail=line(str(number)) if number is not None else "",
-            origin=document.references.origin(resource, first_when(resource, "occurrenceDateTime", "recorded")),
+            text=concept_text(resource.get("vaccineCode")) or ", ".join(targets),
+            detail=line(str(number), 40) if isinstance(number, (int, str)) else "",
+            origin=document.references.origin(resource, moment),
             code=first_code(resource.get("vaccineCode")),
+            not_done=_not_done(resource),
         )
 
-    return _listed(document, "Immunization", VACCINES, lambda resource: resource.get("vaccineCode"), entry)
+    return _listed(document, ("Immunization",), VACCINES, lambda resource: resource.get("vaccineCode"), entry)
+
+
+def _not_done(resource: Json) -> bool:
+    # STU3 says `notDone` or `notGiven`, DSTU2 `wasNotGiven`.
+    flags = (resource.get(field) for field in ("notDone", "notGiven", "wasNotGiven", "notPerformed"))
+    return word(resource.get("status")) == "not-done" or any(flag is True for flag in flags)
 
 
 def devices(document: Document) -> Section[Entry]:
-    """Implants and devices in use (DeviceUseStatement)."""
+    """Implants and devices in use (DeviceUseStatement, R5 DeviceUsage), and a Device that the section names itself."""
+    kinds = ("DeviceUseStatement", "DeviceUsage")
+
+    def device_of(resource: Json) -> Json:
+        return document.references.resolve(resource.get("device"), resource)
 
     def concept(resource: Json) -> object:
-        return document.references.resolve(resource.get("device"), resource).get("type")
+        return device_of(resource).get("type") or as_dict(resource.get("device")).get("concept")
 
     def entry(resource: Json) -> Entry:
-        name = line(as_dict(resource.get("device")).get("display")) or concept_text(concept(resource))
-        moment = first_when(resource, "timingPeriod", "timingDateTime", "recordedOn")
+        said = as_dict(resource.get("device"))
+        name = told(said, "display") or concept_text(concept(resource)) or _device_name(device_of(resource))
+        moment = first_when(resource, "timingPeriod", "timingDateTime", "recordedOn", "dateAsserted", "whenUsed")
+        notes = [line(note.get("text")) for note in dicts(resource.get("note"))]
+        where = concept_texts(resource.get("bodySite"))
         return Entry(
-            text=name,
-            detail="; ".join(text for note in dicts(resource.get("note")) if (text := line(note.get("text")))),
+            text=name or line(narrative(resource.get("text"), 300)),
+            detail="; ".join(filter(None, [*where, *notes])),
             origin=document.references.origin(resource, moment),
             until=when(as_dict(resource.get("timingPeriod")).get("end")),
         )
 
-    return _listed(document, "DeviceUseStatement", DEVICES, concept, entry)
+    section = _listed(document, kinds, DEVICES, concept, entry)
+    if section.items or section.absences != (NO_INFORMATION,):
+        return section
+    # A record without statements may hold its implants alone.
+    alone = [Entry(name, code=first_code(one.get("type"))) for one in document.all("Device") if (name := _implant(one))]
+    return Section(tuple(alone), () if alone else section.absences)
+
+
+def _device_name(device: Json) -> str:
+    names = [*dicts(device.get("deviceName")), *dicts(device.get("udiDeviceName")), *dicts(device.get("name"))]
+    named = next((text for name in names if (text := told(name, "name") or told(name, "value"))), "")
+    return named or concept_text(device.get("type")) or told(device, "modelNumber") or told(device, "model")
+
+
+def _implant(device: Json) -> str:
+    """The name of a Device that belongs to the patient; others are instruments and authors of documents."""
+    if not device.get("patient") or absence_of(device.get("type")) is not None:
+        return ""
+    return concept_text(device.get("type")) or _device_name(device)
 
 
 def family(document: Document) -> Section[Entry]:
@@ -174,102 +274,35 @@ def family(document: Document) -> Section[Entry]:
 
     def entry(resource: Json) -> Entry:
         ill = [concept_text(condition.get("code")) for condition in dicts(resource.get("condition"))]
+        notes = [line(note.get("text")) for note in dicts(resource.get("note"))]
         return Entry(
             text=concept_text(resource.get("relationship")) or line(resource.get("name")),
-            detail=", ".join(filter(None, ill)),
+            detail=", ".join(filter(None, ill)) or "; ".join(filter(None, notes)),
             origin=document.references.origin(resource, first_when(resource, "date")),
         )
 
-    return _listed(document, "FamilyMemberHistory", FAMILY, lambda _resource: None, entry)
-
-
-def social(document: Document) -> Section[Entry]:
-    """Social history Observations, in words; pregnancy belongs to the red line."""
-    found = []
-    for resource in document.all("Observation"):
-        known = codes(resource.get("code"))
-        if not known & _SOCIAL_CODES:
-            continue
-        value = as_dict(resource.get("valueQuantity"))
-        amount = " ".join(str(part) for part in (value.get("value"), value.get("unit")) if part is not None)
-        text = concept_text(resource.get("valueCodeableConcept")) or line(resource.get("valueString")) or amount
-        moment = first_when(resource, "effectiveDateTime", "effectivePeriod", "issued")
-        if text:
-            origin = document.references.origin(resource, moment)
-            found.append(Entry(concept_text(resource.get("code")), text, origin))
-    return Section(newest_first(found), () if found else document.silence(SOCIAL, "Observation"))
+    return _listed(document, ("FamilyMemberHistory",), FAMILY, lambda _resource: None, entry)
 
 
 def documents(document: Document) -> Section[Entry]:
     """Documents that the book refers to (DocumentReference)."""
 
     def entry(resource: Json) -> Entry:
+        titles = [told(as_dict(content.get("attachment")), "title") for content in dicts(resource.get("content"))]
+        kind = concept_text(resource.get("type"))
         return Entry(
-            text=line(resource.get("description")) or concept_text(resource.get("type")),
-            detail=concept_text(next(iter(as_list(resource.get("category"))), None)),
-            origin=document.references.origin(resource, first_when(resource, "date")),
+            text=line(resource.get("description")) or kind or next(filter(None, titles), ""),
+            detail=concept_text(resource.get("category")),
+            origin=document.references.origin(resource, first_when(resource, "date", "indexed", "created")),
         )
 
-    return _listed(document, "DocumentReference", "55107-7", lambda _resource: None, entry)
+    return _listed(document, ("DocumentReference",), DOCUMENTS, lambda _resource: None, entry)
 
 
 def plans(document: Document) -> Section[Entry]:
-    """Plans of care."""
-
-    def entry(resource: Json) -> Entry:
-        return Entry(
-            text=line(resource.get("title")) or concept_text(next(iter(as_list(resource.get("category"))), None)),
-            detail=paragraph(resource.get("description"), 600),
-            origin=document.references.origin(resource, first_when(resource, "created", "period")),
-        )
-
-    return _listed(document, "CarePlan", PLANS, lambda _resource: None, entry)
-
-
-def reports(document: Document) -> Section[Report]:
-    """Imaging and functional reports (DiagnosticReport with a conclusion, ImagingStudy)."""
-    found = []
-    for resource in document.all("DiagnosticReport", "ImagingStudy"):
-        study = resource.get("resourceType") == "ImagingStudy"
-        section = categories(resource) | codes(as_dict(resource.get("modality")).get("code"))
-        name = concept_text(resource.get("code")) or line(resource.get("description"))
-        name = name or concept_text(next(iter(as_list(resource.get("procedureCode"))), None))
-        conclusion = paragraph(resource.get("conclusion")) or ", ".join(
-            filter(None, map(concept_text, as_list(resource.get("conclusionCode"))))
-        )
-        kind = "imaging" if study or section & _IMAGING else "cardiology" if section & _CARDIOLOGY else "other"
-        if section & _LABORATORY:
-            kind = "laboratory"
-        if (not name and not conclusion) or (kind == "laboratory" and not conclusion):
-            continue
-        moment = first_when(resource, "effectiveDateTime", "effectivePeriod", "started", "issued")
-        found.append(
-            Report(
-                name=name,
-                conclusion=conclusion or "; ".join(paragraph(note.get("text")) for note in dicts(resource.get("note"))),
-                kind=kind,
-                origin=document.references.origin(resource, moment),
-                preliminary=word(resource.get("status")) in ("registered", "partial", "preliminary"),
-            )
-        )
-    held = document.held_back("DiagnosticReport", "ImagingStudy")
-    return Section(newest_first(found), held or (() if found else (NO_INFORMATION,)))
-
-
-def visits(document: Document) -> Section[Visit]:
-    """Encounters."""
-    found = []
-    for resource in document.all("Encounter"):
-        period = as_dict(resource.get("period"))
-        reasons = [concept_text(reason) for reason in as_list(resource.get("reasonCode"))]
-        reasons = reasons or [concept_text(kind) for kind in as_list(resource.get("type"))]
-        found.append(
-            Visit(
-                reason=", ".join(filter(None, reasons)),
-                kind=_VISITS.get(str(as_dict(resource.get("class")).get("code")), "other"),
-                origin=document.references.origin(resource, when(period.get("start"))),
-                until=when(period.get("end")),
-            )
-        )
-    held = document.held_back("Encounter")
-    return Section(newest_first(found), held or (() if found else (NO_INFORMATION,)))
+    """Plans of care, and what is recommended or ordered within their section."""
+    kinds = ("CarePlan", "ImmunizationRecommendation")
+    found = [entry for resource in document.all(*kinds) if (entry := described(document, resource)).text]
+    found += others_in(document, PLANS, *kinds)
+    section = Section(newest_first(found), absences(document, (), PLANS, *kinds, any_item=bool(found)))
+    return with_words(document, section, PLANS, *kinds)

@@ -9,15 +9,16 @@ from __future__ import annotations
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from records_panel import entries
+from records_panel import entries, histories, reports
 from records_panel.document import Document
 from records_panel.drugs import drugs
-from records_panel.fhir_reading import Json, as_dict, dicts, line, person_name, when, word
+from records_panel.fhir_reading import Json, as_dict, dicts, line, when, word
 from records_panel.identifiers import masked
 from records_panel.model import Banner, BookView
 from records_panel.observations import Measured, measured
 from records_panel.red_line import red_line
-from records_panel.results import blood_group, results
+from records_panel.references import person_name
+from records_panel.results import blood_group, measures, results
 from records_panel.vital_signs import vital_signs, weight
 
 # Both namespaces in use in Viet Nam are read (DOMAIN: MoH draft, and the community's VN Core 0.6.0).
@@ -26,7 +27,7 @@ _CCCD_SYSTEMS = ("http://fhir.hl7.org.vn/core/sid/cccd", "http://fhir.ehealth.go
 
 def book_view(bundle: Json, now: datetime, *, source: str, zone: ZoneInfo) -> BookView:
     """The view of a bundle fetched at `now` (aware). `source` is a message id: the name of the book."""
-    document = Document(bundle)
+    document = Document(as_dict(bundle))
     today = now.astimezone(zone).date()
     values = measured(document)
     active, past = entries.problems(document)
@@ -36,28 +37,36 @@ def book_view(bundle: Json, now: datetime, *, source: str, zone: ZoneInfo) -> Bo
     return BookView(
         banner=_banner(document, values, now, today, source),
         red_line=red_line(document, thinning, implants.items, today),
+        past_allergies=histories.past_allergies(document),
         problems=active,
         past_problems=past,
         drugs=used,
         stopped_drugs=stopped,
         vitals=vital_signs(document, values),
+        measures=measures(document, values),
         abnormal=abnormal,
         results=everything,
-        reports=entries.reports(document),
-        visits=entries.visits(document),
+        reports=reports.reports(document),
+        visits=reports.visits(document),
         procedures=entries.procedures(document),
         vaccines=entries.vaccines(document),
         devices=implants,
         family=entries.family(document),
-        social=entries.social(document),
+        social=histories.social(document),
+        pregnancies=histories.pregnancies(document),
+        functional=histories.functional(document),
+        story=histories.story(document),
+        directives=histories.directives(document),
+        consents=histories.consents(document),
         documents=entries.documents(document),
         plans=entries.plans(document),
+        others=histories.others(document),
         withheld=document.withheld.total(),
     )
 
 
 def _banner(document: Document, values: list[Measured], now: datetime, today: date, source: str) -> Banner:
-    patient = next(iter(document.all("Patient")), {})
+    patient = document.patient
     until, insured = _insurance(document, today)
     kilograms, weighed = weight(values)
     return Banner(

@@ -8,33 +8,25 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from typing import Any
 
 from foundation.text import clean_line, clean_text
-from records_panel.model import Origin, Precision, Quantity, When
+from records_panel.model import Precision, Quantity, When
 
 Json = dict[str, Any]
 
-SOURCE_PREFIX = "urn:vn:cskcb:"
 _MOST_DEEP = 4
-_DATE = re.compile(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?)?")
+_DATE = re.compile(r"([0-9]{4})(?:-?([0-9]{1,2})(?:-?([0-9]{1,2}))?)?(?![0-9])")
+_TIME = re.compile(r"[T ][0-9]{2}:[0-9]{2}")
+# An instant so far out is no time of day that anybody took, and moving it to another zone would leave the calendar.
+_FIRST_YEAR, _LAST_YEAR = 1000, 9000
+# A code that only says why there is none: HL7 NullFlavor and DataAbsentReason.
+_NULL_SYSTEMS = ("v3-NullFlavor", "data-absent-reason", "2.16.840.1.113883.5.1008")
 _CONFIDENTIAL = frozenset({"R", "V"})
 # v3-ActCode sensitivity labels: HIV, psychiatry, substance use, sexual and reproductive health, violence.
 _SENSITIVE = frozenset(
     {"HIV", "PSY", "PSYTHPN", "ETH", "ETHUD", "SUD", "SEX", "SDV", "STD", "SICKLE", "GDIS", "MH", "RPR"}
-)
-_WRITERS = (
-    "performer",
-    "recorder",
-    "asserter",
-    "serviceProvider",
-    "informationSource",
-    "source",
-    "author",
-    "custodian",
-    "requester",
 )
 
 
@@ -62,21 +54,52 @@ def word(value: object) -> str:
 
 def line(value: object, most: int = 300) -> str:
     """One clean line of text, cut with an ellipsis; anything else is empty."""
-    text = clean_line(value) if isinstance(value, str) else ""
+    # Cut first, so that a hostile length costs nothing.
+    text = clean_line(value[: most * 8]) if isinstance(value, str) else ""
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def paragraph(value: object, most: int = 4000) -> str:
     """Clean text of several lines."""
-    text = clean_text(value) if isinstance(value, str) else ""
+    text = clean_text(value[: most * 8]) if isinstance(value, str) else ""
     return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def told(fields: Json, name: str) -> str:
+    """A text, or else its first translation (FHIR extension `translation` of `_name`)."""
+    if text := line(fields.get(name)):
+        return text
+    for extension in dicts(as_dict(fields.get(f"_{name}")).get("extension")):
+        for part in dicts(extension.get("extension")):
+            if part.get("url") == "content":
+                text = line(part.get("valueString")) or line(part.get("valueMarkdown"))
+                if text:
+                    return text
+    return ""
+
+
+def concept_of(value: object) -> Json:
+    """The CodeableConcept of what may be one, a Coding, a list of them, or R5's CodeableReference."""
+    for _ in range(_MOST_DEEP):
+        if isinstance(value, list):
+            value = next((item for item in value if isinstance(item, (dict, str))), None)
+        elif isinstance(value, dict) and isinstance(value.get("concept"), dict):
+            value = value["concept"]
+        else:
+            break
+    if isinstance(value, str):
+        return {"coding": [{"code": value}]}
+    fields = as_dict(value)
+    if "coding" not in fields and "text" not in fields and ("code" in fields or "display" in fields):
+        return {"coding": [fields]}
+    return fields
 
 
 def codes(concept: object) -> frozenset[str]:
     """All codes of a CodeableConcept, or the code itself when it stands bare."""
     if isinstance(concept, str):
         return frozenset({concept})
-    return frozenset([str(coding["code"]) for coding in dicts(as_dict(concept).get("coding")) if coding.get("code")])
+    return frozenset([str(coding["code"]) for coding in dicts(concept_of(concept).get("coding")) if coding.get("code")])
 
 
 def any_codes(concepts: object) -> frozenset[str]:
@@ -85,21 +108,26 @@ def any_codes(concepts: object) -> frozenset[str]:
 
 
 def concept_text(concept: object) -> str:
-    """The record's own words, else a display, else a bare code."""
-    concept = as_dict(concept)
-    if text := line(concept.get("text")):
+    """The record's own words, else a display, else a bare code. A null flavour says nothing."""
+    concept = concept_of(concept)
+    if text := told(concept, "text"):
         return text
     codings = dicts(concept.get("coding"))
     for key in ("display", "code"):
         for coding in codings:
-            if text := line(coding.get(key)):
+            if (text := told(coding, key)) and not word(coding.get("system")).endswith(_NULL_SYSTEMS):
                 return text
     return ""
 
 
+def concept_texts(concepts: object, most: int = 12) -> list[str]:
+    """The words of several concepts, each once."""
+    return list(dict.fromkeys(filter(None, map(concept_text, as_list(concepts)[:most]))))
+
+
 def first_code(concept: object) -> str:
     """The first code, to be carried beside the text."""
-    return next((line(coding.get("code"), 64) for coding in dicts(as_dict(concept).get("coding"))), "")
+    return next((line(coding.get("code"), 64) for coding in dicts(concept_of(concept).get("coding"))), "")
 
 
 def number(value: object) -> float | None:
@@ -108,7 +136,7 @@ def number(value: object) -> float | None:
         return None
     try:
         read = float(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return read if math.isfinite(read) else None
 
@@ -128,18 +156,21 @@ def quantity(value: object) -> Quantity | None:
 
 
 def when(value: object) -> When | None:
-    """A FHIR date, dateTime or instant; None when there is none or it is no date."""
-    if not isinstance(value, str) or not (found := _DATE.match(value)):
+    """A FHIR date, dateTime or instant, also one without dashes; None when there is none or it is no date."""
+    if not isinstance(value, str) or not (found := _DATE.match(value[:40].strip())):
         return None
     year, month, day = (int(part) if part else None for part in found.groups())
     try:
         start = date(year or 0, month or 1, day or 1)
-        if "T" in value:
-            instant = datetime.fromisoformat(value)
-            # FHIR demands a zone with a time; without one nothing better than UTC is known.
-            return When(start, Precision.TIME, instant if instant.tzinfo else instant.replace(tzinfo=UTC))
     except ValueError:
         return None
+    if day and _FIRST_YEAR < start.year < _LAST_YEAR and _TIME.match(value.strip(), found.end()):
+        try:
+            instant = datetime.fromisoformat(value.strip())
+        except ValueError:
+            return When(start, Precision.DAY)
+        # FHIR demands a zone with a time; without one nothing better than UTC is known.
+        return When(start, Precision.TIME, instant if instant.tzinfo else instant.replace(tzinfo=UTC))
     return When(start, Precision.DAY if day else Precision.MONTH if month else Precision.YEAR)
 
 
@@ -170,70 +201,5 @@ def is_restricted(resource: Json) -> bool:
 
 def is_test(resource: Json) -> bool:
     """Whether it is marked as test data (v3-ActReason HTEST)."""
-    return any(tag.get("code") == "HTEST" for tag in dicts(as_dict(resource.get("meta")).get("tag")))
-
-
-class References:
-    """Resolves references inside one bundle: by full URL, by `Type/id`, and `#id` of contained resources."""
-
-    def __init__(self, entries: list[Json]) -> None:
-        self._found: dict[str, Json] = {}
-        for entry in entries:
-            resource = as_dict(entry.get("resource"))
-            kind, identifier = resource.get("resourceType"), resource.get("id")
-            if isinstance(entry.get("fullUrl"), str):
-                self._found[entry["fullUrl"]] = resource
-            if isinstance(kind, str) and isinstance(identifier, str):
-                self._found.setdefault(f"{kind}/{identifier}", resource)
-
-    def resolve(self, reference: object, within: Json) -> Json:
-        """The resource that a Reference names, or an empty one."""
-        target = as_dict(reference).get("reference")
-        if not isinstance(target, str):
-            return {}
-        if target.startswith("#"):
-            contained = (item for item in dicts(within.get("contained")) if item.get("id") == target[1:])
-            return next(contained, {})
-        return self._found.get(target) or self._found.get("/".join(target.rsplit("/", 2)[-2:])) or {}
-
-    def name(self, reference: object, within: Json, depth: int = 0) -> str:
-        """How a Reference is called: its display, else the name of what it names, its organisation first."""
-        if text := line(as_dict(reference).get("display")):
-            return text
-        resource = self.resolve(reference, within)
-        if not resource:
-            return ""
-        organisation = resource.get("organization")
-        # Records may refer in circles.
-        if organisation and depth < _MOST_DEEP and (text := self.name(organisation, resource, depth + 1)):
-            return text
-        named = resource.get("name")
-        if isinstance(named, str):
-            return line(named)
-        return person_name(resource) or ""
-
-    def origin(self, resource: Json, moment: When | None) -> Origin:
-        """Who stands behind an entry: the facility or person that it names, and the facility code of its source."""
-        source = as_dict(resource.get("meta")).get("source")
-        code = (
-            source.removeprefix(SOURCE_PREFIX) if isinstance(source, str) and source.startswith(SOURCE_PREFIX) else None
-        )
-        facility = next((name for writer in self._writers(resource) if (name := self.name(writer, resource))), None)
-        return Origin(facility=facility, facility_code=code, when=moment)
-
-    def _writers(self, resource: Json) -> Iterator[Json]:
-        for field in _WRITERS:
-            for writer in dicts(resource.get(field)):
-                yield as_dict(writer.get("actor")) or writer
-
-
-def person_name(resource: Json) -> str | None:
-    """A name as written: `text`, never rebuilt when there is one; else family and given names in Vietnamese order."""
-    for name in dicts(resource.get("name")):
-        if text := line(name.get("text")):
-            return text
-    for name in dicts(resource.get("name")):
-        given = [part for item in as_list(name.get("given")) if (part := line(item))]
-        if parts := [part for part in (line(name.get("family")), *given) if part]:
-            return " ".join(parts)
-    return None
+    meta = as_dict(resource.get("meta"))
+    return any(tag.get("code") == "HTEST" for tag in [*dicts(meta.get("tag")), *dicts(meta.get("security"))])

@@ -185,6 +185,8 @@ class Entry:
     until: When | None = None
     code: str = ""
     """ICD-10, LOINC or SNOMED CT, carried beside the record's own text."""
+    not_done: bool = False
+    """It was decided against or refused: a vaccine not given, a procedure not done."""
 
 
 class DrugState(StrEnum):
@@ -276,11 +278,16 @@ class BookView:
 
     banner: Banner
     red_line: Section[RedLine]
+    """Allergies, alerts, directives and what else must not be overlooked."""
+    past_allergies: Section[Entry]
+    """Allergies that are over or were ruled out; those that hold stand on the red line."""
     problems: Section[Entry]
     past_problems: Section[Entry]
     drugs: Section[Drug]
     stopped_drugs: Section[Drug]
     vitals: Section[Vital]
+    measures: Section[Result]
+    """Height, body mass index, scores and other findings that are neither a panel's vital sign nor a result."""
     abnormal: Section[Result]
     results: Section[Result]
     reports: Section[Report]
@@ -290,7 +297,17 @@ class BookView:
     devices: Section[Entry]
     family: Section[Entry]
     social: Section[Entry]
+    pregnancies: Section[Entry]
+    """Status, expected day of birth and outcomes, as told; a pregnancy of today also stands on the red line."""
+    functional: Section[Entry]
+    """What the person can and cannot do: disabilities and assessments."""
+    story: Section[Entry]
+    """What matters to the patient, in the patient's words."""
+    directives: Section[Entry]
+    consents: Section[Entry]
     documents: Section[Entry]
     plans: Section[Entry]
+    others: Section[Entry]
+    """Sections that this system has no place for: the title and what is in them, so that nothing is left out."""
     withheld: int = field(default=0)
     """How many entries of the whole book were held back."""

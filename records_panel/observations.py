@@ -8,20 +8,20 @@ from dataclasses import dataclass
 from records_panel.document import Document, categories
 from records_panel.fhir_reading import (
     Json,
-    as_dict,
     as_list,
     codes,
+    concept_of,
     concept_text,
     dicts,
     first_code,
     first_when,
     line,
-    number,
     order,
     quantity,
     word,
 )
 from records_panel.model import Mark, Origin, Quantity, Range
+from records_panel.values import amount_of, concept_text_of_absence, words_of
 
 _MARKS = {
     "H": Mark.HIGH,
@@ -35,6 +35,8 @@ _MARKS = {
     "A": Mark.ABNORMAL,
     "AA": Mark.ABNORMAL,
     "POS": Mark.ABNORMAL,
+    "HX": Mark.VERY_HIGH,
+    "LX": Mark.VERY_LOW,
 }
 _ENTITY_QUALIFIERS = ("appliesTo", "age")
 
@@ -54,6 +56,10 @@ class Measured:
     categories: frozenset[str]
     preliminary: bool
     code: str
+    absent: bool = False
+    """The text only says why there is no value."""
+    source: int = 0
+    """`id()` of the Observation that it comes from."""
 
     @property
     def order(self) -> float:
@@ -70,15 +76,19 @@ def measured(document: Document) -> list[Measured]:
     """Every value of the bundle's Observations, components on their own, oldest first."""
     found: list[Measured] = []
     for resource in document.all("Observation"):
-        moment = first_when(resource, "effectiveDateTime", "effectiveInstant", "effectivePeriod", "issued")
+        moment = first_when(
+            resource, "effectiveDateTime", "effectiveInstant", "effectivePeriod", "effectiveTiming", "issued"
+        )
         origin = document.references.origin(resource, moment)
         sort = categories(resource)
         preliminary = word(resource.get("status")) in ("registered", "preliminary")
         parts = (resource, *dicts(resource.get("component")))
-        read = (_value(part, origin, sort, preliminary=preliminary) for part in parts)
+        read = (_value(part, origin, sort, id(resource), preliminary=preliminary) for part in parts)
         found += [value for value in read if value is not None]
     found.sort(key=lambda value: value.order)
-    return found
+    # A value that is missing today does not hide the one of yesterday.
+    present = {value.key for value in found if not value.absent}
+    return [value for value in found if not value.absent or value.key not in present]
 
 
 def by_key(values: Iterable[Measured]) -> dict[str, list[Measured]]:
@@ -99,15 +109,13 @@ def comparable(series: list[Measured]) -> list[float]:
     ]
 
 
-def _value(part: Json, origin: Origin, sort: frozenset[str], *, preliminary: bool) -> Measured | None:
+def _value(part: Json, origin: Origin, sort: frozenset[str], source: int, *, preliminary: bool) -> Measured | None:
     concept = part.get("code")
     name = concept_text(concept)
-    amount = quantity(part.get("valueQuantity"))
-    if amount is None and (whole := number(part.get("valueInteger"))) is not None:
-        amount = Quantity(whole)
-    text = "" if amount is not None else _words(part)
+    amount = amount_of(part)
+    text = "" if amount is not None else words_of(part)
     if not name or (amount is None and not text):
-        return None  # a heading of a panel, or a value that is absent
+        return None  # a heading of a panel
     reference = _reference(part, amount)
     return Measured(
         key=_key(concept, name),
@@ -121,30 +129,15 @@ def _value(part: Json, origin: Origin, sort: frozenset[str], *, preliminary: boo
         categories=sort,
         preliminary=preliminary,
         code=first_code(concept),
+        absent=amount is None and text == concept_text_of_absence(part),
+        source=source,
     )
 
 
 def _key(concept: object, name: str) -> str:
-    codings = dicts(as_dict(concept).get("coding"))
+    codings = dicts(concept_of(concept).get("coding"))
     loinc = (str(coding.get("code")) for coding in codings if coding.get("system") == "http://loinc.org")
     return next(loinc, "") or first_code(concept) or name.casefold()
-
-
-def _words(part: Json) -> str:
-    if text := concept_text(part.get("valueCodeableConcept")) or line(part.get("valueString")):
-        return text
-    boolean = part.get("valueBoolean")
-    if isinstance(boolean, bool):
-        return "+" if boolean else "−"
-    between = as_dict(part.get("valueRange"))
-    low, high = quantity(between.get("low")), quantity(between.get("high"))
-    if low and high:
-        return f"{low.value:g}–{high.value:g} {high.unit}".strip()
-    ratio = as_dict(part.get("valueRatio"))
-    above, below = quantity(ratio.get("numerator")), quantity(ratio.get("denominator"))
-    if above and below:
-        return f"{above.value:g}:{below.value:g}"
-    return ""
 
 
 def _reference(part: Json, amount: Quantity | None) -> Range | None:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date, timedelta
 
-from records_panel.absent_codes import absence_of
-from records_panel.document import Document, categories
-from records_panel.entries import DIRECTIVES, absences
+from records_panel.absent_codes import absence_in_words, absence_of
+from records_panel.describing import described
+from records_panel.document import Document
+from records_panel.entries import absences
 from records_panel.fhir_reading import (
     Json,
     as_dict,
-    as_list,
     codes,
     concept_text,
+    concept_texts,
     dicts,
     first_when,
     line,
@@ -21,13 +22,15 @@ from records_panel.fhir_reading import (
     when,
     word,
 )
+from records_panel.histories import directive_text, is_directive
 from records_panel.model import Absence, Drug, Entry, RedLine, RedLineKind, Section, When
+from records_panel.sections import ALERTS, ALLERGIES, DIRECTIVES, narrative
 
-ALLERGIES = "48765-2"
 _OVER = frozenset({"inactive", "resolved"})
+# Of DSTU2 too, whose codes were CRITH and CRITL.
+_HIGH, _LOW = frozenset({"high", "CRITH"}), frozenset({"low", "CRITL"})
 _PREGNANT = frozenset({"LA15173-0", "77386006"})
 _DUE = ("11778-8", "11779-6", "11780-4")
-_DIRECTIVE = frozenset({"acd", "dnr", "emrgonly", "hcd", "npp", "polst", "adr", "42348-3", "75320-2", "81334-5"})
 _FULL_TERM = timedelta(weeks=40)
 _STILL_PREGNANT = timedelta(days=14)  # after the expected day of birth
 _STATUS_HOLDS = timedelta(days=300)
@@ -59,16 +62,23 @@ def _allergies(document: Document) -> tuple[list[RedLine], tuple[Absence, ...]]:
         if absence_of(concept) is not None:
             silent.append(concept)
             continue
-        if codes(resource.get("clinicalStatus")) & _OVER:
+        ruled_out = "refuted" in codes(resource.get("verificationStatus"))
+        if ruled_out or codes(resource.get("clinicalStatus")) & _OVER:
             continue
         reactions = dicts(resource.get("reaction"))
-        told = [concept_text(sign) for reaction in reactions for sign in as_list(reaction.get("manifestation"))]
+        told = [text for reaction in reactions for text in concept_texts(reaction.get("manifestation"))]
         told = told or [line(reaction.get("description")) for reaction in reactions]
-        text = concept_text(concept) or concept_text(next((r.get("substance") for r in reactions), None))
+        text = concept_text(concept) or concept_text(resource.get("substance"))
+        text = text or concept_text(next((r.get("substance") for r in reactions), None))
+        # Something is known to be dangerous even where the record only says what kind of thing it is.
+        text = text or narrative(resource.get("text"), 200) or concept_text(resource.get("category"))
         if not text:
             continue
-        severe = resource.get("criticality") == "high" or any(r.get("severity") == "severe" for r in reactions)
-        moment = first_when(resource, "recordedDate", "onsetDateTime", "onsetPeriod", "lastOccurrence")
+        criticality = word(resource.get("criticality"))
+        severe = criticality in _HIGH or any(r.get("severity") == "severe" for r in reactions)
+        moment = first_when(
+            resource, "recordedDate", "onsetDateTime", "onsetPeriod", "lastOccurrence", "assertedDate", "onset"
+        )
         entry = RedLine(
             RedLineKind.ALLERGY,
             text,
@@ -77,10 +87,17 @@ def _allergies(document: Document) -> tuple[list[RedLine], tuple[Absence, ...]]:
             origin=document.references.origin(resource, moment),
         )
         # An allergy whose weight nobody told stands between the severe and the mild.
-        rank = 0 if severe else 2 if resource.get("criticality") == "low" else 1
+        rank = 0 if severe else 2 if criticality in _LOW else 1
         found.append((rank, -order(moment), entry))
+    foreign = [described(document, resource) for resource in document.besides(ALLERGIES, "AllergyIntolerance")]
+    found += [(1, 0.0, RedLine(RedLineKind.ALLERGY, one.text, origin=one.origin)) for one in foreign if one.text]
     found.sort(key=lambda ranked: ranked[:2])
     none = absences(document, silent, ALLERGIES, "AllergyIntolerance", any_item=bool(found))
+    if not found and not silent and (words := document.narrative(ALLERGIES, "AllergyIntolerance")):
+        kind = absence_in_words(words)
+        if kind is None:
+            return [RedLine(RedLineKind.ALLERGY, words)], ()
+        return [], (Absence(kind, text=words),)
     return [entry for _, _, entry in found], none
 
 
@@ -89,9 +106,15 @@ def _alerts(document: Document, today: date) -> Iterable[RedLine]:
         ended = when(as_dict(resource.get("period")).get("end"))
         if resource.get("status") == "inactive" or (ended is not None and ended.day < today):
             continue
-        if text := concept_text(resource.get("code")):
+        if text := described(document, resource).text:
             origin = document.references.origin(resource, first_when(resource, "period"))
             yield RedLine(RedLineKind.ALERT, text, origin=origin)
+    for resource in document.besides(ALERTS, "Flag"):
+        if (entry := described(document, resource)).text:
+            yield RedLine(RedLineKind.ALERT, entry.text, entry.detail[:200], origin=entry.origin)
+    words = document.narrative(ALERTS, "Flag")
+    if words and absence_in_words(words) is None:
+        yield RedLine(RedLineKind.ALERT, words)
 
 
 def _pregnancy(document: Document, today: date) -> Iterable[RedLine]:
@@ -111,25 +134,23 @@ def _pregnancy(document: Document, today: date) -> Iterable[RedLine]:
         return
     due = when(latest["due"][1].get("valueDateTime")) if "due" in latest else None
     told_lately = moment is not None and today - moment.day <= _STATUS_HOLDS
-    if due is not None and due.day + _STILL_PREGNANT >= today and due.day - today <= _FULL_TERM:
-        weeks = max(0, (today - (due.day - _FULL_TERM)).days // 7)
-        origin = document.references.origin(resource, moment)
-        text = concept_text(resource.get("valueCodeableConcept"))
+    origin, text = document.references.origin(resource, moment), concept_text(resource.get("valueCodeableConcept"))
+    if due is not None and -_STILL_PREGNANT <= due.day - today <= _FULL_TERM:
+        weeks = max(0, (_FULL_TERM - (due.day - today)).days // 7)
         yield RedLine(RedLineKind.PREGNANCY, text, origin=origin, weeks=weeks, due=due.day)
     elif due is None and told_lately:
-        text = concept_text(resource.get("valueCodeableConcept"))
-        yield RedLine(RedLineKind.PREGNANCY, text, origin=document.references.origin(resource, moment))
+        yield RedLine(RedLineKind.PREGNANCY, text, origin=origin)
 
 
 def _directives(document: Document) -> Iterable[RedLine]:
-    named = {id(resource) for resource in document.in_section(DIRECTIVES)}
     for resource in document.all("Consent", "DocumentReference"):
-        known = categories(resource) | codes(resource.get("scope")) | codes(resource.get("type"))
-        if id(resource) not in named and known.isdisjoint(_DIRECTIVE):
+        if not is_directive(document, resource):
             continue
         if word(resource.get("status")) in ("rejected", "inactive", "superseded"):
             continue
-        text = next((name for concept in as_list(resource.get("category")) if (name := concept_text(concept))), "")
-        text = line(resource.get("description")) or text or concept_text(resource.get("type"))
-        origin = document.references.origin(resource, first_when(resource, "dateTime", "date"))
-        yield RedLine(RedLineKind.DIRECTIVE, text, origin=origin)
+        origin = document.references.origin(resource, first_when(resource, "dateTime", "date", "period"))
+        if text := directive_text(resource):
+            yield RedLine(RedLineKind.DIRECTIVE, text, origin=origin)
+    words = document.narrative(DIRECTIVES, "Consent")
+    if words and absence_in_words(words) is None:
+        yield RedLine(RedLineKind.DIRECTIVE, words)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from records_panel.absent_codes import absence_in_words
 from records_panel.document import VITAL_SIGNS, Document
-from records_panel.model import Mark, Quantity, Section, Sparkline, Vital, VitalKind, When
+from records_panel.model import Absence, Mark, Quantity, Section, Sparkline, Vital, VitalKind, When
 from records_panel.observations import Measured, comparable
+from records_panel.sections import VITAL_SIGNS as _SECTION
 from records_panel.spark import sparkline
 
-_SECTION = "8716-3"
 SYSTOLIC, DIASTOLIC = "8480-6", "8462-4"
 WEIGHT = frozenset({"29463-7", "3141-9", "8335-2"})
 _CODES: Mapping[VitalKind, frozenset[str]] = MappingProxyType(
@@ -25,6 +26,7 @@ _CODES: Mapping[VitalKind, frozenset[str]] = MappingProxyType(
     }
 )
 _ALL = frozenset().union(*_CODES.values(), WEIGHT, {SYSTOLIC, DIASTOLIC, "85354-9", "55284-4", "8302-2", "39156-5"})
+_ON_PANEL = frozenset().union(*_CODES.values(), WEIGHT, {SYSTOLIC, DIASTOLIC})
 _SPARK = (112, 14)
 
 
@@ -33,12 +35,21 @@ def is_vital(value: Measured) -> bool:
     return "vital-signs" in value.categories or not value.codes.isdisjoint(_ALL)
 
 
+def is_on_panel(value: Measured) -> bool:
+    """Whether it is one of the signs that the panel shows by name, or the weight of its banner."""
+    return value.quantity is not None and not value.codes.isdisjoint(_ON_PANEL)
+
+
 def vital_signs(document: Document, values: list[Measured]) -> Section[Vital]:
     """One entry a sign in the panel's order; a sign that was never measured is there without a value."""
     found = [_blood_pressure(values), *(_single(kind, values) for kind in VitalKind if kind in _CODES)]
     if any(vital.values for vital in found):
         return Section(tuple(found), document.held_back(VITAL_SIGNS))
-    return Section((), document.held_back(VITAL_SIGNS) or document.silence(_SECTION, VITAL_SIGNS))
+    held = document.held_back(VITAL_SIGNS)
+    text = document.narrative(_SECTION, VITAL_SIGNS)
+    if not held and text and (kind := absence_in_words(text)) is not None:
+        return Section((), (Absence(kind, text=text),))
+    return Section((), held or document.silence(_SECTION))
 
 
 def weight(values: list[Measured]) -> tuple[Quantity | None, When | None]:
