@@ -13,7 +13,6 @@ from consult_rooms.model import (
     ConsentBy,
     Consult,
     ConsultState,
-    IdentityState,
     Offer,
     Participant,
     ParticipantRole,
@@ -137,19 +136,11 @@ def speaks(participant: Participant | None) -> bool:
     return participant is not None and participant.role is not ParticipantRole.OBSERVER
 
 
-def sees_book(consult: Consult, participant: Participant | None, now: datetime, grant: timedelta = GRANT) -> bool:
-    """Whether this consult opens the patient's book to this person now.
-
-    Only to people of this consult whose place in it sees the book; only for an established identity; not against
-    a refusal; from the claim (booked: 30 minutes before its time) until the opinion is closed, for `grant` at the most.
-    """
-    if consult.patient.identity is not IdentityState.ESTABLISHED or consult.patient.patient_id is None:
-        return False
-    return sees_additions(consult, participant, now, grant)
-
-
 def sees_additions(consult: Consult, participant: Participant | None, now: datetime, grant: timedelta = GRANT) -> bool:
-    """Whether what was added during this consult may be read now: as `sees_book`, but for a temporary identity too."""
+    """Whether what was added during this consult may be read now, for a temporary identity too.
+
+    As `records_panel.grants` has it of the book itself.
+    """
     if participant is None or participant.consult_id != consult.id or not participant.sees_book:
         return False
     consent = consult.consent

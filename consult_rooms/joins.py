@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, or_, select
 
-from consult_rooms.access import GRANT, knows_patient, relation
+from consult_rooms.access import knows_patient, relation
 from consult_rooms.log import ConsultLog
 from consult_rooms.model import Consult, Participant, Patient
 from consult_rooms.presence import Presence
@@ -131,7 +131,7 @@ class Joins:
 
 
 class Reader:
-    """What every query needs. `grant` is the longest that a consult opens a book."""
+    """What every query needs."""
 
     def __init__(
         self,
@@ -142,7 +142,6 @@ class Reader:
         rota: Rota,
         presence: Presence,
         zone: ZoneInfo,
-        grant: timedelta = GRANT,
     ) -> None:
         self._database = database
         self._store = store
@@ -151,7 +150,6 @@ class Reader:
         self._rota = rota
         self._presence = presence
         self._zone = zone
-        self._grant = grant
         self._joins = Joins(directory, store, zone)
 
 

@@ -13,7 +13,6 @@ from consult_rooms.access import (
     knows_patient,
     reads_opinion,
     room_open,
-    sees_book,
 )
 from consult_rooms.joins import mine, without_names
 from consult_rooms.model import ConsultState, LogEntry, OfferState, Question
@@ -65,7 +64,6 @@ class Queries(RingQueries, SlotQueries):
                 related=place.related,
                 names_patient=knows,
                 reads_opinion=reads_opinion(place.related),
-                sees_book=sees_book(place.consult, place.participant, now, self._grant),
                 room_open=room_open(consult, now),
                 participant=place.participant,
                 specialty=names.specialties[consult.specialty_id],

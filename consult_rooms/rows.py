@@ -61,8 +61,6 @@ class ConsultView:
     related: Relation
     names_patient: bool
     reads_opinion: bool
-    sees_book: bool
-    """Whether the consult opens the book to the reader now."""
     room_open: bool
     participant: Participant | None
     """The reader's own place in the room."""

@@ -20,6 +20,8 @@ AppointmentId = NewType("AppointmentId", str)
 ParticipantId = NewType("ParticipantId", str)
 TokenId = NewType("TokenId", str)
 DeviceId = NewType("DeviceId", str)
+GlassId = NewType("GlassId", str)
+"""Of an emergency opening of a book."""
 FileId = NewType("FileId", str)
 AdditionId = NewType("AdditionId", str)
 

@@ -85,6 +85,10 @@ class Settings(BaseSettings):
     routine_step_seconds: float = Field(300, gt=0, description="the same for routine requests")
     room_opens_minutes: int = Field(15, ge=0, description="a booked room opens this long before its time")
     grant_hours: int = Field(24, ge=1, description="the longest that a consult opens a book")
+    book_before_minutes: int = Field(30, ge=0, description="a booked consult opens the book this long before its time")
+    break_glass_hours: float = Field(4, gt=0, le=72, description="how long an emergency opening of a book holds")
+    break_glass_characters: int = Field(10, ge=1, le=500, description="what has to be written for it at least")
+    break_glass_review_hours: float = Field(72, gt=0, description="by when a data protection officer reviews it")
     coordinator_telephone: str = Field("", description="shown when nobody answers")
 
     log_json: bool = Field(False, description="logs as JSON lines")

@@ -45,6 +45,7 @@ from identity.tokens import ApiTokens
 from media.api import NoRelays, Relays
 from media.turn import TurnServers
 from records_panel.embedded_book import EmbeddedBook
+from records_panel.grants import Limits
 from records_panel.panel import Panel
 from records_panel.patients import Patients
 from records_panel.searches import Searches
@@ -151,7 +152,13 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
         }
         runner = LadderRunner(database, log, directory, rota, presence, seconds)
         store = ConsultStore(sealer)
-        grant = timedelta(hours=settings.grant_hours)
+        limits = Limits(
+            grant=timedelta(hours=settings.grant_hours),
+            before=timedelta(minutes=settings.book_before_minutes),
+            glass=timedelta(hours=settings.break_glass_hours),
+            glass_words=settings.break_glass_characters,
+            review=timedelta(hours=settings.break_glass_review_hours),
+        )
         book = EmbeddedBook(database, sealer)
         yield Parts(
             settings=settings,
@@ -182,9 +189,9 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
             ),
             exchange=Exchange(database, store, log, directory),
             devices=Devices(database, store, audit, bus),
-            queries=Queries(database, store, log, directory, rota, presence, zone, grant),
+            queries=Queries(database, store, log, directory, rota, presence, zone),
             book=book,
             patients=Patients(database, audit, sealer, Searches(counts), clock),
-            panel=Panel(database, store, audit, book, zone=zone, grant=grant),
+            panel=Panel(database, store, audit, book, zone=zone, limits=limits),
             relays=_relays(settings, clock),
         )

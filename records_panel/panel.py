@@ -1,43 +1,72 @@
 """Opening a book beside a consult: access, then audit, then fetch, then view. In that order and no other.
 
 A refusal is committed to the audit trail in a transaction of its own, and a permitted read before the source is
-asked: when the trail cannot be written, nothing is fetched (fail closed).
+asked: when the trail cannot be written, nothing is fetched (fail closed). The book's own Consents are known only once
+it is here, so the decision is made again with them before anything of it leaves.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
+from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
-from consult_rooms.access import GRANT, Relation, sees_book
-from consult_rooms.model import Consult, IdentityState, Participant
+from consult_rooms.access import Relation
+from consult_rooms.model import Consult, Participant
 from consult_rooms.standing import standing
 from consult_rooms.store import UNKNOWN, ConsultStore
 from foundation.audit import Audit, AuditEntry
 from foundation.database import Database
 from foundation.errors import Forbidden, NotFound, Unavailable
 from foundation.i18n import N_
-from foundation.ids import ConsultId
+from foundation.ids import ConsultId, FacilityId, PatientId, new_id
 from identity.model import Session, Staff
-from identity.policy import Action, may
+from records_panel.consents import Directive, directives
 from records_panel.fhir_mapping import book_view
+from records_panel.fhir_reading import Json
+from records_panel.glass import Glass
+from records_panel.glasses import holding
+from records_panel.grants import Asked, Decision, Limits, Why, decide
 from records_panel.model import BookView
 from records_panel.sources import HealthBook
+from records_panel.withholding import released
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What a person is to a consult, at the store's time."""
+    """What a person is to a consult, at the store's time. `related` is None for who came in by an emergency alone."""
 
     consult: Consult
     participant: Participant | None
-    related: Relation
+    related: Relation | None
     now: datetime
+    hub_ids: frozenset[FacilityId] = frozenset()
+    """Hospitals linked to the requesting facility."""
+    glass: Glass | None = None
+    """This person's emergency opening of this patient's book that holds now."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenBook:
+    """A book as it is open to one person, and by which right."""
+
+    view: BookView
+    access: Decision
+
+
+class BookClosed(Forbidden):
+    """The book is closed to this person. `breakable`: an emergency might open it."""
+
+    def __init__(self, decision: Decision) -> None:
+        code, message = _REFUSALS.get(decision.why, ("book.denied", DENIED))
+        super().__init__(code, message)
+        self.breakable = decision.breakable
 
 
 class Panel:
-    """Opens the book of a consult's patient. `grant` is the longest that a consult opens it."""
+    """Opens the book of a consult's patient, within the limits."""
 
     def __init__(
         self,
@@ -47,14 +76,14 @@ class Panel:
         book: HealthBook,
         *,
         zone: ZoneInfo,
-        grant: timedelta = GRANT,
+        limits: Limits | None = None,
     ) -> None:
         self._database = database
         self._consults = consults
         self._audit = audit
         self._book = book
         self._zone = zone
-        self._grant = grant
+        self._limits = limits or Limits()
 
     async def place(
         self, staff: Staff, session: Session | None, consult_id: ConsultId, *, address: str | None = None
@@ -63,60 +92,127 @@ class Panel:
 
         A stranger's attempt is in the audit trail before the refusal is told.
         """
-        async with self._database.reading() as tx:
-            found = await standing(tx, self._consults, staff, consult_id)
-            now = await tx.now()
-        if found.related is None:
-            session_id = session.id if session else None
-            entry = AuditEntry(staff.id, "book.read", session_id, address, consult_id=consult_id)
-            await self._deny(entry, "consult.unknown")
+        found = await self._found(staff, consult_id)
+        if found.related is None and found.glass is None:
+            await self._deny(_entry(staff, session, address, consult_id), "consult.unknown")
             raise NotFound("consult.unknown", UNKNOWN)
-        return Place(found.consult, found.participant, found.related, now)
+        return found
+
+    async def door(
+        self, staff: Staff, session: Session | None, consult_id: ConsultId, *, address: str | None = None
+    ) -> tuple[Place, Decision]:
+        """`place` for who comes with an emergency: clinicians of the consult's two facilities find it too.
+
+        With what is open to them as it stands. Raises as `place`.
+        """
+        found = await self._found(staff, consult_id)
+        decision = self.access(staff, session, found)
+        if found.related is None and found.glass is None and not decision.breakable:
+            await self._deny(_entry(staff, session, address, consult_id), "consult.unknown")
+            raise NotFound("consult.unknown", UNKNOWN)
+        return found, decision
+
+    def access(
+        self, staff: Staff, session: Session | None, place: Place, *, told: tuple[Directive, ...] | None = None
+    ) -> Decision:
+        """What this person may read from this place; `told` are the book's Consents, as far as they are known."""
+        asked = Asked(
+            person=staff,
+            consult=place.consult,
+            participant=place.participant,
+            hub_ids=place.hub_ids,
+            now=place.now,
+            today=place.now.astimezone(self._zone).date(),
+            facility_code=session.facility.code if session else "",
+            glass=place.glass,
+            directives=told,
+        )
+        return decide(asked, self._limits)
 
     async def open_book(
         self,
         staff: Staff,
         session: Session | None,
-        consult: Consult,
-        participant: Participant | None,
-        now: datetime,
+        place: Place,
         *,
         whole: bool = False,
         address: str | None = None,
-    ) -> BookView:
-        """The view of the book for one person of one consult; `whole` reads beyond the summary.
+    ) -> OpenBook:
+        """The book as it is open to one person of one consult; `whole` reads beyond the summary.
 
-        Raises `Forbidden` (`book.identity_not_established`, `book.denied`), `NotFound("patient.unknown")`,
-        `Unavailable("book.unavailable")` when the source does not answer.
+        Raises `BookClosed`, `NotFound("patient.unknown")`, `Unavailable("book.unavailable")` when the source does not
+        answer.
         """
-        patient_id = consult.patient.patient_id
-        entry = AuditEntry(
-            actor=staff.id,
-            action="book.read",
-            session=session.id if session else None,
-            address=address,
-            patient_id=patient_id,
-            consult_id=consult.id,
-            details={"purpose": "TREAT", "whole": whole},
-        )
-        if consult.patient.identity is not IdentityState.ESTABLISHED or patient_id is None:
-            await self._deny(entry, "book.identity_not_established")
-            raise Forbidden("book.identity_not_established", NOT_ESTABLISHED)
-        theirs = participant is not None and participant.staff_id == staff.id
-        if not theirs or not may(staff, Action.TAKE_PART) or not sees_book(consult, participant, now, self._grant):
-            await self._deny(entry, "book.denied")
-            raise Forbidden("book.denied", DENIED)
-        await self._audit.commit(entry)
+        patient_id = place.consult.patient.patient_id
+        details: dict[str, str | int | bool | None] = {"whole": whole, "facility": staff.facility_id}
+        # Entries of one attempt bear one number, so that a refusal after the fetch takes the permission back.
+        details["read"] = new_id("rea")
+        entry = replace(_entry(staff, session, address, place.consult.id), patient_id=patient_id, details=details)
+        decision = self.access(staff, session, place)
+        if patient_id is None or not (decision.opens or decision.pending):
+            raise await self._closed(entry, decision)
+        # What only a Consent of the book may open is fetched to be asked, which is on record as that.
+        await self._audit.commit(_by(entry, decision) if decision.opens else replace(entry, action="book.consents"))
+        bundle = await self._fetch(patient_id, whole=whole)
+        final = self.access(staff, session, place, told=directives(bundle, self._zone))
+        if not final.opens:
+            raise await self._closed(entry, final)
+        if not decision.opens:
+            await self._audit.commit(_by(entry, final))
+        view = book_view(released(bundle, final), place.now, source=self._book.name, zone=self._zone)
+        return OpenBook(view, final)
+
+    async def _found(self, staff: Staff, consult_id: ConsultId) -> Place:
+        async with self._database.reading() as tx:
+            found = await standing(tx, self._consults, staff, consult_id)
+            now = await tx.now()
+            glass = await holding(tx, staff.id, found.consult.patient.patient_id, now)
+        return Place(found.consult, found.participant, found.related, now, found.hub_ids, glass)
+
+    async def _fetch(self, patient_id: PatientId, *, whole: bool) -> Json:
         try:
-            bundle = await self._book.fetch(patient_id, whole=whole)
+            return await self._book.fetch(patient_id, whole=whole)
         except (Unavailable, OSError, TimeoutError) as error:
             raise Unavailable("book.unavailable", UNAVAILABLE) from error
-        return book_view(bundle, now, source=self._book.name, zone=self._zone)
+
+    async def _closed(self, entry: AuditEntry, decision: Decision) -> BookClosed:
+        closed = BookClosed(decision)
+        await self._deny(entry, closed.code)
+        return closed
 
     async def _deny(self, entry: AuditEntry, reason: str) -> None:
         await self._audit.commit(replace(entry, outcome="denied", details=entry.details | {"reason": reason}))
 
 
+def _entry(staff: Staff, session: Session | None, address: str | None, consult_id: ConsultId) -> AuditEntry:
+    session_id = session.id if session else None
+    return AuditEntry(staff.id, "book.read", session_id, address, consult_id=consult_id)
+
+
+def _by(entry: AuditEntry, decision: Decision) -> AuditEntry:
+    """The entry of a permitted read, with the right by which it is."""
+    details = entry.details | {"purpose": decision.purpose.value, "ground": decision.ground}
+    if decision.glass is not None:
+        details |= {"glass": decision.glass.id, "reason": decision.glass.reason.value}
+    if decision.kinds:
+        details["kinds"] = ",".join(sorted(decision.kinds))
+    return replace(entry, details=details)
+
+
 DENIED = N_("This book is open only to the people of the consult, from the claim until the opinion is closed.")
 NOT_ESTABLISHED = N_("The identity of this patient is not established yet, so no book is shown.")
 UNAVAILABLE = N_("The health book cannot be fetched now. It is not empty: nothing is known of it at the moment.")
+NOT_YET = N_("This book opens when the case is taken; for a booked consult shortly before its time.")
+OVER = N_("This consult is over, and with it the right to read this book.")
+REFUSED = N_("The patient refused to have this book read for this consult.")
+CONSENT_DENIES = N_("A consent in this book denies you its reading.")
+_REFUSALS: Mapping[Why, tuple[str, str]] = MappingProxyType(
+    {
+        Why.NOT_ESTABLISHED: ("book.identity_not_established", NOT_ESTABLISHED),
+        Why.NOT_YET: ("book.not_yet", NOT_YET),
+        Why.OVER: ("book.over", OVER),
+        Why.EXPIRED: ("book.over", OVER),
+        Why.REFUSED: ("book.refused", REFUSED),
+        Why.DENIED: ("book.consent_denies", CONSENT_DENIES),
+    }
+)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -33,11 +34,12 @@ from foundation.audit import Audit
 from foundation.bus import Bus
 from foundation.clock import FakeClock
 from foundation.database import Database
-from foundation.ids import FacilityId, PatientId, SpecialtyId, StaffId, TerminalId, new_id
+from foundation.ids import ConsultId, FacilityId, PatientId, SpecialtyId, StaffId, TerminalId, new_id
 from foundation.sealing import Sealer
 from identity.model import Staff
 from identity.store import Directory
 from identity.tables import facilities, links, specialties, staff, staff_specialties, terminals
+from records_panel.panel import Panel
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 SECONDS = {Urgency.EMERGENCY: 30.0, Urgency.URGENT: 120.0, Urgency.ROUTINE: 300.0}
@@ -88,6 +90,12 @@ class World:
 
     def __getitem__(self, user_name: str) -> Staff:
         return self.people[user_name]
+
+    async def opens_book(self, user_name: str, consult_id: ConsultId) -> bool:
+        """Whether the patient's book is open to this person by the consult, as `records_panel` decides."""
+        no_book: Any = None
+        panel = Panel(self.database, self.store, Audit(self.database), no_book, zone=ZONE)
+        return panel.access(self[user_name], None, await panel.place(self[user_name], None, consult_id)).opens
 
     async def ask(
         self,

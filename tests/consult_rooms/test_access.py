@@ -14,12 +14,9 @@ from consult_rooms.access import (
     relation,
     require_claim,
     room_open,
-    sees_book,
     speaks,
 )
 from consult_rooms.model import (
-    Consent,
-    ConsentBy,
     Consult,
     ConsultState,
     Offer,
@@ -32,7 +29,7 @@ from consult_rooms.model import (
 from foundation.errors import Forbidden
 from foundation.ids import ConsultId, FacilityId, ParticipantId, SpecialtyId, StaffId
 from identity.model import Role, Staff
-from tests.consult_rooms.conftest import PATIENT, QUESTION, UNKNOWN_WOMAN
+from tests.consult_rooms.conftest import PATIENT, QUESTION
 
 NOW = datetime(2026, 11, 23, 7, tzinfo=UTC)
 HUB = FacilityId("hub")
@@ -81,9 +78,6 @@ PLACE = Participant(
     left_at=None,
 )
 OBSERVER = replace(PLACE, role=ParticipantRole.OBSERVER, sees_book=False)
-REFUSED = Consent(consult=True, record_view=False, by=ConsentBy.SELF)
-UNASKED = Consent(consult=False, record_view=False, by=ConsentBy.NOT_POSSIBLE)
-DAY = timedelta(hours=24)
 MINUTE = timedelta(minutes=1)
 
 
@@ -111,41 +105,6 @@ def member(
 
 def offer(state: OfferState = OfferState.RINGING) -> Offer:
     return Offer(CLAIMED.id, StaffId("x"), HUB, Step.ON_CALL, state, None, NOW, None)
-
-
-@pytest.mark.parametrize(
-    ("consult", "place", "after", "seen"),
-    [
-        (CLAIMED, PLACE, timedelta(0), True),
-        (CLAIMED, PLACE, -MINUTE, False),
-        (CLAIMED, PLACE, DAY - MINUTE, True),
-        (CLAIMED, PLACE, DAY, False),
-        (CLAIMED, None, MINUTE, False),
-        (CLAIMED, OBSERVER, MINUTE, False),
-        (CLAIMED, replace(OBSERVER, sees_book=True), MINUTE, True),
-        (CLAIMED, replace(PLACE, consult_id=ConsultId("other")), MINUTE, False),
-        (replace(CLAIMED, patient=UNKNOWN_WOMAN), PLACE, MINUTE, False),
-        (replace(CLAIMED, consent=REFUSED), PLACE, MINUTE, False),
-        (replace(CLAIMED, consent=UNASKED), PLACE, MINUTE, True),
-        (replace(CLAIMED, state=ConsultState.ENDED), PLACE, MINUTE, True),
-        (replace(CLAIMED, state=ConsultState.CLOSED), PLACE, MINUTE, False),
-        (replace(CLAIMED, state=ConsultState.CANCELLED), PLACE, MINUTE, False),
-        (RINGING, PLACE, MINUTE, False),
-        (BOOKED, PLACE, -31 * MINUTE, False),
-        (BOOKED, PLACE, -30 * MINUTE, True),
-        (BOOKED, PLACE, DAY - MINUTE, True),
-        (BOOKED, PLACE, DAY, False),
-        (replace(BOOKED, state=ConsultState.CLAIMED, claimed_at=NOW), PLACE, -40 * MINUTE, False),
-        (replace(BOOKED, state=ConsultState.CANCELLED), PLACE, MINUTE, False),
-    ],
-)
-def test_when_the_book_is_open(consult: Consult, place: Participant | None, after: timedelta, seen: bool) -> None:
-    assert sees_book(consult, place, NOW + after) is seen
-
-
-def test_a_shorter_grant_ends_sooner() -> None:
-    assert sees_book(CLAIMED, PLACE, NOW + timedelta(hours=2), timedelta(hours=3))
-    assert not sees_book(CLAIMED, PLACE, NOW + timedelta(hours=3), timedelta(hours=3))
 
 
 @pytest.mark.parametrize(

@@ -25,17 +25,17 @@ MERGED = replace(PATIENT, patient_id=PatientId("pat_" + "b" * 32), name="Nguyễ
 async def test_a_temporary_identity_is_confirmed_merged_and_taken_back(world: World) -> None:
     consult = await world.ask(patient=UNKNOWN_WOMAN)
     await world.requests.accept(world["ha"], consult.id)
-    assert not (await world.queries.consult(world["ha"], consult.id)).sees_book
+    assert not await world.opens_book("ha", consult.id)
     lan = world["lan"]
     confirmed = await world.requests.change_identity(lan, consult.id, PATIENT, "confirmed")
     assert confirmed.patient == PATIENT
-    assert (await world.queries.consult(world["ha"], consult.id)).sees_book
+    assert await world.opens_book("ha", consult.id)
     merged = await world.requests.change_identity(lan, consult.id, MERGED, IdentityChange.MERGED)
     assert merged.patient == MERGED
     assert (await world.requests.change_identity(lan, consult.id, None, "reverted")).patient == PATIENT
     back = await world.requests.change_identity(lan, consult.id, None, "reverted")
     assert back.patient == UNKNOWN_WOMAN
-    assert not (await world.queries.consult(world["ha"], consult.id)).sees_book
+    assert not await world.opens_book("ha", consult.id)
     with pytest.raises(Conflict) as error:
         await world.requests.change_identity(lan, consult.id, None, "reverted")
     assert error.value.code == "identity.nothing_to_revert"
@@ -86,11 +86,11 @@ async def test_who_and_what_may_change_an_identity(world: World) -> None:
 async def test_a_later_refusal_closes_the_book(world: World) -> None:
     consult = await world.ask(consent=None)
     await world.requests.accept(world["ha"], consult.id)
-    assert (await world.queries.consult(world["ha"], consult.id)).sees_book
+    assert await world.opens_book("ha", consult.id)
     refusal = Consent(consult=True, record_view=False, by=ConsentBy.SELF, note="Không muốn")
     changed = await world.requests.record_consent(world["lan"], consult.id, refusal)
     assert changed.consent == refusal
-    assert not (await world.queries.consult(world["ha"], consult.id)).sees_book
+    assert not await world.opens_book("ha", consult.id)
 
 
 def test_age_is_exact_or_estimated() -> None:

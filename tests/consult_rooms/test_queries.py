@@ -57,7 +57,7 @@ async def test_after_the_claim_the_specialist_sees_the_name_and_their_hospital_f
     view = await world.queries.consult(world["khai"], consult.id)
     assert view.consult.patient.name == NAME
     assert view.telephones[0].name == "Bệnh viện Trung ương"
-    assert view.sees_book
+    assert await world.opens_book("khai", consult.id)
     assert view.room_open
     rung = await world.queries.consult(world["ha"], consult.id)
     assert (rung.consult.patient.name, rung.consult.question.line, rung.specialist_name) == (None, "", "BS. Khải")

@@ -86,7 +86,7 @@ async def test_an_invited_person_speaks_an_observer_does_not(world: World, claim
         await world.rooms.chat(world["bong"], claimed.id, "Tôi cũng đây", "1")
     assert error.value.code == "room.observer"
     assert len(await world.rooms.chat_since(world["bong"], claimed.id, 0)) == 1
-    assert not (await world.queries.consult(world["bong"], claimed.id)).sees_book
+    assert not await world.opens_book("bong", claimed.id)
     with pytest.raises(Conflict) as conflict:
         await world.rooms.invite(world["ha"], claimed.id, world["khai"].id)
     assert conflict.value.code == "room.already_there"
@@ -99,7 +99,7 @@ async def test_an_invited_person_speaks_an_observer_does_not(world: World, claim
 
 async def test_an_invitation_may_give_the_book(world: World, claimed: Consult) -> None:
     await world.rooms.invite(world["ha"], claimed.id, world["khai"].id, "observer", True)
-    assert (await world.queries.consult(world["khai"], claimed.id)).sees_book
+    assert await world.opens_book("khai", claimed.id)
 
 
 async def test_a_room_holds_eight(world: World, claimed: Consult) -> None:
@@ -242,7 +242,7 @@ async def test_opinions_have_versions_and_the_stale_are_refused(world: World, cl
 
 
 async def test_the_close_needs_the_end_and_an_opinion_and_shuts_the_book(world: World, claimed: Consult) -> None:
-    assert (await world.queries.consult(world["ha"], claimed.id)).sees_book
+    assert await world.opens_book("ha", claimed.id)
     with pytest.raises(Conflict) as error:
         await world.opinions.close(world["ha"], claimed.id)
     assert error.value.code == "consult.not_ended"
@@ -250,10 +250,10 @@ async def test_the_close_needs_the_end_and_an_opinion_and_shuts_the_book(world: 
     with pytest.raises(Invalid):
         await world.opinions.close(world["ha"], claimed.id)
     await world.opinions.save(world["ha"], claimed.id, "Chuyển tuyến ngay", 0)
-    assert (await world.queries.consult(world["ha"], claimed.id)).sees_book
+    assert await world.opens_book("ha", claimed.id)
     closed = await world.opinions.close(world["ha"], claimed.id)
     assert closed.state is ConsultState.CLOSED
-    assert not (await world.queries.consult(world["ha"], claimed.id)).sees_book
+    assert not await world.opens_book("ha", claimed.id)
     with pytest.raises(Conflict):
         await world.opinions.save(world["ha"], claimed.id, "Sửa", 1)
     kept = await world.opinions.get(world["lan"], claimed.id)
@@ -264,6 +264,6 @@ async def test_the_close_needs_the_end_and_an_opinion_and_shuts_the_book(world: 
 
 async def test_the_grant_ends_after_a_day(world: World, claimed: Consult) -> None:
     world.clock.advance(timedelta(hours=24).total_seconds() - 1)
-    assert (await world.queries.consult(world["ha"], claimed.id)).sees_book
+    assert await world.opens_book("ha", claimed.id)
     world.clock.advance(1)
-    assert not (await world.queries.consult(world["ha"], claimed.id)).sees_book
+    assert not await world.opens_book("ha", claimed.id)

@@ -360,12 +360,12 @@ async def test_every_demo_book_renders_on_every_tab(clinic: Clinic) -> None:
             assert response.status == 200
 
 
-async def test_the_panel_asks_the_database_six_times(clinic: Clinic, sqlite_database: Database) -> None:
-    """Session, place in the consult, audit (begin and row), summary, requester. A read more is waited for each time."""
+async def test_the_panel_asks_the_database_seven_times(clinic: Clinic, sqlite_database: Database) -> None:
+    """Session, place in the consult, emergency opening, audit (begin and row), summary, requester."""
     consult = await clinic.ask_for(*demo_book("stroke"))
     await fragment(clinic.specialist, f"/consults/{consult.id}/book")  # connections open
     with statements(sqlite_database) as seen:
         await fragment(clinic.specialist, f"/consults/{consult.id}/book")
-    assert len(seen) == 6, "\n".join(text[:160] for text in seen)
-    assert "INSERT INTO audit_entries" in seen[3]
-    assert "FROM summaries" in seen[4]
+    assert len(seen) == 7, "\n".join(text[:160] for text in seen)
+    assert "INSERT INTO audit_entries" in seen[4]
+    assert "FROM summaries" in seen[5]

@@ -66,9 +66,7 @@ async def test_both_sides_read_the_book_after_the_claim(world: World, user_name:
     book = WatchedBook(world.database)
     opened = panel(world, book)
     place = await place_of(world, opened, consult, user_name)
-    view = await opened.open_book(
-        world[user_name], None, place.consult, place.participant, place.now, address="10.0.0.7"
-    )
+    view = (await opened.open_book(world[user_name], None, place, address="10.0.0.7")).view
     assert [line.text for line in view.red_line.items] == ["Penicillin"]
     assert view.banner.source == "A book"
     ((entry,),) = book.seen
@@ -82,7 +80,7 @@ async def test_a_source_that_fails_is_unavailable_and_the_attempt_on_record(worl
     opened = panel(world, WatchedBook(world.database, failure))
     place = await place_of(world, opened, consult, "ha")
     with pytest.raises(Unavailable) as refused:
-        await opened.open_book(world["ha"], None, place.consult, place.participant, place.now)
+        await opened.open_book(world["ha"], None, place)
     assert refused.value.code == "book.unavailable"
     assert [entry.outcome for entry in await reads(world.database)] == ["success"]
 
@@ -97,7 +95,7 @@ async def test_without_a_trail_nothing_is_fetched(world: World) -> None:
     opened = panel(world, book, BrokenAudit())
     place = await place_of(world, opened, consult, "ha")
     with pytest.raises(Unavailable):
-        await opened.open_book(world["ha"], None, place.consult, place.participant, place.now)
+        await opened.open_book(world["ha"], None, place)
     assert book.seen == []
 
 
@@ -131,9 +129,16 @@ def _refused_by_the_patient(consult: Consult, participant: Participant) -> tuple
     return replace(consult, consent=replace(consult.consent, record_view=False)), participant
 
 
+_CODES: dict[Callable[[Consult, Participant], tuple[Consult, Participant]], str] = {
+    _nameless: "book.identity_not_established",
+    _unclaimed: "book.not_yet",
+    _refused_by_the_patient: "book.refused",
+}
+
+
 @pytest.mark.parametrize(
     "change",
-    [_closed, _unclaimed, _a_day_later, _observer, _of_another_consult, _nameless, _refused_by_the_patient],
+    [_unclaimed, _observer, _of_another_consult, _nameless, _refused_by_the_patient],
     ids=lambda change: change.__name__,
 )
 async def test_refusals_are_on_record_and_fetch_nothing(
@@ -146,11 +151,32 @@ async def test_refusals_are_on_record_and_fetch_nothing(
     assert place.participant is not None
     changed, participant = change(place.consult, place.participant)
     with pytest.raises(Forbidden) as refused:
-        await opened.open_book(world["ha"], None, changed, participant, place.now)
-    expected = "book.identity_not_established" if change is _nameless else "book.denied"
+        await opened.open_book(world["ha"], None, replace(place, consult=changed, participant=participant))
+    expected = _CODES.get(change, "book.denied")
     assert refused.value.code == expected
     assert book.seen == []
     assert [(entry.outcome, entry.details["reason"]) for entry in await reads(world.database)] == [("denied", expected)]
+
+
+@pytest.mark.parametrize("change", [_closed, _a_day_later], ids=lambda change: change.__name__)
+async def test_a_consult_that_is_over_asks_the_books_consents_alone(
+    world: World, change: Callable[[Consult, Participant], tuple[Consult, Participant]]
+) -> None:
+    consult = await claimed(world)
+    book = WatchedBook(world.database)
+    opened = panel(world, book)
+    place = await place_of(world, opened, consult, "ha")
+    assert place.participant is not None
+    changed, participant = change(place.consult, place.participant)
+    with pytest.raises(Forbidden) as refused:
+        await opened.open_book(world["ha"], None, replace(place, consult=changed, participant=participant))
+    assert refused.value.code == "book.over"
+    assert [(entry.outcome, entry.details["reason"]) for entry in await reads(world.database)] == [
+        ("denied", "book.over")
+    ]
+    async with world.database.reading() as tx:
+        asked = await tx.execute(select(audit_entries).where(audit_entries.c.action == "book.consents"))
+    assert [entry.outcome for entry in asked] == ["success"]
 
 
 async def test_the_grant_ends_with_the_hour(world: World) -> None:
@@ -158,11 +184,11 @@ async def test_the_grant_ends_with_the_hour(world: World) -> None:
     opened = panel(world, WatchedBook(world.database))
     world.clock.advance(24 * 3600 - 1)
     place = await place_of(world, opened, consult, "ha")
-    await opened.open_book(world["ha"], None, place.consult, place.participant, place.now)
+    await opened.open_book(world["ha"], None, place)
     world.clock.advance(1)
     place = await place_of(world, opened, consult, "ha")
     with pytest.raises(Forbidden):
-        await opened.open_book(world["ha"], None, place.consult, place.participant, place.now)
+        await opened.open_book(world["ha"], None, place)
 
 
 async def test_strangers_and_those_who_were_only_rung_see_nothing(world: World) -> None:
@@ -174,11 +200,11 @@ async def test_strangers_and_those_who_were_only_rung_see_nothing(world: World) 
         await opened.place(world["ha"], None, ConsultId("con_" + "0" * 32))
     coordinator = await place_of(world, opened, consult, "dieu")
     with pytest.raises(Forbidden):
-        await opened.open_book(world["dieu"], None, coordinator.consult, coordinator.participant, coordinator.now)
+        await opened.open_book(world["dieu"], None, coordinator)
     # Nobody reads by another person's place.
     place = await place_of(world, opened, consult, "ha")
     with pytest.raises(Forbidden):
-        await opened.open_book(world["khai"], None, place.consult, place.participant, place.now)
+        await opened.open_book(world["khai"], None, place)
     outcomes = [(entry.actor, entry.outcome) for entry in await reads(world.database)]
     assert outcomes == [(world[name].id, "denied") for name in ("xa", "dieu", "khai")]
 
@@ -189,7 +215,7 @@ async def test_a_person_without_a_clinical_role_reads_nothing(world: World) -> N
     place = await place_of(world, opened, consult, "ha")
     former = replace(world["ha"], roles=frozenset({Role.ADMINISTRATOR}))
     with pytest.raises(Forbidden):
-        await opened.open_book(former, None, place.consult, place.participant, place.now)
+        await opened.open_book(former, None, place)
 
 
 async def test_the_embedded_book_opens_for_a_confirmed_identity(world: World, sealer: Sealer) -> None:
@@ -201,6 +227,6 @@ async def test_the_embedded_book_opens_for_a_confirmed_identity(world: World, se
     await world.requests.accept(world["ha"], consult.id)
     opened = panel(world, book)
     place = await place_of(world, opened, consult, "ha")
-    view = await opened.open_book(world["ha"], None, place.consult, place.participant, place.now)
+    view = (await opened.open_book(world["ha"], None, place)).view
     assert (view.banner.name, view.banner.masked_number) == (LANH.name, "••••4471")
     assert [line.text for line in view.red_line.items] == ["Penicillin"]

@@ -19,6 +19,7 @@ from foundation.sealing import Sealer
 from identity.entries import SpecialtyEntry, StaffEntry
 from identity.model import Role, Staff
 from records_panel.citizens import Evidence
+from records_panel.panel import Panel
 from tests.consult_rooms.conftest import World, build
 from tests.records_panel.conftest import LANH, Records
 from tests.web.conftest import OPERATOR, PASSWORD, Browser, Cast, Site, serve
@@ -136,6 +137,7 @@ async def ward(
             presence=world.presence,
             rota=world.rota,
             patients=records.patients,
+            panel=Panel(sqlite_database, world.store, services.audit, records.book, zone=ZONE),
         )
     )
     browsers = [await site.browser() for _ in range(4)]

@@ -96,19 +96,13 @@ async def _panel(request: web.Request, place: Place, tab: str) -> web.StreamResp
         return _identity(request, place)
     tab = tab if tab in TABS else "summary"
     try:
-        view = await services.panel.open_book(
-            session.staff,
-            session,
-            consult,
-            place.participant,
-            place.now,
-            whole=tab != "summary",
-            address=address_of(request),
+        opened = await services.panel.open_book(
+            session.staff, session, place, whole=tab != "summary", address=address_of(request)
         )
     except (Unavailable, Forbidden) as error:
         return _fragment(request, "closed", place, tab=tab, error=error, status=error.status)
     requester = await services.directory.staff(consult.requester_id)
-    return _fragment(request, "open", place, tab=tab, view=view, requester=requester)
+    return _fragment(request, "open", place, tab=tab, view=opened.view, access=opened.access, requester=requester)
 
 
 def _identity(request: web.Request, place: Place, *, failure: HoichanError | None = None) -> web.StreamResponse:

@@ -74,6 +74,7 @@ async def show(request: web.Request) -> web.StreamResponse:
         timeline=[
             (row.entry, sentence(request["language"], row, zone), TONES.get(row.entry.kind, "quiet")) for row in rows
         ],
+        opens_book=await _opens_book(request, consult.id),
         is_specialist=view.related is Relation.SPECIALIST,
         in_room=view.related in IN_ROOM,
         may_ring=view.related in (Relation.REQUESTER, Relation.COORDINATOR) and consult.state is ConsultState.RINGING,
@@ -148,7 +149,16 @@ async def _closing(
         differs=status != 200 and opinion is not None and opinion.text != written,
         chat=await _chat(services, session, view),
         may_close=view.consult.state is ConsultState.ENDED,
+        opens_book=await _opens_book(request, view.consult.id),
     )
+
+
+async def _opens_book(request: web.Request, consult_id: ConsultId) -> bool:
+    """Whether a way to the book is shown: it is open, or an emergency might open it. Nothing of it is read."""
+    services, session = request.app[SERVICES], request["session"]
+    place = await services.panel.place(session.staff, session, consult_id)
+    access = services.panel.access(session.staff, session, place)
+    return access.opens or access.breakable
 
 
 def _form_of(opinion: Opinion | None) -> Form:
