@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import Row, func, select, update
 
@@ -18,6 +18,14 @@ from foundation.ids import StaffId
 PLACE = "identity_history.patient"
 REQUESTED = "requested"
 NOTHING = N_("The identity is that of the request; there is nothing to take back.")
+
+
+class Follower(Protocol):
+    """What has to follow a consult's identity, inside the transaction that changes it and under the consult's lock."""
+
+    async def __call__(self, tx: Transaction, actor: StaffId, consult: Consult, patient: Patient) -> None:
+        """`consult` is as it was before; `patient` is who it is from now on."""
+        ...
 
 
 async def begin(tx: Transaction, store: ConsultStore, consult: Consult) -> None:

@@ -51,7 +51,10 @@ FOREIGN_TERMINAL = N_("This terminal belongs to another facility.")
 
 
 class Requests:
-    """What requesters and specialists do with a request. `zone` is that of shown times and of the licence's day."""
+    """What requesters and specialists do with a request. `zone` is that of shown times and of the licence's day.
+
+    `follow` is told of each change of identity: what stands in the patient's book moves with it.
+    """
 
     def __init__(
         self,
@@ -62,6 +65,7 @@ class Requests:
         directory: Directory,
         audit: Audit,
         zone: ZoneInfo,
+        follow: identities.Follower | None = None,
     ) -> None:
         self._database = database
         self._store = store
@@ -70,6 +74,7 @@ class Requests:
         self._directory = directory
         self._audit = audit
         self._zone = zone
+        self._follow = follow
         self._claims = Claims(store, log, directory, zone)
 
     async def create(
@@ -297,6 +302,8 @@ class Requests:
             new = await identities.change(tx, self._store, consult, staff.id, how, patient)
             if new == consult.patient:
                 return consult
+            if self._follow is not None:
+                await self._follow(tx, staff.id, consult, new)
             await self._log.append(
                 tx, consult_id, LogKind.IDENTITY_CHANGED, staff.id, {"kind": how, "identity": new.identity}
             )
