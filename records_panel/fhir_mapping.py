@@ -19,6 +19,7 @@ from records_panel.observations import Measured, measured
 from records_panel.red_line import red_line
 from records_panel.references import person_name
 from records_panel.results import blood_group, measures, results
+from records_panel.trends import trends
 from records_panel.vital_signs import vital_signs, weight
 
 # Both namespaces in use in Viet Nam are read (DOMAIN: MoH draft, and the community's VN Core 0.6.0).
@@ -62,6 +63,7 @@ def book_view(bundle: Json, now: datetime, *, source: str, zone: ZoneInfo) -> Bo
         plans=entries.plans(document),
         others=histories.others(document),
         withheld=document.withheld.total(),
+        trends=trends(values),
     )
 
 

@@ -1,6 +1,7 @@
 """The book as a doctor reads it: frozen values, in IPS order, ready for a template. No store, no framework.
 
 Every section either has entries or says why it has none: an empty list is a claim, and nobody makes it by accident.
+Longer than most files here: it is the vocabulary of the panel, read as one list.
 """
 
 from __future__ import annotations
@@ -249,6 +250,8 @@ class Result:
     origin: Origin = Origin()
     preliminary: bool = False
     code: str = ""
+    trend: str = ""
+    """The key of its `Trend`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,6 +273,57 @@ class Visit:
     kind: str
     origin: Origin = Origin()
     until: When | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrendPoint:
+    """A value on an axis: seconds since 1970, the number and its own range, both in the axis's unit."""
+
+    at: float
+    value: float
+    low: float | None = None
+    high: float | None = None
+    mark: Mark | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrendLine:
+    """The points of one thing, oldest first."""
+
+    name: str
+    points: tuple[TrendPoint, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TrendChart:
+    """Lines over one axis of one unit. `converted`: some values were recorded in another unit, and turned exactly."""
+
+    unit: str
+    lines: tuple[TrendLine, ...]
+    converted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TrendValue:
+    """One value as it was recorded, in its own unit and with its own range."""
+
+    name: str
+    quantity: Quantity | None
+    text: str
+    reference: Range | None
+    mark: Mark | None
+    origin: Origin = Origin()
+    preliminary: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """One thing over time: every value, newest first, and a chart for each unit that cannot be turned into another."""
+
+    key: str
+    name: str
+    values: tuple[TrendValue, ...]
+    charts: tuple[TrendChart, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,3 +365,5 @@ class BookView:
     """Sections that this system has no place for: the title and what is in them, so that nothing is left out."""
     withheld: int = field(default=0)
     """How many entries of the whole book were held back."""
+    trends: tuple[Trend, ...] = ()
+    """Each vital sign, result and other measurement that has a value, over all the time that was read."""

@@ -21,6 +21,7 @@ from records_panel.fhir_reading import (
     word,
 )
 from records_panel.model import Mark, Origin, Quantity, Range
+from records_panel.units import converted, convertible
 from records_panel.values import amount_of, concept_text_of_absence, words_of
 
 _MARKS = {
@@ -100,12 +101,12 @@ def by_key(values: Iterable[Measured]) -> dict[str, list[Measured]]:
 
 
 def comparable(series: list[Measured]) -> list[float]:
-    """The numbers of a series that have the unit of its latest value, oldest first."""
-    latest = series[-1]
+    """The numbers of a series in the unit of its latest value, oldest first; what cannot be turned exactly is left."""
+    unit = series[-1].unit_key
     return [
-        value.quantity.value
+        converted(value.quantity.value, value.unit_key, unit)
         for value in series
-        if value.quantity is not None and value.unit_key == latest.unit_key and not value.quantity.comparator
+        if value.quantity is not None and convertible(value.unit_key, unit) and not value.quantity.comparator
     ]
 
 

@@ -109,4 +109,5 @@ def _result(series: list[Measured]) -> Result:
         origin=latest.origin,
         preliminary=latest.preliminary,
         code=latest.code,
+        trend=latest.key,
     )

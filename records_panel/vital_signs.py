@@ -14,7 +14,7 @@ from records_panel.spark import sparkline
 
 SYSTOLIC, DIASTOLIC = "8480-6", "8462-4"
 WEIGHT = frozenset({"29463-7", "3141-9", "8335-2"})
-_CODES: Mapping[VitalKind, frozenset[str]] = MappingProxyType(
+CODES: Mapping[VitalKind, frozenset[str]] = MappingProxyType(
     {
         VitalKind.PULSE: frozenset({"8867-4", "8889-8", "8893-0", "68999-0", "364075005"}),
         VitalKind.OXYGEN: frozenset({"59408-5", "2708-6", "20564-1"}),
@@ -25,8 +25,8 @@ _CODES: Mapping[VitalKind, frozenset[str]] = MappingProxyType(
         VitalKind.PAIN: frozenset({"72514-3", "38208-5", "38221-8"}),
     }
 )
-_ALL = frozenset().union(*_CODES.values(), WEIGHT, {SYSTOLIC, DIASTOLIC, "85354-9", "55284-4", "8302-2", "39156-5"})
-_ON_PANEL = frozenset().union(*_CODES.values(), WEIGHT, {SYSTOLIC, DIASTOLIC})
+_ALL = frozenset().union(*CODES.values(), WEIGHT, {SYSTOLIC, DIASTOLIC, "85354-9", "55284-4", "8302-2", "39156-5"})
+_ON_PANEL = frozenset().union(*CODES.values(), WEIGHT, {SYSTOLIC, DIASTOLIC})
 _SPARK = (112, 14)
 
 
@@ -42,7 +42,7 @@ def is_on_panel(value: Measured) -> bool:
 
 def vital_signs(document: Document, values: list[Measured]) -> Section[Vital]:
     """One entry a sign in the panel's order; a sign that was never measured is there without a value."""
-    found = [_blood_pressure(values), *(_single(kind, values) for kind in VitalKind if kind in _CODES)]
+    found = [_blood_pressure(values), *(_single(kind, values) for kind in VitalKind if kind in CODES)]
     if any(vital.values for vital in found):
         return Section(tuple(found), document.held_back(VITAL_SIGNS))
     held = document.held_back(VITAL_SIGNS)
@@ -59,7 +59,7 @@ def weight(values: list[Measured]) -> tuple[Quantity | None, When | None]:
 
 
 def _single(kind: VitalKind, values: list[Measured]) -> Vital:
-    series = [value for value in values if value.quantity is not None and not value.codes.isdisjoint(_CODES[kind])]
+    series = [value for value in values if value.quantity is not None and not value.codes.isdisjoint(CODES[kind])]
     if not series:
         return Vital(kind)
     latest = series[-1]
