@@ -22,6 +22,7 @@ from foundation.clock import FakeClock
 from foundation.database import Database, metadata
 from foundation.redis_bus import RedisBus
 from foundation.sealing import Sealer
+from tests.medplum.process import Medplum
 
 for _tables in ("foundation.audit", "identity.tables", "consult_rooms.tables", "records_panel.tables"):
     if importlib.util.find_spec(_tables):
@@ -209,3 +210,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if _has_browsers(item.nodeid.partition("::")[0]):
             item.add_marker("browser")
+
+
+@pytest.fixture(scope="session")
+def medplum() -> Iterator[Medplum]:
+    """A FHIR R4 server of others, shared by all tests of a process; tests keep apart by patients of their own."""
+    server = Medplum()
+    yield server
+    server.stop()
