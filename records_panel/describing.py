@@ -31,7 +31,8 @@ from records_panel.sections import narrative
 from records_panel.values import value_text
 
 _CONCEPTS = ("code", "vaccineCode", "medicationCodeableConcept", "medication", "procedureCode", "type", "service")
-_TEXTS = ("title", "name", "description", "summary", "content", "comment")
+_TITLES = ("title", "name")
+_TEXTS = ("description", "summary", "content", "comment")
 _DATES = (
     "effectiveDateTime",
     "effectivePeriod",
@@ -95,11 +96,14 @@ def heading(document: Document, resource: Json) -> str:
         further = document.references.resolve(reference, resource)
         if text := concept_text(further.get("code")) or concept_text(further.get("type")):
             return text
-    for field in _TEXTS:
+    for field in _TITLES:
         if text := told(resource, field):
             return text
-    for field in ("category", "class", "scope", "relationship", "questionnaire"):
+    for field in ("category", "class", "scope", "relationship"):
         if text := concept_text(resource.get(field)):
+            return text
+    for field in _TEXTS:
+        if text := told(resource, field) or concept_text(resource.get(field)):
             return text
     return ""
 

@@ -23,6 +23,7 @@ _TIME = re.compile(r"[T ][0-9]{2}:[0-9]{2}")
 _FIRST_YEAR, _LAST_YEAR = 1000, 9000
 # A code that only says why there is none: HL7 NullFlavor and DataAbsentReason.
 _NULL_SYSTEMS = ("v3-NullFlavor", "data-absent-reason", "2.16.840.1.113883.5.1008")
+_LARGEST = 1e15
 _CONFIDENTIAL = frozenset({"R", "V"})
 # v3-ActCode sensitivity labels: HIV, psychiatry, substance use, sexual and reproductive health, violence.
 _SENSITIVE = frozenset(
@@ -131,14 +132,14 @@ def first_code(concept: object) -> str:
 
 
 def number(value: object) -> float | None:
-    """A finite number; decimals that came as text are read too."""
+    """A number that something may measure; decimals that came as text are read too, absurdly large ones are not."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     try:
         read = float(value)
     except (ValueError, OverflowError):
         return None
-    return read if math.isfinite(read) else None
+    return read if math.isfinite(read) and abs(read) < _LARGEST else None
 
 
 def quantity(value: object) -> Quantity | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from records_panel.fhir_reading import Json, as_dict, concept_text, line, number, quantity, told
 from records_panel.model import Quantity
 
@@ -69,11 +71,16 @@ def _compound(part: Json) -> str:
         return line(sampled.get("data"), 120)
     # A quantity whose value is no number is shown as it came.
     odd = as_dict(part.get("valueQuantity"))
-    said = " ".join(filter(None, (line(odd.get("value"), 60), line(odd.get("unit"), 40))))
-    if said and odd.get("value"):
-        return said
+    if said := _as_it_came(odd.get("value")):
+        return f"{said} {line(odd.get('unit'), 40)}".strip()
     attachment, reference = as_dict(part.get("valueAttachment")), as_dict(part.get("valueReference"))
     return told(attachment, "title") or told(reference, "display")
+
+
+def _as_it_came(value: object) -> str:
+    if isinstance(value, float) and math.isfinite(value):
+        return f"{value:g}"
+    return "> 10¹⁵" if isinstance(value, int) and value > 1 else line(value, 60)
 
 
 def _amount(amount: Quantity) -> str:

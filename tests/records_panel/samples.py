@@ -1,16 +1,14 @@
-"""FHIR resources written by hand for these tests, and the bundles of others where their folder is at hand."""
+"""FHIR resources written by hand for these tests."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from records_panel.fhir_mapping import book_view
 from records_panel.model import BookView
 from tests.records_panel.conftest import ZONE
 
-FOLDER = Path(__file__).parents[3] / "shared" / "fhir-samples"
 NOW = datetime(2026, 11, 23, 7, 0, tzinfo=UTC)
 LOINC = "http://loinc.org"
 Json = dict[str, Any]
