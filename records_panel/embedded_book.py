@@ -1,6 +1,7 @@
 """The embedded health book: an append-only log of FHIR resources is the truth, one sealed summary a patient is read.
 
-Contents are compressed, then sealed (a sealed value does not compress). The summary is rebuilt from the log inside
+Contents are compressed, then sealed (a sealed value does not compress). What was imported together is one row, a Bundle
+of resources, since resources compress five times better together. The summary is rebuilt from the log inside
 the transaction that appends, so that a reader never sees one without the other.
 """
 
@@ -8,7 +9,6 @@ from __future__ import annotations
 
 import json
 import re
-import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,12 +26,15 @@ from records_panel import summary
 from records_panel.citizens import Identity
 from records_panel.evidence import checked
 from records_panel.fhir_reading import Json, as_dict
+from records_panel.packing import packed, unpacked
 from records_panel.references import SOURCE_PREFIX
 from records_panel.register import UNKNOWN, Register
 from records_panel.tables import patients, resource_log, summaries
 
 MOST_BYTES = 256 * 1024
 """Of one resource as JSON; pictures and documents go to the file store and are referred to."""
+MOST_IMPORTED_BYTES = 8 * 1024 * 1024
+"""Of one resource that another system wrote, and perhaps put a document into."""
 _TYPE = re.compile(r"[A-Z][A-Za-z]{2,63}")
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")  # FHIR R4 `id`
 _OF_PATIENT = ("subject", "patient", "beneficiary")
@@ -62,22 +65,34 @@ class EmbeddedBook:
                 query = select(summaries.c.content).where(summaries.c.patient_id == patient_id)
                 row = (await tx.execute(query)).first()
                 if row is not None:
-                    return self._open(row.content, _summary_place(patient_id))
+                    return self._open(row.content, summary_place(patient_id))
             identity, demo = await self._identity(tx, patient_id)
             resources = await self._resources(tx, patient_id)
             patient = summary.patient_resource(patient_id, identity, demo=demo)
+            # The Patient of an import stays in the log; the register's is the one that people corrected.
+            resources = [one for one in resources if one["resourceType"] != "Patient"]
             make = summary.collection if whole else summary.document
             return make(patient, summary.with_insurance(resources, identity), await tx.now())
 
     async def append(
-        self, tx: Transaction, patient_id: PatientId, resources: Iterable[Json], *, author: str, facility_code: str
+        self,
+        tx: Transaction,
+        patient_id: PatientId,
+        resources: Iterable[Json],
+        *,
+        author: str,
+        facility_code: str,
+        imported: bool = False,
     ) -> int:
         """Add resources to a book and rebuild its summary; returns the book's new version.
 
-        A resource with the type and id of an earlier one supersedes it. Raises `NotFound("patient.unknown")`, or
-        `Invalid("book.resource")` for what is no FHIR resource. The caller audits.
+        `imported` ones are stored as one row, may be of any type, and large. A resource with the type and id of an
+        earlier one supersedes it. Raises `NotFound("patient.unknown")`, or `Invalid("book.resource")` for what is no
+        FHIR resource. The caller audits.
         """
-        prepared = [written(resource, patient_id, facility_code) for resource in resources]
+        prepared = [written(resource, patient_id, facility_code, imported=imported) for resource in resources]
+        if imported and prepared:
+            prepared = [together(prepared)]
         raised = (
             update(patients)
             .where(patients.c.id == patient_id)
@@ -117,13 +132,12 @@ class EmbeddedBook:
         for book in books:
             patient_id = PatientId(new_id("pat"))
             identity = checked(book.identity)
-            prepared = [written(resource, patient_id, "") for resource in book.resources]
+            prepared = [written(resource, patient_id, "", imported=True) for resource in book.resources]
             found.append((patient_id, identity))
-            versions[patient_id] = len(prepared)
-            log_rows += self._rows(patient_id, prepared, 1, author, now)
-            summary_rows.append(
-                self._summary_row(patient_id, identity, _current(prepared), len(prepared), now, demo=demo)
-            )
+            rows = self._rows(patient_id, [together(prepared)], 1, author, now) if prepared else []
+            versions[patient_id] = len(rows)
+            log_rows += rows
+            summary_rows.append(self._summary_row(patient_id, identity, _current(prepared), len(rows), now, demo=demo))
         await self._register.add(tx, found, author=author, at=now, demo=demo, book_versions=versions)
         for table, rows in ((resource_log, log_rows), (summaries, summary_rows)):
             if rows:
@@ -141,7 +155,7 @@ class EmbeddedBook:
             .order_by(resource_log.c.version)
         )
         rows = await tx.execute(query)
-        return _current(self._open(row.content, _log_place(patient_id, row.version)) for row in rows)
+        return _current(self._open(row.content, log_place(patient_id, row.version)) for row in rows)
 
     def _rows(
         self, patient_id: PatientId, resources: list[Json], first: int, author: str, at: datetime
@@ -151,9 +165,9 @@ class EmbeddedBook:
                 "patient_id": patient_id,
                 "version": version,
                 "resource_type": resource["resourceType"],
-                "resource_id": resource["id"],
-                "content": self._seal(resource, _log_place(patient_id, version)),
-                "facility_code": str(resource["meta"].get("source", "")).removeprefix(SOURCE_PREFIX)[:16],
+                "resource_id": str(resource.get("id", "")),
+                "content": self._seal(resource, log_place(patient_id, version)),
+                "facility_code": _facility_of(members(resource)[0]),
                 "author": author,
                 "at": at,
             }
@@ -172,26 +186,33 @@ class EmbeddedBook:
     ) -> dict[str, Any]:
         patient = summary.patient_resource(patient_id, identity, demo=demo)
         made = summary.document(patient, summary.with_insurance(resources, identity), at)
-        content = self._seal(made, _summary_place(patient_id))
+        content = self._seal(made, summary_place(patient_id))
         return {"patient_id": patient_id, "version": version, "content": content, "at": at}
 
     def _seal(self, content: Json, place: str) -> bytes:
-        plain = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
-        return self._sealer.seal(zlib.compress(plain.encode(), 6), place)
+        return self._sealer.seal(packed(content), place)
 
     def _open(self, sealed: bytes, place: str) -> Json:
-        return as_dict(json.loads(zlib.decompress(self._sealer.open(sealed, place))))
+        return unpacked(self._sealer.open(sealed, place))
 
 
-def written(resource: Json, patient_id: PatientId, facility_code: str) -> Json:
+def written(resource: Json, patient_id: PatientId, facility_code: str, *, imported: bool = False) -> Json:
     """A resource as it is stored: text in NFC, an id, this patient as its subject, its source facility.
 
-    Strict: raises `Invalid("book.resource")` for what is no FHIR resource, is too large or belongs elsewhere.
+    Strict: raises `Invalid("book.resource")` for what is no FHIR resource, is too large or belongs elsewhere. What is
+    `imported` may also tell of the document that it came in (Composition) and of its Patient, and may be larger.
     """
     kind = resource.get("resourceType")
-    if not isinstance(kind, str) or not _TYPE.fullmatch(kind) or kind in ("Patient", "Bundle", "Composition"):
+    refused = ("Bundle",) if imported else ("Patient", "Bundle", "Composition")
+    if not isinstance(kind, str) or not _TYPE.fullmatch(kind) or kind in refused:
         raise Invalid("book.resource", NOT_A_RESOURCE)
-    stored: Json = _normal(resource)
+    try:
+        stored: Json = _normal(resource)
+        size = len(json.dumps(stored, ensure_ascii=False).encode())
+    except (RecursionError, UnicodeEncodeError) as error:
+        raise Invalid("book.resource", NOT_A_RESOURCE) from error
+    if size > (MOST_IMPORTED_BYTES if imported else MOST_BYTES):
+        raise Invalid("book.resource", NOT_A_RESOURCE)
     if not isinstance(stored.get("id"), str) or not _ID.fullmatch(stored["id"]):
         stored["id"] = new_id("res").replace("_", "-")
     meta = dict(as_dict(stored.get("meta")))
@@ -201,9 +222,11 @@ def written(resource: Json, patient_id: PatientId, facility_code: str) -> Json:
     for field in _OF_PATIENT:
         if field in stored:
             stored[field] = {"reference": f"Patient/{patient_id}"}
-    if len(json.dumps(stored, ensure_ascii=False).encode()) > MOST_BYTES:
-        raise Invalid("book.resource", NOT_A_RESOURCE)
     return stored
+
+
+def _facility_of(resource: Json) -> str:
+    return str(as_dict(resource.get("meta")).get("source", "")).removeprefix(SOURCE_PREFIX)[:16]
 
 
 def _normal(value: Any) -> Any:
@@ -217,16 +240,29 @@ def _normal(value: Any) -> Any:
 def _current(resources: Iterable[Json]) -> list[Json]:
     """The latest version of each resource, in the order in which it was first written."""
     latest: dict[tuple[str, str], Json] = {}
-    for resource in resources:
-        latest[resource["resourceType"], resource["id"]] = resource
+    for row in resources:
+        for resource in members(row):
+            latest[resource["resourceType"], resource["id"]] = resource
     return list(latest.values())
 
 
-def _log_place(patient_id: PatientId, version: int) -> str:
+def together(resources: list[Json]) -> Json:
+    """What came together, as one row of the log."""
+    return {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": one} for one in resources]}
+
+
+def members(row: Json) -> list[Json]:
+    """The resources of a row."""
+    if row.get("resourceType") != "Bundle":
+        return [row]
+    return [as_dict(entry.get("resource")) for entry in row["entry"]]
+
+
+def log_place(patient_id: PatientId, version: int) -> str:
     return f"resource_log:{patient_id}:{version}"
 
 
-def _summary_place(patient_id: PatientId) -> str:
+def summary_place(patient_id: PatientId) -> str:
     return f"summaries:{patient_id}"
 
 

@@ -21,7 +21,7 @@ PREGNANCY_CODES = frozenset(
     {"82810-3", "11778-8", "11779-6", "11780-4", "11636-8", "11637-6", "11638-4", "11639-2", "11640-0", "11612-9"}
     | {"11613-7", "11614-5", "33065-4"}
 )
-_DIRECTIVE = frozenset(
+DIRECTIVE_CODES = frozenset(
     {"acd", "dnr", "emrgonly", "hcd", "npp", "polst", "adr", "42348-3", "75320-2", "81334-5", "81378-2", "81351-9"}
 )
 _OVER = frozenset({"inactive", "resolved"})
@@ -67,7 +67,7 @@ def story(document: Document) -> Section[Entry]:
 def is_directive(document: Document, resource: Json) -> bool:
     """Whether a Consent or document tells what the person wants done, and not done, in an emergency."""
     known = categories(resource) | codes(resource.get("scope")) | codes(resource.get("type"))
-    return id(resource) in document.ids_in(DIRECTIVES) or not known.isdisjoint(_DIRECTIVE)
+    return id(resource) in document.ids_in(DIRECTIVES) or not known.isdisjoint(DIRECTIVE_CODES)
 
 
 def directive_text(resource: Json) -> str:

@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from records_panel.citizens import Identity
-from records_panel.fhir_reading import Json, as_dict, codes, dicts, first_code, first_when, order, word
+from records_panel.fhir_reading import Json, any_codes, as_dict, codes, dicts, first_code, first_when, order, word
+from records_panel.histories import DIRECTIVE_CODES
 
 LOINC = "http://loinc.org"
 CCCD_SYSTEM = "http://fhir.hl7.org.vn/core/sid/cccd"
@@ -25,13 +26,27 @@ _SECTIONS = (
     ("46264-8", "Medical devices", ("DeviceUseStatement",), False),
     ("104605-1", "Alerts", ("Flag",), False),
     ("42348-3", "Advance directives", ("Consent",), False),
-    ("55109-3", "Insurance", ("Coverage",), False),
+    ("48768-6", "Insurance", ("Coverage",), False),
 )
-# Shown on tabs only, which read the whole book.
-_NOT_IN_SUMMARY = frozenset(
-    {"DiagnosticReport", "ImagingStudy", "Encounter", "Immunization", "Procedure", "DocumentReference", "CarePlan"}
-    | {"FamilyMemberHistory"}
-)
+_IN_SUMMARY = frozenset(kind for _, _, kinds, _ in _SECTIONS for kind in kinds) | {
+    "Composition",
+    "Device",
+    "DeviceUsage",
+    "Medication",
+    "MedicationAdministration",
+    "MedicationDispense",
+    "MedicationUsage",
+    "Organization",
+    "Practitioner",
+    "PractitionerRole",
+}
+"""All else is shown on tabs only, which read the whole book."""
+# What the first ten seconds do not read, or what the book itself says: whose it is.
+_LEFT_OUT = frozenset({"text", "subject", "patient", "beneficiary", "identifier", "encounter", "basedOn", "specimen"})
+_NAMES_ONLY = frozenset({"Organization", "Practitioner", "PractitionerRole"})
+_OF_A_NAME = frozenset({"resourceType", "id", "name", "organization", "practitioner"})
+_CODED = ("code", "section", "medicationCodeableConcept", "medicationReference", "medication", "device", "category")
+_META = ("source", "security", "tag")
 
 
 def patient_resource(patient_id: str, identity: Identity, *, demo: bool) -> Json:
@@ -73,7 +88,8 @@ def with_insurance(resources: list[Json], identity: Identity) -> list[Json]:
 
 def document(patient: Json, resources: Iterable[Json], made_at: datetime) -> Json:
     """The IPS-shaped document of a book."""
-    kept = _bounded(resource for resource in resources if resource.get("resourceType") not in _NOT_IN_SUMMARY)
+    kept = [_brief(one) for one in _bounded(resource for resource in resources if _belongs(resource))]
+    told = {code for one in kept for section in dicts(one.get("section")) for code in codes(section.get("code"))}
     sections = []
     for loinc, title, kinds, required in _SECTIONS:
         entries = [
@@ -84,7 +100,7 @@ def document(patient: Json, resources: Iterable[Json], made_at: datetime) -> Jso
         section: Json = {"title": title, "code": {"coding": [{"system": LOINC, "code": loinc}]}}
         if entries:
             sections.append(section | {"entry": entries})
-        elif required:
+        elif required and loinc not in told:
             reason = {"system": "http://terminology.hl7.org/CodeSystem/list-empty-reason", "code": "unavailable"}
             sections.append(section | {"emptyReason": {"coding": [reason]}})
     composition: Json = {
@@ -137,7 +153,41 @@ def _group(resource: Json) -> str:
         units = {str(as_dict(resource.get("valueQuantity")).get("code"))}
         units |= {str(as_dict(part.get("valueQuantity")).get("code")) for part in dicts(resource.get("component"))}
         return f"Observation/{first_code(concept) or concept.get('text')}/{sorted(units)}"
+    if kind == "Composition":
+        return "over/Composition"
     over = word(resource.get("status")) in ("stopped", "completed") or "resolved" in codes(
         resource.get("clinicalStatus")
     )
     return f"over/{kind}" if over else str(kind)
+
+
+def _belongs(resource: Json) -> bool:
+    kind = resource.get("resourceType")
+    # An advance directive may be a document of another type than Consent (IPS 2.0.0).
+    if kind == "DocumentReference":
+        known = codes(resource.get("type")) | any_codes(resource.get("category"))
+        return not known.isdisjoint(DIRECTIVE_CODES)
+    return kind in _IN_SUMMARY
+
+
+def _brief(resource: Json) -> Json:
+    """A resource without what the panel's first screen never reads; restrictions and sources stay."""
+    if resource["resourceType"] in _NAMES_ONLY:
+        return {key: value for key, value in resource.items() if key in _OF_A_NAME}
+    has_code = any(field in resource for field in _CODED)
+    brief = {
+        key: value
+        for key, value in resource.items()
+        if (key not in _LEFT_OUT and key != "meta") or (key == "text" and not has_code)
+    }
+    meta = as_dict(resource.get("meta"))
+    if kept := {key: meta[key] for key in _META if meta.get(key)}:
+        brief["meta"] = kept
+    if "section" in brief:
+        brief["section"] = [_brief_section(section) for section in dicts(brief["section"])]
+    return brief
+
+
+def _brief_section(section: Json) -> Json:
+    # A section that has entries does not need its narrative on the first screen.
+    return {key: value for key, value in section.items() if key != "text" or not section.get("entry")}
