@@ -38,6 +38,10 @@ class Settings(BaseSettings):
     redis_url: str = Field("", description="redis://… ; empty: the in-process bus, for one node only")
     redis_password_file: Path | None = Field(None, description="file with the Redis password")
     keys_file: Path | None = Field(None, description="key file of sealed values; empty: made below the var folder")
+    files_folder: Path | None = Field(
+        None, description="folder of photographs and documents, one for all nodes; empty: files below the var folder"
+    )
+    file_megabytes: int = Field(15, ge=1, le=100, description="the largest photograph or document that is taken")
 
     # Media
     media: Literal["child", "workers", "none"] = Field(
@@ -130,6 +134,11 @@ class Settings(BaseSettings):
         if value not in ("same", "off") and not (value.isdecimal() and 0 < int(value) < 65536):
             raise ValueError("has to be same, off, or a port number")
         return value
+
+    @property
+    def files(self) -> Path:
+        """The folder of attachments."""
+        return self.files_folder or self.var / "files"
 
     @property
     def media_tcp_port(self) -> int | None:

@@ -196,6 +196,7 @@ def services_of(
         presence=parts.presence,
         patients=parts.patients,
         panel=parts.panel,
+        additions=parts.additions,
         rota=parts.rota,
         ready=ready,
         is_demo=demo,

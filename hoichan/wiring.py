@@ -27,6 +27,7 @@ from foundation.audit import Audit
 from foundation.bus import Bus
 from foundation.clock import Clock, SystemClock
 from foundation.database import Database
+from foundation.files import Files
 from foundation.i18n import Languages
 from foundation.sealing import Sealer
 from foundation.settings import Settings
@@ -44,6 +45,7 @@ from identity.throttle import Throttle, counters
 from identity.tokens import ApiTokens
 from media.api import NoRelays, Relays
 from media.turn import TurnServers
+from records_panel.additions import Additions
 from records_panel.embedded_book import EmbeddedBook
 from records_panel.grants import Limits
 from records_panel.panel import Panel
@@ -85,6 +87,7 @@ class Parts:
     book: EmbeddedBook
     patients: Patients
     panel: Panel
+    additions: Additions
     relays: Relays
 
 
@@ -160,6 +163,8 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
             review=timedelta(hours=settings.break_glass_review_hours),
         )
         book = EmbeddedBook(database, sealer)
+        files = Files(settings.files, sealer, most_bytes=settings.file_megabytes * 1024 * 1024)
+        additions = Additions(database, store, log, directory, audit, book, files, limits=limits)
         yield Parts(
             settings=settings,
             clock=clock,
@@ -181,7 +186,7 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
             presence=presence,
             rota=rota,
             runner=runner,
-            requests=Requests(database, store, log, runner, directory, audit, zone),
+            requests=Requests(database, store, log, runner, directory, audit, zone, additions.follow),
             rooms=Rooms(database, store, log, directory, zone),
             opinions=Opinions(database, store, log),
             scheduling=Scheduling(
@@ -193,5 +198,6 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
             book=book,
             patients=Patients(database, audit, sealer, Searches(counts), clock),
             panel=Panel(database, store, audit, book, zone=zone, limits=limits),
+            additions=additions,
             relays=_relays(settings, clock),
         )

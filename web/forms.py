@@ -18,7 +18,7 @@ from foundation.text import clean_line, clean_text
 Choice = TypeVar("Choice", bound=StrEnum)
 
 
-_MALFORMED = (HttpProcessingError, web.RequestPayloadError, ValueError, LookupError, AssertionError)
+MALFORMED = (HttpProcessingError, web.RequestPayloadError, ValueError, LookupError, AssertionError)
 """What aiohttp raises for broken parts, missing boundaries and unknown charsets."""
 
 
@@ -26,7 +26,7 @@ async def posted(request: web.Request) -> MultiDictProxy[str | bytes | bytearray
     """The fields and files of a posted form, read once. Raises `Invalid("request.malformed")`."""
     try:
         return await request.post()
-    except _MALFORMED as error:
+    except MALFORMED as error:
         raise Invalid("request.malformed", N_("The request could not be read.")) from error
 
 
@@ -56,6 +56,11 @@ class Form:
             for item in value if isinstance(value, (list, tuple, frozenset, set)) else [value]:
                 fields.add(name, "" if item is None else str(item))
         return cls(fields)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of the fields that were posted."""
+        return frozenset(self._fields)
 
     @property
     def valid(self) -> bool:

@@ -32,7 +32,7 @@ _HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": (
-        "camera=(self), microphone=(self), display-capture=(self), autoplay=(self), "
+        "camera=(self), microphone=(self), display-capture=(self), autoplay=(self), bluetooth=(self), "
         "geolocation=(), payment=(), usb=(), serial=(), midi=()"
     ),
 }

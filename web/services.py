@@ -30,6 +30,7 @@ from identity.sessions import Sessions
 from identity.store import Directory
 from identity.terminals import Terminals
 from identity.tokens import ApiTokens
+from records_panel.additions import Additions
 from records_panel.panel import Panel
 from records_panel.patients import Patients
 
@@ -72,6 +73,7 @@ class Services:
     presence: Presence
     patients: Patients
     panel: Panel
+    additions: Additions
     rota: Rota
     ready: Callable[[], Awaitable[dict[str, bool]]]
     """Parts that this process needs, by name: database, bus, media; true when the part answers."""

@@ -7,6 +7,7 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import date, time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,13 +15,16 @@ from aiohttp import ClientResponse
 from aiohttp.test_utils import TestServer
 
 from consult_rooms.model import Consult
+from consult_rooms.requests import Requests
 from foundation.bus import Bus
 from foundation.clock import FakeClock
 from foundation.database import Database
+from foundation.files import Files
 from foundation.ids import ConsultId, SpecialtyId
 from foundation.sealing import Sealer
 from identity.entries import SpecialtyEntry, StaffEntry
 from identity.model import Role, Staff
+from records_panel.additions import Additions
 from records_panel.panel import Panel
 from tests.consult_rooms.conftest import World, build
 from tests.records_panel.conftest import LANH, ZONE, Records
@@ -102,7 +106,13 @@ async def part(browser: Browser, path: str, fields: dict[str, Any] | None = None
 
 @pytest.fixture
 async def clinic(
-    sqlite_database: Database, bus: Bus, clock: FakeClock, sealer: Sealer, services: Services, people: Cast
+    sqlite_database: Database,
+    bus: Bus,
+    clock: FakeClock,
+    sealer: Sealer,
+    services: Services,
+    people: Cast,
+    tmp_path: Path,
 ) -> AsyncIterator[Clinic]:
     stroke = await services.administration.create_specialty(OPERATOR, SpecialtyEntry("stroke", "Đột quỵ", "Stroke"))
     burns = await services.administration.create_specialty(OPERATOR, SpecialtyEntry("burns", "Bỏng", "Burns"))
@@ -135,8 +145,22 @@ async def clinic(
             starts=time(7),
             ends=time(19),
         )
+    additions = Additions(
+        sqlite_database,
+        world.store,
+        world.log,
+        world.directory,
+        services.audit,
+        records.book,
+        Files(tmp_path / "files", sealer, most_bytes=2 * 1024 * 1024),
+    )
+    world.requests = Requests(
+        sqlite_database, world.store, world.log, world.runner, world.directory, services.audit, ZONE, additions.follow
+    )
     whole = replace(
         services,
+        settings=services.settings.model_copy(update={"file_megabytes": 2}),
+        additions=additions,
         patients=records.patients,
         panel=Panel(sqlite_database, world.store, services.audit, records.book, zone=ZONE),
         requests=world.requests,

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from aiohttp import web
 
 from web.views import (
+    additions,
     administration,
     agenda,
     book,
@@ -32,6 +33,7 @@ ROUTES: tuple[Iterable[web.AbstractRouteDef], ...] = (
     language.routes,
     terminal.routes,
     book.routes,
+    additions.routes,
     patients.routes,
     room.routes,
     home.routes,

@@ -17,6 +17,7 @@ from web.forms import Form
 from web.rendering import render
 from web.security import address_of
 from web.services import SERVICES
+from web.views.addition_words import AdditionWords
 from web.views.book_words import ABSENCE_ICONS, REPORT_KINDS, SEXES, VISIT_KINDS, BookWords
 from web.views.patient_forms import evidence_of, patient_id_of
 
@@ -62,7 +63,7 @@ async def change_identity(request: web.Request) -> web.StreamResponse:
                 session=session.id,
             )
         except (Invalid, Forbidden) as error:
-            return _identity(request, place, failure=error)
+            return await _identity(request, place, failure=error)
         consult = await establish(request, place.consult, patient)
     return await _panel(request, await _place(request, consult.id), "summary")
 
@@ -93,7 +94,7 @@ async def _panel(request: web.Request, place: Place, tab: str) -> web.StreamResp
     session, services = request["session"], request.app[SERVICES]
     consult = place.consult
     if consult.patient.identity is IdentityState.TEMPORARY:
-        return _identity(request, place)
+        return await _identity(request, place)
     tab = tab if tab in TABS else "summary"
     try:
         opened = await services.panel.open_book(
@@ -102,14 +103,21 @@ async def _panel(request: web.Request, place: Place, tab: str) -> web.StreamResp
     except (Unavailable, Forbidden) as error:
         return _fragment(request, "closed", place, tab=tab, error=error, status=error.status)
     requester = await services.directory.staff(consult.requester_id)
-    return _fragment(request, "open", place, tab=tab, view=opened.view, access=opened.access, requester=requester)
+    added = await services.additions.of_open_book(consult)
+    return _fragment(
+        request, "open", place, tab=tab, view=opened.view, access=opened.access, requester=requester, additions=added
+    )
 
 
-def _identity(request: web.Request, place: Place, *, failure: HoichanError | None = None) -> web.StreamResponse:
+async def _identity(request: web.Request, place: Place, *, failure: HoichanError | None = None) -> web.StreamResponse:
     may_confirm = place.related is Relation.REQUESTER
     sentence = request["language"].error(failure) if failure else ""
     status = failure.status if failure else 200
-    return _fragment(request, "identity", place, may_confirm=may_confirm, failure=sentence, status=status)
+    session, service = request["session"], request.app[SERVICES].additions
+    added = await service.of_temporary(session.staff, session, place.consult.id, address=address_of(request))
+    return _fragment(
+        request, "identity", place, may_confirm=may_confirm, failure=sentence, status=status, additions=added
+    )
 
 
 def _fragment(request: web.Request, name: str, place: Place, *, status: int = 200, **context: object) -> web.Response:
@@ -124,6 +132,7 @@ def _fragment(request: web.Request, name: str, place: Place, *, status: int = 20
         consult=place.consult,
         is_requester=place.related is Relation.REQUESTER,
         say=BookWords(request["language"], zone, place.now),
+        say_added=AdditionWords(request["language"], zone, place.now, request["session"].staff.id),
         tabs=TABS,
         sexes=SEXES,
         report_kinds=REPORT_KINDS,
