@@ -52,22 +52,24 @@ class Anchor:
 
 
 @dataclass(frozen=True, slots=True)
+class SignedAnchor:
+    """An anchor as a line holds it, its signature not yet verified. `where` is file and line number, for people."""
+
+    anchor: Anchor
+    where: str
+    before: str
+    key: str
+    signed: bytes
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
-    """A line of an anchor file. `anchor` is None where the line cannot be read as one."""
+    """A line of an anchor file; `held` is None where it cannot be read as an anchor."""
 
-    file: str
-    number: int
+    where: str
     text: bytes
-    anchor: Anchor | None = None
-    before: str = ""
-    key: str = ""
-    signed: bytes = b""
-    signature: bytes = b""
-
-    @property
-    def where(self) -> str:
-        """File and line number, for people."""
-        return f"{self.file} line {self.number}"
+    held: SignedAnchor | None = None
 
 
 class AnchorKeys:
@@ -76,13 +78,13 @@ class AnchorKeys:
     def __init__(self, keys: Sequence[Ed25519PublicKey]) -> None:
         self._keys = {key_name(key): key for key in keys}
 
-    def holds(self, line: Line) -> bool:
-        """Whether one of these keys has signed the line."""
-        key = self._keys.get(line.key)
+    def hold(self, one: SignedAnchor) -> bool:
+        """Whether one of these keys has signed it."""
+        key = self._keys.get(one.key)
         if key is None:
             return False
         try:
-            key.verify(line.signature, line.signed)
+            key.verify(one.signature, one.signed)
         except InvalidSignature:
             return False
         return True
@@ -174,7 +176,7 @@ class AnchorFolder:
     def append(self, anchors: Sequence[Anchor]) -> None:
         """Write the anchors and wait until the disk has them. Raises OSError when it does not.
 
-        What a full disk has cut short stays in the file as a line without meaning, which the next line names.
+        What a crash has cut short stays in the file as a line without meaning, which the next line names.
         """
         self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
         there = anchor_files(self.path)
@@ -192,9 +194,14 @@ class AnchorFolder:
             for anchor in anchors:
                 last = self._line(anchor, last)
                 text += last + b"\n"
-            while text:
-                text = text[os.write(descriptor, text) :]
-            os.fsync(descriptor)
+            try:
+                while text:
+                    text = text[os.write(descriptor, text) :]
+                os.fsync(descriptor)
+            except OSError:
+                with suppress(OSError):  # storage that is written once keeps what was cut short
+                    os.ftruncate(descriptor, size)
+                raise
         finally:
             os.close(descriptor)
         if not size:
@@ -238,10 +245,10 @@ def read_lines(files: Sequence[tuple[Path, int]]) -> Iterator[Line]:
             number, left = 0, size
             while left > 0 and (text := file.readline(min(LINE, left))):
                 number, left = number + 1, left - len(text)
-                yield _read(path.name, number, text.rstrip(b"\n"))
+                yield _read(f"{path.name} line {number}", text.rstrip(b"\n"))
 
 
-def _read(file: str, number: int, text: bytes) -> Line:
+def _read(where: str, text: bytes) -> Line:
     signed, _, encoded = text.partition(b"\t")
     try:
         held = json.loads(signed)
@@ -257,7 +264,7 @@ def _read(file: str, number: int, text: bytes) -> Line:
         if anchor.at.tzinfo is None:
             raise ValueError("an instant without a zone")
         signature = base64.b64decode(encoded, validate=True)
-        return Line(file, number, text, anchor, str(held["before"]), str(held["key"]), signed, signature)
+        found = SignedAnchor(anchor, where, str(held["before"]), str(held["key"]), signed, signature)
     except (
         ValueError,
         TypeError,
@@ -265,7 +272,8 @@ def _read(file: str, number: int, text: bytes) -> Line:
         OverflowError,
         RecursionError,
     ):  # cut short, or tampered with
-        return Line(file, number, text)
+        return Line(where, text)
+    return Line(where, text, found)
 
 
 def _last(tail: bytes) -> bytes:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, exists, func, insert, select, text, update
+from sqlalchemy import Row, exists, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from foundation.anchors import Anchor, AnchorFolder
@@ -68,9 +68,13 @@ class Head:
 
 @dataclass(slots=True)
 class _Waiting:
-    """Whom a gap below number `mark` waits for: the transactions that were open once it had been seen."""
+    """Whom a gap below number `mark` waits for: the transactions that were open once it had been seen.
+
+    `highest` is the highest number that has been seen; it becomes the next mark.
+    """
 
     mark: int = 0
+    highest: int = 0
     writers: frozenset[str] = frozenset()
 
 
@@ -139,12 +143,13 @@ class Chainer:
         while True:
             async with self._database.reading() as tx:
                 head = await self._head(tx, source, shard)
-                rows, settled = ([], 0) if head is None else await self._unlinked(tx, head)
-            if head is None:
-                await self._begin(source, shard)
+                divided = head is not None and head.shards == self._shards
+                rows, settled = await self._unlinked(tx, head) if head is not None and divided else ([], 0)
+            if head is None or not divided:
+                await self._divide(source)
                 continue
             self._look_back(head)
-            if not rows and settled == head.settled and head.shards == self._shards:
+            if not rows and settled == head.settled:
                 return
             if not await self._step(head, rows, settled) or len(rows) < BATCH:
                 return
@@ -152,29 +157,25 @@ class Chainer:
 
     async def _unlinked(self, tx: Transaction, head: Head) -> tuple[Sequence[Row[Any]], int]:
         """The rows to link next, and the number up to which all will be linked then."""
-        source, settled = head.source, head.settled
-        if head.shards != self._shards:
-            # Rows may change their chain with the number of shards: look at all that any chain has not passed yet.
-            least = await tx.execute(select(func.min(chains.c.settled)).where(chains.c.source == source.name))
-            settled = least.scalar_one()
+        source, passed = head.source, head.settled
         waiting = self._waiting.setdefault(head.name, _Waiting())
-        passed = settled
-        if waiting.mark > settled and not waiting.writers & await self._writers(tx, source):
+        if waiting.mark > passed and not waiting.writers & await self._writers(tx, source):
             passed = waiting.mark
         linked = exists().where(chain_links.c.source == source.name, chain_links.c.number == source.number)
         rows = (
             await tx.execute(
                 select(source.table)
-                .where(source.number > settled, source.of_shard(head.shard, self._shards), ~linked)
+                .where(source.number > head.settled, source.of_shard(head.shard, self._shards), ~linked)
                 .order_by(source.number)
                 .limit(BATCH)
             )
         ).all()
-        last: int = rows[-1]._mapping[source.number] if rows else settled
+        last: int = rows[-1]._mapping[source.number] if rows else head.settled
         if self._database.is_sqlite:
             return rows, last
-        if last > waiting.mark and (passed >= waiting.mark or not waiting.mark):
-            self._waiting[head.name] = _Waiting(last, await self._writers(tx, source))
+        waiting.highest = max(waiting.highest, last)
+        if waiting.highest > waiting.mark and passed >= waiting.mark:
+            waiting.mark, waiting.writers = waiting.highest, await self._writers(tx, source)
         return rows, min(passed, last) if len(rows) == BATCH else passed
 
     async def _writers(self, tx: Transaction, source: Source) -> frozenset[str]:
@@ -206,7 +207,7 @@ class Chainer:
             .where(c.source == head.source.name, c.shard == head.shard)
             .where(c.position == head.position, c.digest == head.digest)
             .where(c.settled == head.settled, c.shards == head.shards)
-            .values(position=position, digest=digest, settled=settled, shards=self._shards)
+            .values(position=position, digest=digest, settled=settled)
         )
         try:
             async with self._database.transaction() as tx:
@@ -276,21 +277,27 @@ class Chainer:
             if source is not None
         ]
 
-    async def _begin(self, source: Source, shard: int) -> None:
-        """Make the chain's row. Its numbers begin after those that all older chains of the source have passed."""
+    async def _divide(self, source: Source) -> None:
+        """Make the chains of a source, or divide its rows anew: each goes on from what all of them have passed."""
+        c = chains.c
         try:
             async with self._database.transaction() as tx:
-                least = await tx.execute(select(func.min(chains.c.settled)).where(chains.c.source == source.name))
-                await tx.execute(
-                    insert(chains).values(
-                        source=source.name,
-                        shard=shard,
-                        shards=self._shards,
-                        position=0,
-                        digest=genesis(source.name, shard),
-                        settled=least.scalar_one() or 0,
-                        anchored_position=0,
+                asked = select(c.shard, c.shards, c.settled).where(c.source == source.name).with_for_update()
+                there = (await tx.execute(asked)).all()
+                settled = min((row.settled for row in there if row.shard < row.shards), default=0)
+                everywhere = update(chains).where(c.source == source.name)
+                await tx.execute(everywhere.values(shards=self._shards, settled=settled))
+                for shard in set(range(self._shards)) - {row.shard for row in there}:
+                    await tx.execute(
+                        insert(chains).values(
+                            source=source.name,
+                            shard=shard,
+                            shards=self._shards,
+                            position=0,
+                            digest=genesis(source.name, shard),
+                            settled=settled,
+                            anchored_position=0,
+                        )
                     )
-                )
         except IntegrityError:
-            log.debug("another node made the chain first")
+            log.debug("another node made the chains first")
