@@ -7,6 +7,7 @@ gives commune, sex and how much was written when, and no name, number or finding
 from __future__ import annotations
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     ForeignKey,
@@ -124,4 +125,33 @@ patient_links = Table(
     Column("link", LargeBinary, nullable=False),  # sealed
     Column("at", Instant, nullable=False),
     PrimaryKeyConstraint("patient_id", "source"),
+)
+
+imports = Table(
+    "imports",
+    metadata,
+    # How far a file has been imported. `mark` is a blind index of its content and source: no name of a file is kept,
+    # since people name files after patients. `done` counts its entries, -1 when there are no more.
+    Column("mark", LargeBinary, primary_key=True),
+    Column("done", Integer, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+
+import_problems = Table(
+    "import_problems",
+    metadata,
+    # What was wrong with an entry, for the administrator; `place` such as `entry 3`.
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("mark", ForeignKey("imports.mark"), nullable=False, index=True),
+    Column("place", String(64), nullable=False),
+    Column("code", String(64), nullable=False),
+    Column("at", Instant, nullable=False),
+)
+
+import_links = Table(
+    "import_links",
+    metadata,
+    # Blind index of a source and its Patient reference: bulk files come later, and name people by that alone.
+    Column("link", LargeBinary, primary_key=True),
+    Column("patient_id", ForeignKey("patients.id"), nullable=False),
 )
