@@ -24,7 +24,7 @@ from records_panel.fhir_search import Found, search
 from records_panel.fhir_server import Budget, Capabilities, FhirServer
 from records_panel.linking import is_in_use, ours
 from records_panel.links import Links
-from records_panel.provenance import ALL_KINDS, Gap, Reason, SourceAnswer
+from records_panel.provenance import Gap, Reason, SourceAnswer
 from records_panel.register import UNKNOWN
 from records_panel.source_errors import SourceFailed
 
@@ -107,7 +107,7 @@ class FhirBook:
                 self._known = await self._server.capabilities(opening.budget)
                 self._known_until = self._clock.monotonic() + _CAPABILITIES_S
             except SourceFailed as error:
-                if error.status is None:
+                if error.http_status is None:
                     raise
                 self._known, self._known_until = Capabilities(), self._clock.monotonic() + _SILENT_S
         return self._known
@@ -137,7 +137,7 @@ class FhirBook:
         try:
             return await work
         except SourceFailed as error:
-            if error.status is None:
+            if error.http_status is None:
                 raise
             return Found()  # what was linked is no more: look for the number again
 
@@ -160,7 +160,7 @@ class FhirBook:
         try:
             bundle = await self._in_time(opening, self._server.get(url, opening.budget, "Bundle"))
         except SourceFailed as error:
-            if error.status in _NO_SUMMARY or (error.status is None and error.reason is Reason.MALFORMED):
+            if error.http_status in _NO_SUMMARY or (error.http_status is None and error.reason is Reason.MALFORMED):
                 return False
             raise
         entries = dicts(bundle.get("entry"))
@@ -242,8 +242,3 @@ class FhirBook:
                 opening.gaps += [Gap(user, reason) for user in sorted(users[kind])]
 
         await asyncio.gather(*(fill(kind, ids) for kind, ids in wanted.items()))
-
-
-def failed(book: FhirBook, error: SourceFailed, clock: Clock) -> SourceAnswer:
-    """The answer of a source of which nothing came."""
-    return SourceAnswer(book.key, book.name, clock.now(), gaps=(Gap(ALL_KINDS, error.reason),))

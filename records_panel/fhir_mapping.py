@@ -10,10 +10,13 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from records_panel import entries, histories, reports
+from records_panel.answers import answers_of
 from records_panel.document import Document
 from records_panel.drugs import drugs
 from records_panel.fhir_reading import Json, as_dict, dicts, line, when, word
-from records_panel.identifiers import masked
+from records_panel.gaps import with_sources
+from records_panel.identifier_systems import SYSTEMS
+from records_panel.identifiers import NumberKind, masked
 from records_panel.model import Banner, BookView
 from records_panel.observations import Measured, measured
 from records_panel.red_line import red_line
@@ -21,9 +24,6 @@ from records_panel.references import person_name
 from records_panel.results import blood_group, measures, results
 from records_panel.trends import trends
 from records_panel.vital_signs import vital_signs, weight
-
-# Both namespaces in use in Viet Nam are read (DOMAIN: MoH draft, and the community's VN Core 0.6.0).
-_CCCD_SYSTEMS = ("http://fhir.hl7.org.vn/core/sid/cccd", "http://fhir.ehealth.gov.vn/core/sid/national_id")
 
 
 def book_view(bundle: Json, now: datetime, *, source: str, zone: ZoneInfo) -> BookView:
@@ -35,7 +35,7 @@ def book_view(bundle: Json, now: datetime, *, source: str, zone: ZoneInfo) -> Bo
     used, stopped, thinning = drugs(document, today)
     implants = entries.devices(document)
     abnormal, everything = results(document, values)
-    return BookView(
+    view = BookView(
         banner=_banner(document, values, now, today, source),
         red_line=red_line(document, thinning, implants.items, today),
         past_allergies=histories.past_allergies(document),
@@ -65,6 +65,7 @@ def book_view(bundle: Json, now: datetime, *, source: str, zone: ZoneInfo) -> Bo
         withheld=document.withheld.total(),
         trends=trends(values),
     )
+    return with_sources(view, document, answers_of(as_dict(bundle)))
 
 
 def _banner(document: Document, values: list[Measured], now: datetime, today: date, source: str) -> Banner:
@@ -89,7 +90,7 @@ def _banner(document: Document, values: list[Measured], now: datetime, today: da
 
 def _masked_number(patient: Json) -> str | None:
     identifiers = dicts(patient.get("identifier"))
-    for system in _CCCD_SYSTEMS:
+    for system in SYSTEMS[NumberKind.CCCD]:
         for identifier in identifiers:
             if identifier.get("system") == system and (value := line(identifier.get("value"), 40)):
                 return masked(value)

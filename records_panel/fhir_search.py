@@ -71,7 +71,7 @@ def _next(page: Json) -> str:
 
 
 def _is_match(entry: Json) -> bool:
-    return as_dict(entry.get("search")).get("mode", "match") == "match"
+    return word(as_dict(entry.get("search")).get("mode")) in ("match", "")
 
 
 def _is_answer(entry: Json) -> bool:

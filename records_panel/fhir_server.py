@@ -171,21 +171,21 @@ class FhirServer:
             return kept
         if status == 200:
             if answer.headers.get("Content-Type", "").partition(";")[0].strip().casefold() not in _JSON:
-                raise SourceFailed(Reason.MALFORMED, status=status)
+                raise SourceFailed(Reason.MALFORMED, http_status=status)
             if key and (etag := answer.headers.get("ETag")):
                 self.etags.keep(key, etag, answer.body)
             return answer.body
         if status == 401 and self.service and token:
             self.service.forget(token)
-            raise SourceFailed(Reason.REFUSED, again=True, status=status)
+            raise SourceFailed(Reason.REFUSED, again=True, http_status=status)
         if status in _GONE_ON:
             after = _seconds(answer.headers.get("Retry-After", ""))
             reason = Reason.THROTTLED if status == 429 else Reason.FAILING
             soon = after is None or after <= _LONGEST_WAIT_S
-            raise SourceFailed(reason, again=soon, after_s=after, status=status)
+            raise SourceFailed(reason, again=soon, after_s=after, http_status=status)
         if status in (401, 403):
-            raise SourceFailed(Reason.REFUSED, status=status)
-        raise SourceFailed(Reason.FAILING if status >= 500 else Reason.MALFORMED, status=status)
+            raise SourceFailed(Reason.REFUSED, http_status=status)
+        raise SourceFailed(Reason.FAILING if status >= 500 else Reason.MALFORMED, http_status=status)
 
 
 def _pause(state: RetryCallState) -> float:

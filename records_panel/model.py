@@ -9,7 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:  # provenance names When in turn
+    from records_panel.provenance import Conflict, SourceAnswer
 
 T = TypeVar("T")
 
@@ -58,6 +61,8 @@ class Origin:
     facility_code: str | None = None
     """The five-digit mã CSKCB, when the source gave it."""
     when: When | None = None
+    source: str = ""
+    """The sources that gave it, when there are several; names as in `records_panel.provenance`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,3 +372,7 @@ class BookView:
     """How many entries of the whole book were held back."""
     trends: tuple[Trend, ...] = ()
     """Each vital sign, result and other measurement that has a value, over all the time that was read."""
+    sources: tuple[SourceAnswer, ...] = ()
+    """How each source answered; none when the book has one source alone and it gave everything."""
+    conflicts: tuple[Conflict, ...] = ()
+    """Of what the sources say different things."""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from records_panel.answers import source_tags
 from records_panel.fhir_reading import Json, as_dict, as_list, dicts, line, told
 from records_panel.model import Origin, When
 
 SOURCE_PREFIX = "urn:vn:cskcb:"
+SOURCES_JOIN = "\n"
+"""Between the names in `Origin.source`: no name has a line end."""
 _MOST_DEEP = 4
 _WRITERS = (
     "performer",
@@ -91,7 +94,8 @@ class References:
             source.removeprefix(SOURCE_PREFIX) if isinstance(source, str) and source.startswith(SOURCE_PREFIX) else None
         )
         facility = next((name for writer in self._writers(resource) if (name := self.name(writer, resource))), None)
-        return Origin(facility=facility, facility_code=code, when=moment)
+        sources = dict.fromkeys(line(tag.get("display"), 100) for tag in source_tags(self.container(resource)))
+        return Origin(facility=facility, facility_code=code, when=moment, source=SOURCES_JOIN.join(sources))
 
     def _writers(self, resource: Json) -> Iterator[Json]:
         for field in _WRITERS:

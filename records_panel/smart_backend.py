@@ -72,11 +72,11 @@ class BackendService:
         content = _object(answer)
         token, kind = word(content.get("access_token")), word(content.get("token_type"))
         if answer.status >= 500:
-            raise SourceFailed(Reason.FAILING, again=True, status=answer.status)
+            raise SourceFailed(Reason.FAILING, again=True, http_status=answer.status)
         if answer.status != 200:
-            raise SourceFailed(Reason.REFUSED, status=answer.status)
+            raise SourceFailed(Reason.REFUSED, http_status=answer.status)
         if not token or not token.isascii() or not token.isprintable() or kind.casefold() != "bearer":
-            raise SourceFailed(Reason.MALFORMED, status=answer.status)
+            raise SourceFailed(Reason.MALFORMED, http_status=answer.status)
         lasts = min(max(number(content.get("expires_in")) or 0.0, _SHORTEST_S), _LONGEST_S)
         self._token, self._token_url = token, url
         self._good_until = self._clock.monotonic() + lasts - min(_MARGIN_S, lasts / 2)

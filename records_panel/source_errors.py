@@ -21,7 +21,7 @@ class SourceFailed(Unavailable):
     """A source, or one call to it, came to nothing. Its code is `book.unavailable`, as the panel tells people.
 
     `again` says that the same call may succeed in a moment, `after_s` the source's own wish when (Retry-After);
-    `status` is its HTTP status, `fault` what happened before there was one.
+    `http_status` is what it answered with, `fault` what happened before there was one.
     """
 
     def __init__(
@@ -30,14 +30,14 @@ class SourceFailed(Unavailable):
         *,
         again: bool = False,
         after_s: float | None = None,
-        status: int | None = None,
+        http_status: int | None = None,
         fault: Fault | None = None,
     ) -> None:
         super().__init__("book.unavailable", REASONS[reason])
         self.reason = reason
         self.again = again
         self.after_s = after_s
-        self.status = status
+        self.http_status = http_status
         self.fault = fault
 
     @classmethod
