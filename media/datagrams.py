@@ -20,7 +20,7 @@ import cffi  # type: ignore[import-untyped]  # its stubs would pin another packa
 
 from media.aiortc_seam import MAX_PACKET, PacketBuffer
 
-READ_BATCH = 64
+READ_BATCH = 32
 WRITE_BATCH = 512
 _MOST_SEGMENTS = 48
 _MOST_OCTETS = 64_000

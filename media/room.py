@@ -28,7 +28,7 @@ from media.tracks import UpTrack
 from media.turns import Turns
 from media.viewer import Viewer
 
-_GOVERN_S, _GOVERN_PARTS = 0.1, 8
+_GOVERN_S, _GOVERN_PARTS = 0.1, 16
 """How often each room weighs its lines, and in how many steps all of them are gone through."""
 _TELL_S = 0.3
 """Between two looks at what publishers should know."""

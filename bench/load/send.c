@@ -127,11 +127,13 @@ static int payload(plane *p, uint8_t *data, uint32_t packet, uint16_t picture, u
 
 static void send_frame(plane *p, publisher *from) {
   sending *s = &from->video;
+  uint32_t frame = from->frame;
   if (from->key_wanted) {
-    while (!p->frame_is_key[from->frame]) from->frame = (from->frame + 1) % p->frames;
+    /* One key frame between the others: all are asked for one when the load begins, and would go in step from then on. */
+    while (!p->frame_is_key[frame]) frame = (frame + 1) % p->frames;
     from->key_wanted = false;
   }
-  uint32_t first = p->frame_first[from->frame], packets = p->frame_packets[from->frame];
+  uint32_t first = p->frame_first[frame], packets = p->frame_packets[frame];
   for (uint32_t k = 0; k < packets; k++) {
     uint8_t *data = room_for_one(p, from->fd);
     uint64_t stamp = now_ns();
