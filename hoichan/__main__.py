@@ -1,4 +1,4 @@
-"""The command line: `hoichan run | web | media | migrate | seed | staff`."""
+"""The command line: `hoichan run | web | media | migrate | seed | staff | audit`."""
 
 from __future__ import annotations
 
@@ -29,13 +29,21 @@ class Explained(click.Group):
     """A group whose commands end with the sentence of an error rather than with a traceback."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*super().list_commands(ctx), "staff"]
+        return [*super().list_commands(ctx), "book", "staff", "audit"]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name == "staff":  # loaded only when asked for: a media worker starts without it
             from hoichan.staff_command import staff
 
             return staff
+        if cmd_name == "book":
+            from hoichan.book_command import book
+
+            return book
+        if cmd_name == "audit":
+            from hoichan.audit_command import audit
+
+            return audit
         return super().get_command(ctx, cmd_name)
 
     def invoke(self, ctx: click.Context) -> object:

@@ -46,6 +46,7 @@ class NewBook:
 
     identity: Identity
     resources: Sequence[Json]
+    facility_code: str = ""
 
 
 class EmbeddedBook:
@@ -132,7 +133,7 @@ class EmbeddedBook:
         for book in books:
             patient_id = PatientId(new_id("pat"))
             identity = checked(book.identity)
-            prepared = [written(resource, patient_id, "", imported=True) for resource in book.resources]
+            prepared = [written(resource, patient_id, book.facility_code, imported=True) for resource in book.resources]
             found.append((patient_id, identity))
             rows = self._rows(patient_id, [together(prepared)], 1, author, now) if prepared else []
             versions[patient_id] = len(rows)
@@ -143,6 +144,18 @@ class EmbeddedBook:
             if rows:
                 await tx.execute(insert(table), rows)
         return [patient_id for patient_id, _ in found]
+
+    def check(self, resource: Json) -> None:
+        """Raises `Invalid("book.resource")` for what an import cannot hold."""
+        written(resource, PatientId("pat_0"), "", imported=True)
+
+    def as_written(self, resource: Json, patient_id: PatientId, facility_code: str) -> Json:
+        """An imported resource as it would be stored, to be compared with what is there."""
+        return written(resource, patient_id, facility_code, imported=True)
+
+    async def resources(self, tx: Transaction, patient_id: PatientId) -> list[Json]:
+        """The newest version of everything that the book holds."""
+        return await self._resources(tx, patient_id)
 
     async def _identity(self, tx: Transaction, patient_id: PatientId) -> tuple[Identity, bool]:
         demo = (await tx.execute(select(patients.c.demo).where(patients.c.id == patient_id))).scalar_one_or_none()

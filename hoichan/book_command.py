@@ -1,0 +1,118 @@
+"""`hoichan book`: books of other systems in, and what was wrong with them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from sqlalchemy import func, select
+
+from foundation.errors import HoichanError
+from records_panel.book_import import BookImport
+from records_panel.tables import import_problems, imports, patients, resource_log, summaries
+
+if TYPE_CHECKING:
+    from hoichan.wiring import Parts
+
+_MOST_PROBLEMS = 1000
+
+
+@click.group()
+def book() -> None:
+    """Import books, show what an import found wrong, renew keys.
+
+    These commands act with full rights on the database of the settings, and the audit names their author `operator`.
+    """
+
+
+@book.command("import")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("--facility", default="", help="Code (mã CSKCB) of the facility whose system wrote these files.")
+@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write a line of JSON for each entry.")
+def import_books(paths: tuple[Path, ...], facility: str, report: Path | None) -> None:
+    """Import FHIR R4 Bundles (.json) and bulk data (.ndjson): files, or folders of them.
+
+    Each entry is accepted, superseded (a newer version of one that was there), unchanged, or refused with a code. It
+    can be stopped and killed at any time: the same command goes on where it was. Patients are found by their citizen or
+    insurance number in either Vietnamese namespace; what names another person is refused. Test patients (HTEST) become
+    demo books, and never mix with others.
+    """
+
+    async def work(parts: Parts) -> None:
+        job = BookImport(parts.database, parts.sealer, parts.book, parts.audit, facility)
+        counts: Counter[str] = Counter()
+        problems: Counter[str] = Counter()
+        output = report.open("a", encoding="utf-8") if report else None
+        try:
+            async for one in job.run(paths):
+                counts[one.outcome] += 1
+                problems.update(one.problems)
+                if output:
+                    line = {"file": one.file, "place": one.place, "outcome": one.outcome, "problems": one.problems}
+                    output.write(json.dumps(line) + "\n")
+        finally:
+            if output:
+                output.close()
+        for name in ("accepted", "superseded", "unchanged", "refused"):
+            click.echo(f"{counts[name]:>9} {name}")
+        for code, count in problems.most_common():
+            click.echo(f"{count:>9} {code}", err=True)
+
+    _run(work)
+
+
+@book.command()
+def status() -> None:
+    """How many books there are, and how many files were imported, whole and in part."""
+
+    async def work(parts: Parts) -> None:
+        async with parts.database.reading() as tx:
+            books = (await tx.execute(select(func.count()).select_from(patients))).scalar_one()
+            log = (await tx.execute(select(func.count()).select_from(resource_log))).scalar_one()
+            made = (await tx.execute(select(func.count()).select_from(summaries))).scalar_one()
+            whole = (await tx.execute(select(func.count()).where(imports.c.done < 0))).scalar_one()
+            part = (await tx.execute(select(func.count()).where(imports.c.done >= 0))).scalar_one()
+        click.echo(f"{books} books with {log} rows in the log and {made} summaries")
+        click.echo(f"{whole} files imported, {part} not to their end")
+
+    _run(work)
+
+
+@book.command()
+def problems() -> None:
+    """What imports found wrong, newest first: a short mark of the file, the place in it, a code."""
+
+    async def work(parts: Parts) -> None:
+        query = select(import_problems).order_by(import_problems.c.number.desc()).limit(_MOST_PROBLEMS)
+        async with parts.database.reading() as tx:
+            for row in await tx.execute(query):
+                click.echo(f"{row.at:%Y-%m-%d %H:%M} {row.mark.hex()[:8]} {row.place:24} {row.code}")
+
+    _run(work)
+
+
+def _run(work: Callable[[Parts], Awaitable[None]]) -> None:
+    """Do the work with the services of the settings. An embedded database is migrated first, as `hoichan run` does."""
+    from hoichan.__main__ import read_settings
+    from hoichan.migrate import upgrade
+    from hoichan.wiring import opened
+
+    settings = read_settings()
+
+    async def act() -> None:
+        async with opened(settings) as parts:
+            if not settings.database_url:
+                await upgrade(parts.database)
+            try:
+                await work(parts)
+            except HoichanError as error:
+                click.echo(f"{parts.languages.get('en').error(error)} ({error.code})", err=True)
+                sys.exit(1)
+
+    asyncio.run(act())

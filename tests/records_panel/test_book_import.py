@@ -1,0 +1,260 @@
+"""Files of other systems into the embedded book: all is reported, nobody mixed, nothing done twice."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import unicodedata
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from foundation.ids import PatientId
+from records_panel.book_import import BookImport, Reported, totals
+from records_panel.bulk_reading import read_file
+from records_panel.fhir_mapping import book_view
+from records_panel.tables import import_problems, imports, patients, resource_log
+from tests.records_panel.conftest import LANH, ZONE, Records
+from tests.records_panel.npm_samples import sample_files
+from tests.records_panel.samples import NOW, allergy, drug
+
+Json = dict[str, Any]
+CCCD = "http://fhir.hl7.org.vn/core/sid/cccd"
+NATIONAL_ID = "http://fhir.ehealth.gov.vn/core/sid/national_id"
+
+
+def patient(
+    number: str = "", system: str = CCCD, *, name: str = "Trần Thị Mai", born: str = "1970-02-03", **more: Any
+) -> Json:
+    identifiers = [{"system": system, "value": number}] if number else []
+    return {
+        "resourceType": "Patient",
+        "id": "p",
+        "identifier": identifiers,
+        "name": [{"text": name}],
+        "birthDate": born,
+        "gender": "female",
+    } | more
+
+
+def entries(*resources: Json) -> Json:
+    return {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": one} for one in resources]}
+
+
+def write(folder: Path, name: str, content: Any) -> Path:
+    path = folder / name
+    path.write_text(content if isinstance(content, str) else json.dumps(content, ensure_ascii=False), "utf-8")
+    return path
+
+
+async def load(records: Records, *paths: Path, facility: str = "") -> list[Reported]:
+    job = BookImport(records.database, records.sealer, records.book, records.audit, facility)
+    return [reported async for reported in job.run(paths)]
+
+
+async def everybody(records: Records) -> list[PatientId]:
+    async with records.database.reading() as tx:
+        return [PatientId(row.id) for row in await tx.execute(select(patients.c.id).order_by(patients.c.id))]
+
+
+async def rows(records: Records) -> int:
+    async with records.database.reading() as tx:
+        return int((await tx.execute(select(func.count()).select_from(resource_log))).scalar_one())
+
+
+async def test_every_sample_comes_in_whole_and_reads_as_before(records: Records) -> None:
+    for path in sample_files():
+        bundle = json.loads(path.read_text("utf-8"))
+        people = [one for one in bundle.get("entry", []) if one["resource"]["resourceType"] == "Patient"]
+        if bundle["resourceType"] != "Bundle" or len(people) != 1:
+            continue
+        before = set(await everybody(records))
+        reported = await load(records, path)
+        assert {one.outcome for one in reported} == {"accepted"}, path.stem
+        (patient_id,) = set(await everybody(records)) - before
+        direct = book_view(bundle, NOW, source="A book", zone=ZONE)
+        stored = book_view(await records.book.fetch(patient_id, whole=True), NOW, source="A book", zone=ZONE)
+        short = book_view(await records.book.fetch(patient_id), NOW, source="A book", zone=ZONE)
+        for name in ("problems", "past_problems", "drugs", "vaccines", "procedures", "story", "functional", "plans"):
+            texts = [item.text for item in getattr(direct, name).items]
+            assert [item.text for item in getattr(stored, name).items] == texts, (path.stem, name)
+            kinds = {absence.kind for absence in getattr(direct, name).absences}
+            assert {absence.kind for absence in getattr(stored, name).absences} == kinds, (path.stem, name)
+        for view in (stored, short):
+            assert [(line.kind, line.text) for line in view.red_line.items] == [
+                (line.kind, line.text) for line in direct.red_line.items
+            ], path.stem
+            assert len(view.abnormal.items) == len(direct.abnormal.items)
+        assert len(stored.results.items) == len(direct.results.items)
+
+
+async def test_the_same_again_changes_nothing_and_a_correction_supersedes(records: Records, tmp_path: Path) -> None:
+    first = write(tmp_path, "a.json", entries(patient("051170004471"), allergy("Penicilin", id="a"), drug("X", id="d")))
+    assert totals(await load(records, first)) == Counter(accepted=3)
+    count = await rows(records)
+    assert await load(records, first) == []
+    copied = write(tmp_path, "b.json", first.read_text() + "\n")
+    assert totals(await load(records, copied)) == Counter(unchanged=3)
+    assert await rows(records) == count
+    better = write(tmp_path, "c.json", entries(patient("051170004471"), allergy("Penicillin", id="a")))
+    assert totals(await load(records, better)) == Counter(unchanged=1, superseded=1)
+    (patient_id,) = await everybody(records)
+    book = book_view(await records.book.fetch(patient_id), NOW, source="A book", zone=ZONE)
+    assert [line.text for line in book.red_line.items] == ["Penicillin"]
+
+
+async def test_both_namespaces_name_one_person(records: Records, tmp_path: Path) -> None:
+    (known,) = await records.add(LANH)
+    async with records.database.transaction() as tx:
+        await tx.execute(patients.update().values(demo=False))
+    person = patient("051 058 004 471", NATIONAL_ID, name=LANH.name, born="1958-03-12")
+    assert totals(await load(records, write(tmp_path, "a.json", entries(person, drug("X"))))) == Counter(accepted=2)
+    assert await everybody(records) == [known]
+
+
+async def test_people_are_never_mixed(records: Records, tmp_path: Path) -> None:
+    await records.add(LANH)
+    count = await rows(records)
+    demo = patient(LANH.cccd or "", name=LANH.name, born="1958-03-12")
+    other = patient(LANH.cccd or "", name="Ai Khác", born="1990-01-01")
+    for number, (person, code) in enumerate(((demo, "demo_mixed"), (other, "other_person"))):
+        reported = await load(records, write(tmp_path, f"{number}.json", entries(person, drug("X"))))
+        assert {(one.outcome, one.problems) for one in reported} == {("refused", (code,))}
+    stray = entries(patient("051170004471"), drug("Y", subject={"reference": "Patient/somebody-else"}), drug("Z"))
+    reported = await load(records, write(tmp_path, "stray.json", stray))
+    assert [(one.outcome, one.problems) for one in reported] == [
+        ("refused", ("unknown_patient",)),
+        ("accepted", ()),
+        ("accepted", ()),
+    ]
+    assert await rows(records) == count + 1
+    assert len(await everybody(records)) == 2
+    # The same local id in another hospital's bundle is another person.
+    stranger = patient(name="Lê Văn Xa", born="1999-09-09")
+    await load(records, write(tmp_path, "far.json", entries(stranger)))
+    assert len(await everybody(records)) == 3
+
+
+async def test_bulk_data_goes_to_the_person_it_names(records: Records, tmp_path: Path) -> None:
+    people = [patient(f"05117000{n:04d}", id=str(n), name=f"Người {n}") for n in range(5)]
+    lines = [json.dumps(drug(f"Thuốc {n}", id=str(n), subject={"reference": f"Patient/{n}"})) for n in range(5)]
+    write(tmp_path, "Patient.ndjson", "\n".join(map(json.dumps, people)))
+    write(tmp_path, "MedicationStatement.ndjson", "\n".join([*lines, "{broken", '{"a": 1}']))
+    reported = await load(records, tmp_path)
+    assert totals(reported) == Counter(accepted=10, refused=2)
+    assert [(one.place, one.problems) for one in reported if one.outcome == "refused"] == [
+        ("line 6", ("not_json",)),
+        ("line 7", ("no_resource",)),
+    ]
+    for patient_id in await everybody(records):
+        view = book_view(await records.book.fetch(patient_id), NOW, source="A book", zone=ZONE)
+        assert [one.text.removeprefix("Thuốc ") for one in view.drugs.items] == [str(view.banner.name)[-1]]
+
+
+async def test_what_is_wrong_is_told_and_the_rest_is_kept(records: Records, tmp_path: Path) -> None:
+    deep: Json = {"url": "x"}
+    for _ in range(300):
+        deep = {"url": "x", "extension": [deep]}
+    name = unicodedata.normalize("NFD", "Thuốc hạ áp")
+    text = json.dumps(entries(patient("051170004471"), drug(name, extension=[deep], id="d")))
+    text = text.replace('"status": "active"', '"status": "active", "status": "active", "n": NaN')
+    (read, *_) = await load(records, write(tmp_path, "a.json", text))
+    assert set(read.problems) == {"duplicate_key", "not_a_number", "too_deep"}
+    (patient_id,) = await everybody(records)
+    book = book_view(await records.book.fetch(patient_id), NOW, source="A book", zone=ZONE)
+    assert [one.text for one in book.drugs.items] == ["Thuốc hạ áp"]
+    async with records.database.reading() as tx:
+        told = {row.code for row in await tx.execute(select(import_problems))}
+    assert told == {"duplicate_key", "not_a_number", "too_deep"}
+    nobody = write(tmp_path, "n.json", entries(patient(name="", born="1970"), drug("X")))
+    assert {one.problems for one in await load(records, nobody)} == {("patient.name_needed",)}
+
+
+def test_ten_thousand_levels_are_cut_and_the_rest_is_read(tmp_path: Path) -> None:
+    nested = '{"url":"x","extension":[' * 10_000 + "]}" * 10_000
+    text = '{"resourceType":"Bundle","entry":[{"resource":{"resourceType":"Flag","extension":[' + nested + "]}},"
+    path = write(tmp_path, "deep.json", text + '{"resource":{"resourceType":"Condition"}}]}')
+    first, second = read_file(path)
+    assert first.problems == ("too_deep",)
+    assert (first.resource or {})["resourceType"] == "Flag"
+    assert second.resource == {"resourceType": "Condition"}
+
+
+def test_fifty_megabytes_are_read_as_a_stream(tmp_path: Path) -> None:
+    """In a process of its own, whose memory stays far below what the file would take as one value."""
+    one = json.dumps({"resource": drug("Thuốc", note=[{"text": "x" * 2000}], id="d")})
+    path = tmp_path / "large.json"
+    with path.open("w") as file:
+        file.write('{"resourceType":"Bundle","entry":[' + one)
+        for _ in range(50_000_000 // len(one)):
+            file.write("," + one)
+        file.write("]}")
+    code = (
+        "import resource,sys;from pathlib import Path;from records_panel.bulk_reading import read_file;"
+        "before=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss;"
+        "n=sum(one.resource is not None for one in read_file(Path(sys.argv[1])));"
+        "print(n,resource.getrusage(resource.RUSAGE_SELF).ru_maxrss-before)"
+    )
+    output = _python("-c", code, str(path))
+    count, kilobytes = map(int, output.split())
+    assert count > 20_000
+    assert kilobytes < 20_000
+
+
+def _python(*arguments: str) -> str:
+    import subprocess
+
+    root = Path(__file__).parents[2]
+    return subprocess.run([sys.executable, *arguments], check=True, capture_output=True, text=True, cwd=root).stdout
+
+
+async def test_an_import_that_is_killed_goes_on_where_it_was(records: Records, tmp_path: Path) -> None:
+    """A transaction that never commits leaves the file where it was; the next run does the rest, and nothing twice."""
+    large = [drug(f"Thuốc {n}", id=f"d{n}") for n in range(1000)]
+    path = write(tmp_path, "large.json", entries(patient("051170004471"), *large))
+    job = BookImport(records.database, records.sealer, records.book, records.audit)
+    seen = []
+    async for reported in job.run([path]):
+        seen.append(reported)
+        if len(seen) == 250:
+            break
+    async with records.database.reading() as tx:
+        (done,) = [row.done for row in await tx.execute(select(imports))]
+    assert done == 400
+    rest = await load(records, path)
+    assert totals(rest) == Counter(accepted=601)
+    (patient_id,) = await everybody(records)
+    book = book_view(await records.book.fetch(patient_id, whole=True), NOW, source="A book", zone=ZONE)
+    assert len(book.drugs.items) == 1000
+    assert await load(records, path) == []
+
+
+@pytest.mark.parametrize("after_s", [0.6, 1.2])
+async def test_the_command_survives_a_kill(tmp_path: Path, after_s: float) -> None:
+    """The real command with the real signal, twice at different moments, and then to its end."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for number in range(40):
+        resources = [drug(f"Thuốc {n}", id=f"d{n}") for n in range(20)]
+        write(folder, f"{number}.json", entries(patient(f"0511700{number:05d}", name=f"Người {number}"), *resources))
+    environment = os.environ | {"HOICHAN_VAR": str(tmp_path / "var")}
+    command = (sys.executable, "-m", "hoichan", "book", "import", str(folder))
+    started = await asyncio.create_subprocess_exec(*command, env=environment, stdout=asyncio.subprocess.DEVNULL)
+    await asyncio.wait([asyncio.create_task(started.wait())], timeout=after_s)
+    if started.returncode is None:
+        started.send_signal(signal.SIGKILL)
+    await started.wait()
+    again = await asyncio.create_subprocess_exec(*command, env=environment, stdout=asyncio.subprocess.PIPE)
+    await again.communicate()
+    assert again.returncode == 0
+    export = (sys.executable, "-m", "hoichan", "book", "status")
+    status = await asyncio.create_subprocess_exec(*export, env=environment, stdout=asyncio.subprocess.PIPE)
+    output, _ = await status.communicate()
+    assert b"40 books" in output
+    assert b"40 rows" in output
