@@ -1,7 +1,10 @@
 """Participants who have keys and mean ill: RTP and RTCP that is authentic and yet nothing that a browser would send."""
 
+import gc
 import struct
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -295,11 +298,22 @@ def busy(line: Line, packet: bytes, times: int, *, viewer: bool = True) -> float
         line.buffer.put(0, packet)
         length = end.seal_rtcp(line.buffer, len(packet))
         sealed.append(bytes(line.buffer.view[:length]))
-    began = time.process_time()
-    for data in sealed:
-        line.buffer.put(0, data)
-        line.feedback.receive(connection, line.buffer, len(data), line.now)
-    return time.process_time() - began
+    with no_collection():
+        began = time.process_time()
+        for data in sealed:
+            line.buffer.put(0, data)
+            line.feedback.receive(connection, line.buffer, len(data), line.now)
+        return time.process_time() - began
+
+
+@contextmanager
+def no_collection() -> Iterator[None]:
+    """As in a worker, which looks for cycles only beside its work."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 FLOOD = 300
@@ -372,12 +386,13 @@ def test_numbers_that_leap_cost_little(line: Line) -> None:
         line.buffer.put(0, media(step * 999))
         length = line.publisher_end.seal_rtp(line.buffer, len(media(0)))
         packets.append(bytes(line.buffer.view[:length]))
-    began = time.process_time()
-    for data in packets:
-        line.buffer.put(0, data)
-        line.forwarder.receive(line.publisher, line.buffer, len(data), line.now)
-    line.feedback.repair.flush(line.now)
-    assert time.process_time() - began < FLOOD * _EACH_S
+    with no_collection():
+        began = time.process_time()
+        for data in packets:
+            line.buffer.put(0, data)
+            line.forwarder.receive(line.publisher, line.buffer, len(data), line.now)
+        line.feedback.repair.flush(line.now)
+        assert time.process_time() - began < FLOOD * _EACH_S
     assert len(line.layer.asked) <= 400
 
 
