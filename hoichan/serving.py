@@ -204,6 +204,9 @@ def services_of(
     )
 
 
+        break_glass=parts.break_glass,
+        glass_reviews=parts.glass_reviews,
+        viewings=parts.viewings,
 def _greet(settings: Settings, sign_ins: tuple[DemoSignIn, ...], *, demo: bool) -> None:
     click.echo(f"\nHoichan: http://{settings.host}:{settings.port}   (Ctrl-C stops it)")
     if demo:

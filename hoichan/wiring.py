@@ -49,11 +49,14 @@ from records_panel.additions import Additions
 from records_panel.embedded_book import EmbeddedBook
 from records_panel.grants import Limits
 from records_panel.panel import Panel
+from records_panel.break_glass import BreakGlass
 from records_panel.patients import Patients
+from records_panel.glass_reviews import GlassReviews
 from records_panel.searches import Searches
 
 
 @dataclass(frozen=True)
+from records_panel.viewings import Viewings
 class Parts:
     """Every service of a process, before the edges (web, signalling, media) are put on."""
 
@@ -91,6 +94,9 @@ class Parts:
     relays: Relays
 
 
+    break_glass: BreakGlass
+    glass_reviews: GlassReviews
+    viewings: Viewings
 def _sealer(settings: Settings) -> Sealer:
     embedded = settings.keys_file is None
     path = settings.keys_file or settings.var / "keys"
@@ -176,7 +182,9 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
             sealer=sealer,
             directory=directory,
             passwords=passwords,
+        searches = Searches(counts)
             accounts=Accounts(database, audit, guard, directory, authentication, passwords, sessions, terminals),
+        panel = Panel(database, store, audit, book, zone=zone, limits=limits)
             sessions=sessions,
             terminals=terminals,
             administration=Administration(database, audit, guard, directory, sessions),
@@ -196,8 +204,13 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
             devices=Devices(database, store, audit, bus),
             queries=Queries(database, store, log, directory, rota, presence, zone),
             book=book,
-            patients=Patients(database, audit, sealer, Searches(counts), clock),
-            panel=Panel(database, store, audit, book, zone=zone, limits=limits),
+            patients=Patients(database, audit, sealer, searches, clock),
+            panel=panel,
+            break_glass=BreakGlass(
+                database, audit, authentication, directory, panel, searches, sealer, bus, limits=limits
+            ),
+            glass_reviews=GlassReviews(database, audit, guard, directory, sealer),
+            viewings=Viewings(database, audit, guard, directory, sealer, searches),
             additions=additions,
             relays=_relays(settings, clock),
         )

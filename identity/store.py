@@ -18,6 +18,7 @@ from foundation.i18n import N_
 from foundation.ids import FacilityId, SpecialtyId, StaffId, TerminalId
 from foundation.text import fold
 from identity.model import Department, Facility, Role, Specialty, Staff, Terminal
+from identity.oversight import oversees
 from identity.rows import (
     Row,
     department_of,
@@ -31,6 +32,7 @@ from identity.rows import (
 from identity.tables import departments, facilities, links, specialties, staff, staff_specialties, terminals
 
 _LISTS_COORDINATOR = cast(staff.c.roles, String).contains(Role.COORDINATOR.value)
+_LISTS_OFFICER = cast(staff.c.roles, String).contains(Role.DATA_PROTECTION_OFFICER.value)
 """A coarse look into the list of roles, which spares reading whole hospitals; who is one, the roles say afterwards."""
 
 
@@ -160,6 +162,13 @@ class Directory:
         there = or_(staff.c.facility_id == clinic_id, staff.c.facility_id.in_(hubs_of(clinic_id)))
         found = await self._staff(there & staff.c.active & _LISTS_COORDINATOR, tx)
         return [person for person in found if Role.COORDINATOR in person.roles]
+
+    async def officers_over(self, facility_ids: Iterable[FacilityId], *, tx: Transaction | None = None) -> list[Staff]:
+        """The active data protection officers of these facilities and of the whole installation, by name."""
+        places = set(facility_ids)
+        there = or_(staff.c.installation_wide, staff.c.facility_id.in_(places))
+        found = await self._staff(there & staff.c.active & _LISTS_OFFICER, tx)
+        return [person for person in found if oversees(person, places)]
 
     async def to_ring(
         self, clinic_id: FacilityId, specialty_id: SpecialtyId, *, tx: Transaction | None = None

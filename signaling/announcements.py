@@ -16,7 +16,7 @@ from foundation.ids import ConsultId, StaffId
 from identity.store import Directory
 from signaling.connections import Connection, Connections, Outlet
 from signaling.room_members import RoomMembers
-from signaling.server_events import Agenda, Consult, Invited, Log, RingStopped
+from signaling.server_events import Agenda, Consult, Invited, Log, Oversight, RingStopped
 from signaling.shapes import ChatPart
 from signaling.views import Views, chat_event
 
@@ -89,6 +89,11 @@ class Announcements:
         """This person's booked times changed."""
         for connection in self._connections.of([staff_id]):
             await self._outlet.send(connection, Agenda())
+
+    async def oversight(self, staff_id: StaffId) -> None:
+        """Something awaits this data protection officer."""
+        for connection in self._connections.of([staff_id]):
+            await self._outlet.send(connection, Oversight())
 
     async def _ring(self, consult_id: ConsultId, entries: Sequence[LogEntry]) -> None:
         people = {StaffId(str(entry.data["staff"])) for entry in entries if entry.kind is LogKind.RUNG}

@@ -133,6 +133,7 @@ class Gateway:
         self._tasks.forever("signaling: look at the logs", self._notices.look, pause_s=1.0)
         self._tasks.forever("signaling: hints of logs", self._notices.listen)
         self._tasks.forever("signaling: hints of agendas", self._notices.listen_for_agendas)
+        self._tasks.forever("signaling: hints to officers", self._notices.listen_for_oversight)
         self._tasks.forever("signaling: members of rooms", self._members.tick, pause_s=0.5)
         self._tasks.forever("signaling: changes of quality", self._qualities.tell, pause_s=0.5)
         self._tasks.forever("signaling: hints of rooms", self._members.listen)

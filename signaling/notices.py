@@ -18,6 +18,7 @@ from foundation.bus import Bus
 from foundation.clock import Clock
 from foundation.database import Database
 from foundation.ids import ConsultId, StaffId
+from identity import oversight
 from signaling.announcements import Announcements
 from signaling.connections import Connections
 
@@ -87,6 +88,12 @@ class Notices:
         async with self._bus.subscribe(AGENDA) as hints:
             async for hint in hints:
                 await self._announcements.agenda(StaffId(str(hint["staff"])))
+
+    async def listen_for_oversight(self) -> None:
+        """Follow hints to data protection officers, for ever."""
+        async with self._bus.subscribe(oversight.TOPIC) as hints:
+            async for hint in hints:
+                await self._announcements.oversight(StaffId(str(hint["staff"])))
 
     async def look(self) -> None:
         """What hints may have missed: every consult whose log grew lately."""

@@ -244,6 +244,14 @@ class Agenda:
     example: ClassVar[dict[str, Any]] = {}
 
 
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Oversight:
+    """To data protection officers: a book was opened in an emergency. A hint to look at the list of those to review."""
+
+    name: ClassVar[str] = "oversight"
+    example: ClassVar[dict[str, Any]] = {}
+
+
 ServerEvent = (
     Ring
     | RingStopped
@@ -261,4 +269,5 @@ ServerEvent = (
     | Consult
     | Invited
     | Agenda
+    | Oversight
 )

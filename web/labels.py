@@ -9,8 +9,17 @@ from types import MappingProxyType
 from foundation.i18n import N_
 from identity.csv_columns import ImportKind
 from identity.model import FacilityKind, ManagingLevel, Role, Scope, Sensitivity, TechnicalLevel
+from records_panel.glass import GlassReason, Verdict
 from web.consult_labels import CONSULT_LABELS
 
+GLASS_REASONS: Mapping[str, str] = MappingProxyType(
+    {
+        GlassReason.DANGER: N_("Life in danger"),
+        GlassReason.UNABLE: N_("The patient cannot be asked, nor anybody for them"),
+        GlassReason.AFTERCARE: N_("The consult is over and the same illness goes on"),
+        GlassReason.RESTRICTED: N_("The treatment depends on entries that are withheld"),
+    }
+)
 LABELS: Mapping[type[StrEnum], Mapping[str, str]] = MappingProxyType(
     {
         **CONSULT_LABELS,
@@ -31,6 +40,8 @@ LABELS: Mapping[type[StrEnum], Mapping[str, str]] = MappingProxyType(
             Sensitivity.OTHER: N_("Restricted for another reason (R)"),
             Sensitivity.VERY_RESTRICTED: N_("Very restricted (V), on top of its kind"),
         },
+        GlassReason: GLASS_REASONS,
+        Verdict: {Verdict.JUSTIFIED: N_("Justified"), Verdict.UNJUSTIFIED: N_("Not justified")},
         FacilityKind: {
             FacilityKind.COMMUNE_STATION: N_("Commune health station"),
             FacilityKind.REGIONAL_CENTRE: N_("Regional health centre"),

@@ -17,6 +17,8 @@ _PAGES: tuple[tuple[str, str, frozenset[Role]], ...] = (
     ("/consults", N_("Past consults"), _CLINICAL),
     ("/administration", N_("Administration"), frozenset({Role.ADMINISTRATOR})),
     ("/administration/audit", N_("Audit trail"), frozenset({Role.DATA_PROTECTION_OFFICER})),
+    ("/administration/emergencies", N_("Emergency openings"), frozenset({Role.DATA_PROTECTION_OFFICER})),
+    ("/administration/views", N_("Views of a book"), frozenset({Role.DATA_PROTECTION_OFFICER})),
 )
 
 

@@ -31,8 +31,11 @@ from identity.store import Directory
 from identity.terminals import Terminals
 from identity.tokens import ApiTokens
 from records_panel.additions import Additions
+from records_panel.break_glass import BreakGlass
+from records_panel.glass_reviews import GlassReviews
 from records_panel.panel import Panel
 from records_panel.patients import Patients
+from records_panel.viewings import Viewings
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,9 @@ class Services:
     presence: Presence
     patients: Patients
     panel: Panel
+    break_glass: BreakGlass
+    glass_reviews: GlassReviews
+    viewings: Viewings
     additions: Additions
     rota: Rota
     ready: Callable[[], Awaitable[dict[str, bool]]]

@@ -35,6 +35,8 @@ WORDS: dict[str, dict[str, str]] = {
         "withdrawn": N_("The request was withdrawn at {time}"),
         "invited": N_("{name} asks you into a consult room"),
         "enter_room": N_("Enter the room"),
+        "glass_broken": N_("A health book was just opened in an emergency"),
+        "review": N_("Review"),
     },
     "media": {
         "camera_denied": N_(

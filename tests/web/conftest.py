@@ -19,6 +19,7 @@ from foundation.clock import FakeClock
 from foundation.database import Database
 from foundation.i18n import Languages
 from foundation.ids import FacilityId
+from foundation.sealing import Sealer
 from foundation.settings import Settings
 from identity.accounts import Accounts
 from identity.administration import Administration
@@ -33,12 +34,16 @@ from identity.store import Directory
 from identity.terminals import Terminals
 from identity.throttle import Throttle
 from identity.tokens import ApiTokens
+from records_panel.glass_reviews import GlassReviews
+from records_panel.searches import Searches
+from records_panel.viewings import Viewings
 from web import application
 from web.services import DemoSignIn, Services
 
 ORIGIN = "http://hoichan.test"
 PASSWORD = "bốn con vịt qua sông"
 OPERATOR = Operator()
+SEALER = Sealer({0: bytes(32), 1: bytes(range(32))})
 
 
 async def ready() -> dict[str, bool]:
@@ -74,6 +79,8 @@ def build_services(
         "terminals": terminals,
         "tokens": ApiTokens(database, audit, guard, directory),
         "csv_import": CsvImport(database, audit, passwords, sessions),
+        "glass_reviews": GlassReviews(database, audit, guard, directory, SEALER),
+        "viewings": Viewings(database, audit, guard, directory, SEALER, Searches(MemoryStorage())),
         "ready": ready,
         "is_demo": bool(demo_sign_ins),
         "demo_sign_ins": demo_sign_ins,

@@ -84,6 +84,9 @@ export function startAlerts(connection: Connection, docked = false): void {
   connection.on("invited", (invitation) => {
     toast(say("invited", { name: invitation.by_name }), "accent", { href: `/consults/${invitation.consult_id}/preview`, text: say("enter_room") });
   });
+  connection.on("oversight", () => {
+    toast(say("glass_broken"), "emergency", { href: "/administration/emergencies", text: say("review") });
+  });
   connection.on("session_ended", () => location.assign("/sign-in"));
   connection.onRefused((code) => {
     if (code.includes("sign_in") || code.includes("session")) location.assign("/sign-in");

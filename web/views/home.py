@@ -88,6 +88,10 @@ async def _colleagues(reader: Reader) -> Filling:
     return {"colleagues": await colleagues(reader.services, reader.staff, reader.now)}
 
 
+async def _emergencies(reader: Reader) -> Filling:
+    return {"to_review": await reader.services.glass_reviews.waiting(reader.staff)}
+
+
 @dataclass(frozen=True, slots=True)
 class Section:
     """A part of the page that lives: for whom, in which column, filled by what. `mark` is its element's id."""
@@ -102,6 +106,7 @@ SECTIONS: Mapping[str, Section] = MappingProxyType(
     {
         "duty": Section("duty", "head", frozenset({Role.SPECIALIST}), _duty),
         "queue": Section("queue", "main", frozenset({Role.COORDINATOR}), _queue),
+        "emergencies": Section("emergencies", "main", frozenset({Role.DATA_PROTECTION_OFFICER}), _emergencies),
         "waiting": Section("waiting-now", "main", _CLINICAL, _waiting),
         "agenda": Section("agenda", "main", _AT_BEDSIDE, _agenda),
         "past": Section("past", "main", _CLINICAL, _past),

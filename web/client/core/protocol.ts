@@ -141,6 +141,7 @@ export interface ServerEvents {
   consult: { consult_id: string; state: string };
   invited: Invited;
   agenda: Record<string, never>;
+  oversight: Record<string, never>;
 }
 
 /** A random key that a client repeats when it tries again. */

@@ -26,4 +26,5 @@ if (lists.length > 0) {
   };
   connection.on("consult", look);
   connection.on("agenda", look);
+  connection.on("oversight", look);
 }

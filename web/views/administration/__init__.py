@@ -6,7 +6,17 @@ from collections.abc import Iterable
 
 from aiohttp import web
 
-from web.views.administration import audit, facilities, imports, overview, specialties, staff, terminals, tokens
+from web.views.administration import (
+    audit,
+    emergencies,
+    facilities,
+    imports,
+    overview,
+    specialties,
+    staff,
+    terminals,
+    tokens,
+)
 
 ROUTES: tuple[Iterable[web.AbstractRouteDef], ...] = (
     overview.routes,
@@ -17,4 +27,5 @@ ROUTES: tuple[Iterable[web.AbstractRouteDef], ...] = (
     tokens.routes,
     imports.routes,
     audit.routes,
+    emergencies.routes,
 )
