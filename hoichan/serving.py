@@ -196,6 +196,9 @@ def services_of(
         presence=parts.presence,
         patients=parts.patients,
         panel=parts.panel,
+        break_glass=parts.break_glass,
+        glass_reviews=parts.glass_reviews,
+        viewings=parts.viewings,
         additions=parts.additions,
         rota=parts.rota,
         ready=ready,
@@ -204,9 +207,6 @@ def services_of(
     )
 
 
-        break_glass=parts.break_glass,
-        glass_reviews=parts.glass_reviews,
-        viewings=parts.viewings,
 def _greet(settings: Settings, sign_ins: tuple[DemoSignIn, ...], *, demo: bool) -> None:
     click.echo(f"\nHoichan: http://{settings.host}:{settings.port}   (Ctrl-C stops it)")
     if demo:

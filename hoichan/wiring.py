@@ -46,17 +46,19 @@ from identity.tokens import ApiTokens
 from media.api import NoRelays, Relays
 from media.turn import TurnServers
 from records_panel.additions import Additions
+from records_panel.break_glass import BreakGlass
+from records_panel.books import Books
 from records_panel.embedded_book import EmbeddedBook
+from records_panel.fhir_client import FhirBook
+from records_panel.glass_reviews import GlassReviews
 from records_panel.grants import Limits
 from records_panel.panel import Panel
-from records_panel.break_glass import BreakGlass
 from records_panel.patients import Patients
-from records_panel.glass_reviews import GlassReviews
 from records_panel.searches import Searches
+from records_panel.viewings import Viewings
 
 
 @dataclass(frozen=True)
-from records_panel.viewings import Viewings
 class Parts:
     """Every service of a process, before the edges (web, signalling, media) are put on."""
 
@@ -90,13 +92,13 @@ class Parts:
     book: EmbeddedBook
     patients: Patients
     panel: Panel
+    break_glass: BreakGlass
+    glass_reviews: GlassReviews
+    viewings: Viewings
     additions: Additions
     relays: Relays
 
 
-    break_glass: BreakGlass
-    glass_reviews: GlassReviews
-    viewings: Viewings
 def _sealer(settings: Settings) -> Sealer:
     embedded = settings.keys_file is None
     path = settings.keys_file or settings.var / "keys"
@@ -168,7 +170,11 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
             glass_words=settings.break_glass_characters,
             review=timedelta(hours=settings.break_glass_review_hours),
         )
+        searches = Searches(counts)
         book = EmbeddedBook(database, sealer)
+        sources = await stack.enter_async_context(opened_sources(settings, database, sealer, clock))
+        books = Books(book, sources, clock) if sources else book
+        panel = Panel(database, store, audit, books, zone=zone, limits=limits)
         files = Files(settings.files, sealer, most_bytes=settings.file_megabytes * 1024 * 1024)
         additions = Additions(database, store, log, directory, audit, book, files, limits=limits)
         yield Parts(
@@ -182,9 +188,7 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
             sealer=sealer,
             directory=directory,
             passwords=passwords,
-        searches = Searches(counts)
             accounts=Accounts(database, audit, guard, directory, authentication, passwords, sessions, terminals),
-        panel = Panel(database, store, audit, book, zone=zone, limits=limits)
             sessions=sessions,
             terminals=terminals,
             administration=Administration(database, audit, guard, directory, sessions),
@@ -204,6 +208,7 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
             devices=Devices(database, store, audit, bus),
             queries=Queries(database, store, log, directory, rota, presence, zone),
             book=book,
+            sources=sources,
             patients=Patients(database, audit, sealer, searches, clock),
             panel=panel,
             break_glass=BreakGlass(
