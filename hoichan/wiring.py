@@ -47,9 +47,7 @@ from media.api import NoRelays, Relays
 from media.turn import TurnServers
 from records_panel.additions import Additions
 from records_panel.break_glass import BreakGlass
-from records_panel.books import Books
 from records_panel.embedded_book import EmbeddedBook
-from records_panel.fhir_client import FhirBook
 from records_panel.glass_reviews import GlassReviews
 from records_panel.grants import Limits
 from records_panel.panel import Panel
@@ -172,9 +170,7 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
         )
         searches = Searches(counts)
         book = EmbeddedBook(database, sealer)
-        sources = await stack.enter_async_context(opened_sources(settings, database, sealer, clock))
-        books = Books(book, sources, clock) if sources else book
-        panel = Panel(database, store, audit, books, zone=zone, limits=limits)
+        panel = Panel(database, store, audit, book, zone=zone, limits=limits)
         files = Files(settings.files, sealer, most_bytes=settings.file_megabytes * 1024 * 1024)
         additions = Additions(database, store, log, directory, audit, book, files, limits=limits)
         yield Parts(
@@ -208,7 +204,6 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
             devices=Devices(database, store, audit, bus),
             queries=Queries(database, store, log, directory, rota, presence, zone),
             book=book,
-            sources=sources,
             patients=Patients(database, audit, sealer, searches, clock),
             panel=panel,
             break_glass=BreakGlass(
