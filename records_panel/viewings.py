@@ -160,7 +160,8 @@ class Viewings:
         places |= {person.facility_id for person in people.values()}
         facilities = await self._directory.facilities_many(places, tx=tx)
         ids = {row.consult_id for row in rows if row.consult_id}
-        codes = dict((await tx.execute(select(consults.c.id, consults.c.code).where(consults.c.id.in_(ids)))).tuples())
+        called = await tx.execute(select(consults.c.id, consults.c.code).where(consults.c.id.in_(ids)))
+        codes = {row.id: row.code for row in called}
         # A permission that a Consent of the book took back showed nothing; its refusal bears the same number.
         taken_back = {row.details.get("read") for row in rows if row.outcome == "denied"} - {None}
         told = []
