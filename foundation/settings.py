@@ -14,6 +14,8 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from foundation.reach import Reach
+
 _TURN_URI = re.compile(r"turns?:([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(\?transport=(udp|tcp))?")
 """A TURN URI (RFC 7065 §3.1) of a host name or an address."""
 
@@ -95,6 +97,15 @@ class Settings(BaseSettings):
     break_glass_review_hours: float = Field(72, gt=0, description="by when a data protection officer reviews it")
     coordinator_telephone: str = Field("", description="shown when nobody answers")
 
+    # Other systems
+    sources_file: Path | None = Field(None, description="TOML file of the FHIR servers that hold books too")
+    fetch_networks: str = Field(
+        "", description="comma-separated private networks that outgoing calls may reach, such as 10.20.0.0/16"
+    )
+    fetch_plain_hosts: str = Field(
+        "", description="comma-separated hosts (name or name:port) that may be called by http; all others by https"
+    )
+
     log_json: bool = Field(False, description="logs as JSON lines")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="DEBUG, INFO, WARNING or ERROR: the least that is logged"
@@ -112,6 +123,12 @@ class Settings(BaseSettings):
             ZoneInfo(value)
         except (KeyError, ValueError, OSError):
             raise ValueError("no such time zone, such as Asia/Ho_Chi_Minh") from None
+        return value
+
+    @field_validator("fetch_networks")
+    @classmethod
+    def _networks(cls, value: str) -> str:
+        Reach.read(value, "")
         return value
 
     @field_validator("database_url")

@@ -14,6 +14,7 @@ import click
 from sqlalchemy import func, select
 
 from foundation.errors import HoichanError
+from hoichan.sources_command import sources
 from records_panel.book_import import BookImport
 from records_panel.tables import import_problems, imports, patients, resource_log, summaries
 
@@ -29,6 +30,9 @@ def book() -> None:
 
     These commands act with full rights on the database of the settings, and the audit names their author `operator`.
     """
+
+
+book.add_command(sources)
 
 
 @book.command("import")

@@ -31,6 +31,7 @@ from foundation.files import Files
 from foundation.i18n import Languages
 from foundation.sealing import Sealer
 from foundation.settings import Settings
+from hoichan.book_sources import opened_sources
 from hoichan.connections import opened_bus, opened_database, read_secret, redis_address
 from identity.accounts import Accounts
 from identity.administration import Administration
@@ -46,8 +47,10 @@ from identity.tokens import ApiTokens
 from media.api import NoRelays, Relays
 from media.turn import TurnServers
 from records_panel.additions import Additions
+from records_panel.books import Books
 from records_panel.break_glass import BreakGlass
 from records_panel.embedded_book import EmbeddedBook
+from records_panel.fhir_client import FhirBook
 from records_panel.glass_reviews import GlassReviews
 from records_panel.grants import Limits
 from records_panel.panel import Panel
@@ -88,6 +91,7 @@ class Parts:
     exchange: Exchange
     devices: Devices
     book: EmbeddedBook
+    sources: tuple[FhirBook, ...]
     patients: Patients
     panel: Panel
     break_glass: BreakGlass
@@ -170,7 +174,9 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
         )
         searches = Searches(counts)
         book = EmbeddedBook(database, sealer)
-        panel = Panel(database, store, audit, book, zone=zone, limits=limits)
+        sources = await stack.enter_async_context(opened_sources(settings, database, sealer, clock))
+        books = Books(book, sources, clock) if sources else book
+        panel = Panel(database, store, audit, books, zone=zone, limits=limits)
         files = Files(settings.files, sealer, most_bytes=settings.file_megabytes * 1024 * 1024)
         additions = Additions(database, store, log, directory, audit, book, files, limits=limits)
         yield Parts(
@@ -204,6 +210,7 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
             devices=Devices(database, store, audit, bus),
             queries=Queries(database, store, log, directory, rota, presence, zone),
             book=book,
+            sources=sources,
             patients=Patients(database, audit, sealer, searches, clock),
             panel=panel,
             break_glass=BreakGlass(

@@ -59,7 +59,7 @@ class FhirBook:
     """One FHIR server as a source of books. Keeps `records_panel.sources.HealthBook`."""
 
     def __init__(self, server: FhirServer, links: Links, clock: Clock) -> None:
-        self._server = server
+        self.server = server
         self._settings = server.settings
         self._links = links
         self._clock = clock
@@ -97,14 +97,14 @@ class FhirBook:
             async with asyncio.timeout_at(opening.until):
                 return await work
         except TimeoutError:
-            self._server.breaker.failed()
+            self.server.breaker.failed()
             raise SourceFailed(Reason.TIMEOUT) from None
 
     async def _capabilities(self, opening: _Opening) -> Capabilities:
         """What the server can do, as it said within the hour; a server that says nothing is asked for everything."""
         if self._clock.monotonic() >= self._known_until:
             try:
-                self._known = await self._server.capabilities(opening.budget)
+                self._known = await self.server.capabilities(opening.budget)
                 self._known_until = self._clock.monotonic() + _CAPABILITIES_S
             except SourceFailed as error:
                 if error.http_status is None:
@@ -118,7 +118,7 @@ class FhirBook:
         if linked is not None:
             opening.patient = {"id": linked}  # so that `hidden` is known
             by_id = {"_id": linked}
-            found = await self._first(search(self._server, "Patient", by_id, opening.budget, hidden=opening.hidden))
+            found = await self._first(search(self.server, "Patient", by_id, opening.budget, hidden=opening.hidden))
             same = [one for one in found.of("Patient") if word(one.get("id")) == linked]
             if same and (patient := ours(same, identity, systems)) is not None:
                 return patient
@@ -127,7 +127,7 @@ class FhirBook:
             return {}
         # By POST alone: a number never stands in an address, where every machine on the way writes it down.
         found = await search(
-            self._server, "Patient", {"identifier": ",".join(tokens)}, opening.budget, hidden=identity.cccd or tokens[0]
+            self.server, "Patient", {"identifier": ",".join(tokens)}, opening.budget, hidden=identity.cccd or tokens[0]
         )
         if found.broken_off is not None:  # a second one with the number may stand on the page that is missing
             raise found.broken_off
@@ -158,7 +158,7 @@ class FhirBook:
         id_ = word(opening.patient.get("id"))
         url = f"Patient/{URL.build(path=id_).raw_path}/$summary"
         try:
-            bundle = await self._in_time(opening, self._server.get(url, opening.budget, "Bundle"))
+            bundle = await self._in_time(opening, self.server.get(url, opening.budget, "Bundle"))
         except SourceFailed as error:
             if error.http_status in _NO_SUMMARY or (error.http_status is None and error.reason is Reason.MALFORMED):
                 return False
@@ -182,7 +182,7 @@ class FhirBook:
         parameters = {"patient": f"Patient/{word(opening.patient.get('id'))}"} | dict(more)
         try:
             found = await self._in_time(
-                opening, search(self._server, kind, parameters, opening.budget, hidden=opening.hidden)
+                opening, search(self.server, kind, parameters, opening.budget, hidden=opening.hidden)
             )
         except SourceFailed as error:
             opening.gaps.append(Gap(kind, error.reason))
@@ -232,7 +232,7 @@ class FhirBook:
             chosen = sorted(id_ for id_ in ids if "," not in id_)[:_MOST_REFERRED]
             reason = Reason.TOO_MUCH if len(chosen) < len(ids) else None
             try:
-                asked = search(self._server, kind, {"_id": ",".join(chosen)}, opening.budget)
+                asked = search(self.server, kind, {"_id": ",".join(chosen)}, opening.budget)
                 found = await self._in_time(opening, asked)
                 of_kind = [one for one in found.entries if one["resource"].get("resourceType") == kind]
                 self._take(opening, of_kind, self._references(opening), needs_subject=False)

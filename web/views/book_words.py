@@ -19,6 +19,7 @@ from records_panel.model import (
     VitalKind,
     When,
 )
+from web.views.source_words import SourceWords
 
 VITAL_NAMES = {
     VitalKind.BLOOD_PRESSURE: N_("BP"),
@@ -77,6 +78,7 @@ class BookWords:
         self._zone = zone
         self._now = now
         self._today = now.astimezone(zone).date()
+        self.sources = SourceWords(language, zone, self.when)
 
     def when(self, moment: When | None) -> str:
         """`2018`, `03/2018`, `12/03/2018`; today's is told as a time. Empty when unknown."""
@@ -137,6 +139,12 @@ class BookWords:
             self._language.text(N_("facility %(code)s"), code=origin.facility_code) if origin.facility_code else ""
         )
         at = self.brief(origin.when) if brief else self.when(origin.when)
+        # Which of several sources gave it: in place of a facility that nobody named, and beside it where there is room.
+        given = ", ".join(self.sources.name(name) for name in origin.source.splitlines())
+        if given and not facility:
+            facility = given
+        elif given and not brief:
+            facility = f"{facility} ({given})"
         return ", ".join(part for part in (facility, at) if part)
 
     def latest(self, vitals: tuple[Vital, ...]) -> Origin | None:
@@ -200,7 +208,9 @@ class BookWords:
         if absence.kind is AbsenceKind.KNOWN_NONE and absence.text:
             return absence.text  # the record's own words for “none”
         said = self._language.text(_ABSENT[absence.kind])
-        return f"{said}: {absence.text}" if absence.text else said
+        # What did not come is told by the name of its source, and ours has a name in each language.
+        told = self.sources.name(absence.text) if absence.kind is AbsenceKind.UNAVAILABLE else absence.text
+        return f"{said}: {told}" if absence.text else said
 
     def _day(self, moment: When) -> date:
         return moment.instant.astimezone(self._zone).date() if moment.instant is not None else moment.day

@@ -1,0 +1,70 @@
+"""The FHIR servers of the settings, ready to be asked."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import click
+
+from foundation.clock import Clock
+from foundation.database import Database
+from foundation.fetch import Fetcher
+from foundation.reach import Reach
+from foundation.sealing import Sealer
+from foundation.settings import Settings
+from foundation.tasks import Tasks
+from records_panel.etags import Etags
+from records_panel.fhir_client import FhirBook
+from records_panel.fhir_server import FhirServer
+from records_panel.links import Links
+from records_panel.source_settings import SourceSettings, read_sources
+
+_SWEEP_S = 60.0
+
+
+@asynccontextmanager
+async def opened_sources(
+    settings: Settings, database: Database, sealer: Sealer, clock: Clock
+) -> AsyncIterator[tuple[FhirBook, ...]]:
+    """One book for each source of HOICHAN_SOURCES_FILE; none without it. A file with a mistake ends the program."""
+    if settings.sources_file is None:
+        yield ()
+        return
+    fetcher, etags, tasks = (
+        Fetcher(Reach.read(settings.fetch_networks, settings.fetch_plain_hosts)),
+        Etags(clock),
+        Tasks(),
+    )
+    links = Links(database, sealer)
+    try:
+        books = tuple(
+            FhirBook(FhirServer(source, fetcher, clock, etags, tls=_trust(source)), links, clock)
+            for source in read_sources(settings.sources_file)
+        )
+    except OSError as error:
+        name = error.filename or settings.sources_file
+        raise click.ClickException(f"a file of the sources, {name}, cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise click.ClickException(f"the sources cannot be used:\n{error}") from None
+
+    async def sweep() -> None:
+        etags.sweep()
+
+    tasks.forever("what sources answered", sweep, pause_s=_SWEEP_S)
+    try:
+        yield books
+    finally:
+        await tasks.close()
+        etags.clear()
+        await fetcher.close()
+
+
+def _trust(source: SourceSettings) -> ssl.SSLContext | None:
+    if source.ca_file is None:
+        return None
+    try:
+        return ssl.create_default_context(cafile=source.ca_file)
+    except ssl.SSLError:
+        raise ValueError(f"{source.ca_file.name} holds no certificate in PEM") from None
