@@ -29,6 +29,7 @@ from records_panel.fhir_reading import Json, is_test
 from records_panel.importing import (
     digest,
     identity_of,
+    is_same,
     key_of,
     plain,
     same_person,
@@ -299,8 +300,8 @@ class BookImport:
         row = (await tx.execute(select(import_links.c.patient_id).where(import_links.c.link == link))).first()
         if row and not found:
             known = await self._register.read(tx, PatientId(row.patient_id))
-            # Two systems may both have a patient `1`: the name and the birth date tell whether it is the same.
-            if known.name == identity.name and known.birth_date == identity.birth_date:
+            # Two systems may both have a patient `1`: all that is known has to agree before it is the same.
+            if is_same(identity, known):
                 found[PatientId(row.patient_id)] = known
         self._touched.append(person)
         if found:

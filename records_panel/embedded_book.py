@@ -271,6 +271,16 @@ def members(row: Json) -> list[Json]:
     return [as_dict(entry.get("resource")) for entry in row["entry"]]
 
 
+def prepared_book(
+    patient_id: PatientId, identity: Identity, resources: Iterable[Json], at: datetime
+) -> tuple[bytes, bytes]:
+    """The row of the log and the summary of a book that comes whole, packed and not yet sealed."""
+    ours = [written(resource, patient_id, "", imported=True) for resource in resources]
+    patient = summary.patient_resource(patient_id, identity, demo=False)
+    made = summary.document(patient, summary.with_insurance(_current(ours), identity), at)
+    return packed(together(ours)), packed(made)
+
+
 def log_place(patient_id: PatientId, version: int) -> str:
     return f"resource_log:{patient_id}:{version}"
 

@@ -83,6 +83,13 @@ def same_person(one: Identity, other: Identity) -> bool:
     return one.birth_date == other.birth_date or one.name.casefold() == other.name.casefold()
 
 
+def is_same(one: Identity, other: Identity) -> bool:
+    """Whether two identities without a number in common are one person: name, birth date, and no number against it."""
+    pairs = ((one.cccd, other.cccd), (one.bhyt, other.bhyt))
+    against = any(first and second and first != second for first, second in pairs)
+    return one.name == other.name and one.birth_date == other.birth_date and not against
+
+
 def subject_of(resource: Json) -> str:
     """The reference to the person whom a resource is about; empty when it names nobody."""
     for field in _OF_PATIENT:

@@ -105,6 +105,10 @@ class Register:
             raise Conflict("patient.number_taken", NUMBER_TAKEN) from error
         await tx.execute(insert(patient_words), found_by)
 
+    def rows(self, patient_id: PatientId, identity: Identity) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """What stands of a citizen in `patients` and in `patient_words`, sealed and indexed."""
+        return self._columns(patient_id, identity), self._words(patient_id, identity)
+
     async def change(self, tx: Transaction, patient_id: PatientId, identity: Identity) -> None:
         """Write a corrected identity. Raises `NotFound`, or `Conflict("patient.number_taken")`."""
         change = update(patients).where(patients.c.id == patient_id).values(self._columns(patient_id, identity))

@@ -139,6 +139,9 @@ async def test_people_are_never_mixed(records: Records, tmp_path: Path) -> None:
     stranger = patient(name="Lê Văn Xa", born="1999-09-09")
     await load(records, write(tmp_path, "far.json", entries(stranger)))
     assert len(await everybody(records)) == 3
+    # And so is one of the same name, birth date and local id whose citizen number is another.
+    await load(records, write(tmp_path, "twin.json", entries(patient("051170009999"))))
+    assert len(await everybody(records)) == 4
 
 
 async def test_bulk_data_goes_to_the_person_it_names(records: Records, tmp_path: Path) -> None:

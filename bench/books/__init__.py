@@ -1,0 +1,1 @@
+"""Books by the million, for `bench.book`."""
