@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any, Protocol
 
 from sqlalchemy import Row, func, select, update
 
 from consult_rooms import bounds
-from consult_rooms.model import Consult, IdentityChange, IdentityState, Patient
+from consult_rooms.model import Consent, ConsentBy, Consult, IdentityChange, IdentityState, Patient, Question
 from consult_rooms.store import ConsultStore
 from consult_rooms.tables import consults, identity_history
 from foundation.database import Transaction
@@ -16,6 +19,7 @@ from foundation.i18n import N_
 from foundation.ids import StaffId
 
 PLACE = "identity_history.patient"
+LEFT = "identity_history.left"
 REQUESTED = "requested"
 NOTHING = N_("The identity is that of the request; there is nothing to take back.")
 
@@ -43,7 +47,8 @@ async def change(
 ) -> Patient:
     """Give the consult another identity and return it. The caller holds the consult's lock, logs and audits.
 
-    `reverted` takes back the last change that still holds; it needs no patient. Raises Invalid `patient.unusable`,
+    `turned` leaves the earlier patient with the question and the consent. `reverted` takes back the last change that
+    still holds, with what it put aside; it needs no patient. Raises Invalid `patient.unusable`,
     Conflict `identity.nothing_to_revert`.
     """
     history = (
@@ -53,28 +58,57 @@ async def change(
             .order_by(identity_history.c.number)
         )
     ).all()
+    number, left, values = history[-1].number + 1, None, {}
     if kind is IdentityChange.REVERTED:
-        holding: list[Row[Any]] = []
-        for row in history:
-            if row.kind == IdentityChange.REVERTED:
-                holding.pop()
-            else:
-                holding.append(row)
-        if len(holding) < 2:
-            raise Conflict("identity.nothing_to_revert", NOTHING)
-        before = holding[-2]
+        undone, before = _last_holding(history)
         new = store.opened_patient(f"{consult.id}:{before.number}", before.patient_sealed, PLACE)
+        if undone.left_sealed is not None:
+            left, values = _left(store, consult, number), _given_back(store, consult, undone)
     else:
         if patient is None or patient.identity is not IdentityState.ESTABLISHED:
             raise Invalid("patient.unusable", bounds.UNUSABLE_PATIENT, field="patient")
         new = bounds.patient(patient)
         if new == consult.patient:
             return new
-    await _write(tx, store, consult, history[-1].number + 1, actor, kind, new)
+        if kind is IdentityChange.TURNED:
+            # What was asked and allowed for one person is neither for the next.
+            left = _left(store, consult, number)
+            values = {**store.question_values(consult.id, Question()), **store.consent_values(consult.id, None)}
+    await _write(tx, store, consult, number, actor, kind, new, left)
     await tx.execute(
-        update(consults).where(consults.c.id == consult.id).values(**store.patient_values(consult.id, new))
+        update(consults).where(consults.c.id == consult.id).values(**store.patient_values(consult.id, new), **values)
     )
     return new
+
+
+def _last_holding(history: Sequence[Row[Any]]) -> tuple[Row[Any], Row[Any]]:
+    """The last change that still holds, and the one before it."""
+    holding: list[Row[Any]] = []
+    for row in history:
+        if row.kind == IdentityChange.REVERTED:
+            holding.pop()
+        else:
+            holding.append(row)
+    if len(holding) < 2:
+        raise Conflict("identity.nothing_to_revert", NOTHING)
+    return holding[-1], holding[-2]
+
+
+def _left(store: ConsultStore, consult: Consult, number: int) -> bytes:
+    """The question and consent of the patient who is left."""
+    consent = None if consult.consent is None else asdict(consult.consent)
+    plain = json.dumps({"question": asdict(consult.question), "consent": consent}).encode()
+    return store.sealer.seal(plain, f"{LEFT}:{consult.id}:{number}")
+
+
+def _given_back(store: ConsultStore, consult: Consult, row: Row[Any]) -> dict[str, Any]:
+    """Column values of what a turn had put aside."""
+    left = json.loads(store.sealer.open(row.left_sealed, f"{LEFT}:{consult.id}:{row.number}"))
+    consent = left["consent"] and Consent(**{**left["consent"], "by": ConsentBy(left["consent"]["by"])})
+    return {
+        **store.question_values(consult.id, Question(**left["question"])),
+        **store.consent_values(consult.id, consent),
+    }
 
 
 async def changes(tx: Transaction, consult: Consult) -> int:
@@ -89,7 +123,14 @@ async def changes(tx: Transaction, consult: Consult) -> int:
 
 
 async def _write(
-    tx: Transaction, store: ConsultStore, consult: Consult, number: int, actor: StaffId, kind: str, patient: Patient
+    tx: Transaction,
+    store: ConsultStore,
+    consult: Consult,
+    number: int,
+    actor: StaffId,
+    kind: str,
+    patient: Patient,
+    left: bytes | None = None,
 ) -> None:
     await tx.execute(
         identity_history.insert().values(
@@ -100,5 +141,6 @@ async def _write(
             kind=kind,
             patient_id=patient.patient_id,
             patient_sealed=store.sealed_patient(f"{consult.id}:{number}", patient, PLACE),
+            left_sealed=left,
         )
     )

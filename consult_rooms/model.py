@@ -79,6 +79,8 @@ class IdentityChange(StrEnum):
 
     CONFIRMED = "confirmed"
     MERGED = "merged"
+    TURNED = "turned"
+    """The room turned to another person: question and consent were the earlier one's, and stay with that part."""
     REVERTED = "reverted"
 
 

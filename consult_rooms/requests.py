@@ -292,7 +292,7 @@ class Requests:
         patient: Patient | None,
         kind: IdentityChange | str = IdentityChange.CONFIRMED,
     ) -> Consult:
-        """Confirm or merge the identity, or take the last change back (`reverted`, without a patient). Audited.
+        """Confirm or merge the identity, turn to another patient, or take the last change back (`reverted`). Audited.
 
         Requester only. Raises Invalid `patient.unusable`, Conflict `identity.nothing_to_revert`.
         """
@@ -302,7 +302,7 @@ class Requests:
             new = await identities.change(tx, self._store, consult, staff.id, how, patient)
             if new == consult.patient:
                 return consult
-            if self._follow is not None:
+            if self._follow is not None and how is not IdentityChange.TURNED:  # what belongs to one stays with that one
                 await self._follow(tx, staff.id, consult, new)
             await self._log.append(
                 tx, consult_id, LogKind.IDENTITY_CHANGED, staff.id, {"kind": how, "identity": new.identity}

@@ -183,9 +183,13 @@ identity_history = Table(
     Column("kind", String(16), nullable=False),
     Column("patient_id", String(40)),
     Column("patient_sealed", LargeBinary, nullable=False),
+    Column("left_sealed", LargeBinary),
     PrimaryKeyConstraint("consult_id", "number"),
 )
-"""Every identity that a consult has had; number 0 is that of the request. `patient_*` is the identity since then."""
+"""Every identity that a consult has had; number 0 is that of the request. `patient_*` is the identity since then.
+
+`left_sealed` is the question and the consent that held until then, where the room turned to another patient.
+"""
 
 on_call_shifts = Table(
     "on_call_shifts",

@@ -72,6 +72,7 @@ _BY_CODE: Mapping[LogKind, tuple[str, Mapping[str, str]]] = {
         {
             "confirmed": N_("%(actor)s confirmed the patient's identity"),
             "merged": N_("%(actor)s merged the patient with an existing book"),
+            "turned": N_("%(actor)s turned to another patient"),
             "reverted": N_("%(actor)s took the last change of identity back"),
         },
     ),

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from consult_rooms.model import Consent, ConsentBy, IdentityChange, IdentityState, Patient, Question
+from consult_rooms.model import Consent, ConsentBy, Consult, IdentityChange, IdentityState, Patient, Question
 from foundation.audit import audit_entries
 from foundation.bus import MemoryBus
 from foundation.clock import FakeClock
-from foundation.database import Database, metadata
+from foundation.database import Database, Transaction, metadata
 from foundation.errors import Conflict, Forbidden, HoichanError, Invalid
-from foundation.ids import PatientId
+from foundation.ids import PatientId, StaffId
 from foundation.sealing import Sealer
 from tests.consult_rooms.conftest import NAME, PATIENT, UNKNOWN_WOMAN, World, build, seed
 
@@ -53,6 +53,35 @@ async def test_a_temporary_identity_is_confirmed_merged_and_taken_back(world: Wo
     ]
     assert [row.patient_id for row in rows][:2] == [PATIENT.patient_id, MERGED.patient_id]
     assert (await world.queries.consult(lan, consult.id)).identity_changes == 6
+
+
+async def test_turning_to_another_patient_leaves_question_and_consent_with_the_first(world: World) -> None:
+    asked = Question(situation="Yếu nửa người phải")
+    given = Consent(consult=True, record_view=True, by=ConsentBy.SELF)
+    consult = await world.ask(question=asked, consent=given)
+    before = await world.requests.accept(world["ha"], consult.id)
+    lan = world["lan"]
+    turned = await world.requests.change_identity(lan, consult.id, MERGED, "turned")
+    assert (turned.patient, turned.question, turned.consent) == (MERGED, Question(), None)
+    assert (turned.state, turned.specialist_id) == (before.state, before.specialist_id), "the call goes on"
+    back = await world.requests.change_identity(lan, consult.id, None, "reverted")
+    assert (back.patient, back.question, back.consent) == (PATIENT, asked, given)
+    entries = [one for one in await world.log.since(consult.id, 0) if one.kind == "identity_changed"]
+    assert [entry.data["kind"] for entry in entries] == ["turned", "reverted"]
+
+
+async def test_additions_do_not_follow_to_another_patient(world: World) -> None:
+    followed: list[Patient] = []
+
+    async def follow(tx: Transaction, actor: StaffId, consult: Consult, patient: Patient) -> None:
+        followed.append(patient)
+
+    world.requests._follow = follow
+    consult = await world.ask(patient=UNKNOWN_WOMAN)
+    await world.requests.accept(world["ha"], consult.id)
+    await world.requests.change_identity(world["lan"], consult.id, PATIENT, "confirmed")
+    await world.requests.change_identity(world["lan"], consult.id, MERGED, "turned")
+    assert followed == [PATIENT]
 
 
 async def test_the_same_identity_twice_changes_nothing(world: World) -> None:
