@@ -1,4 +1,4 @@
-"""`hoichan book`: books of other systems in, and what was wrong with them."""
+"""`hoichan book`: books of other systems in, and one patient's summary out."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ from typing import TYPE_CHECKING
 import click
 from sqlalchemy import func, select
 
+from foundation.audit import AuditEntry
 from foundation.errors import HoichanError
+from foundation.ids import PatientId
 from hoichan.sources_command import sources
-from records_panel.book_import import BookImport
+from records_panel.book_import import AUTHOR, BookImport
+from records_panel.ips_export import ips_document
 from records_panel.tables import import_problems, imports, patients, resource_log, summaries
 
 if TYPE_CHECKING:
@@ -26,7 +29,7 @@ _MOST_PROBLEMS = 1000
 
 @click.group()
 def book() -> None:
-    """Import books, show what an import found wrong, renew keys.
+    """Import books, show what an import found wrong, export a patient's summary.
 
     These commands act with full rights on the database of the settings, and the audit names their author `operator`.
     """
@@ -97,6 +100,22 @@ def problems() -> None:
         async with parts.database.reading() as tx:
             for row in await tx.execute(query):
                 click.echo(f"{row.at:%Y-%m-%d %H:%M} {row.mark.hex()[:8]} {row.place:24} {row.code}")
+
+    _run(work)
+
+
+@book.command()
+@click.argument("patient_id")
+@click.option("--reason", required=True, help="Why it is taken out; it goes into the audit trail.")
+def export(patient_id: str, reason: str) -> None:
+    """Write one patient's summary to standard output: an IPS document Bundle of the whole book (FHIR R4, IPS 2.0.0)."""
+
+    async def work(parts: Parts) -> None:
+        asked = PatientId(patient_id)
+        details: dict[str, str | int | bool | None] = {"reason": reason[:200]}
+        await parts.audit.commit(AuditEntry(AUTHOR, "book.export", patient_id=asked, details=details))
+        bundle = await parts.book.fetch(asked, whole=True)
+        click.echo(json.dumps(ips_document(bundle, parts.clock.now()), ensure_ascii=False, indent=1))
 
     _run(work)
 
