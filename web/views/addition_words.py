@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -27,6 +28,33 @@ SIGN_NAMES = {
 }
 UNITS = {"mm[Hg]": "mmHg", "/min": N_("/min"), "Cel": "°C", "{score}": "", "%": "%", "mmol/L": "mmol/L", "kg": "kg"}
 _FILES = {AdditionKind.PICTURE: N_("Photograph"), AdditionKind.DOCUMENT: N_("Document")}
+
+
+@dataclass(frozen=True, slots=True)
+class FormField:
+    """One field of the quick form; its unit is fixed and shown."""
+
+    name: str
+    label: str
+    unit: str
+    decimals: int
+
+
+@dataclass(frozen=True, slots=True)
+class QuickForm:
+    """The quick form's fields, and by their names the bounds outside which it asks before it saves."""
+
+    fields: tuple[FormField, ...]
+    usual: dict[str, tuple[float, float]]
+
+
+def form_of(language: Language) -> QuickForm:
+    """The form in one language."""
+    fields = tuple(
+        FormField(sign.value, language.text(SIGN_NAMES[sign]), language.text(UNITS[bounds.unit]), bounds.decimals)
+        for sign, bounds in BOUNDS.items()
+    )
+    return QuickForm(fields, {sign.value: bounds.usual for sign, bounds in BOUNDS.items()})
 
 
 class AdditionWords:

@@ -14,6 +14,7 @@ from foundation.ids import ConsultId
 from identity.model import Role, Session, Staff
 from web.rendering import render
 from web.services import SERVICES, Services
+from web.views.addition_words import form_of
 from web.views.book import embedded_book
 
 routes = web.RouteTableDef()
@@ -40,6 +41,7 @@ async def show_room(request: web.Request) -> web.StreamResponse:
         is_specialist=view.related is Relation.SPECIALIST,
         book=Markup(await embedded_book(request, consult.id)),  # noqa: S704 - rendered by our own escaped templates
         opinion=opinion,
+        adding=form_of(request["language"]),
         may_invite=view.related in (Relation.REQUESTER, Relation.SPECIALIST),
     )
 

@@ -5,12 +5,13 @@ import { CallError, Connection } from "../core/connection.ts";
 import { OwnLine } from "../core/own_line.ts";
 import { clientKey, type Joined, type Participant, type Role } from "../core/protocol.ts";
 import * as room from "../core/room_state.ts";
-import { load, startFragments } from "../fragments.ts";
+import { startFragments } from "../fragments.ts";
 import { Publisher } from "../media/publisher.ts";
 import { Subscriber } from "../media/subscriber.ts";
 import { Chat } from "../room/chat.ts";
 import { startDialogs, startMenu, startSwitch } from "../room/dialogs.ts";
 import { LineWatch } from "../room/line_watch.ts";
+import { LiveBook } from "../room/live_book.ts";
 import { startOpinion } from "../room/opinion.ts";
 import { OwnMedia } from "../room/own_media.ts";
 import { showRibbon } from "../room/ribbon.ts";
@@ -34,6 +35,8 @@ const find = <T extends HTMLElement>(selector: string) => document.querySelector
 const lineState = find("#line-state") as HTMLElement;
 const lineChip = find("#line-chip") as HTMLElement;
 
+const book = find("#book");
+const liveBook = book && new LiveBook(book, consultId);
 let state = room.EMPTY;
 let out = false;
 let awaySince: number | null = null;
@@ -93,16 +96,7 @@ function showPeople(): void {
 function showLog(): void {
   const ribbon = find("#ribbon");
   if (ribbon) showRibbon(ribbon, state.entries);
-  if (state.entries.some((entry) => entry.kind === "identity_changed" && Date.now() - Date.parse(entry.at) < 10_000)) void reloadBook();
-}
-
-let bookNumber = 0;
-async function reloadBook(): Promise<void> {
-  const last = state.entries.filter((entry) => entry.kind === "identity_changed").at(-1)?.number ?? 0;
-  const book = find("#book");
-  if (!book || last <= bookNumber) return;
-  bookNumber = last;
-  await load(book, `/consults/${consultId}/book`);
+  liveBook?.follow(state.entries, Number(page.dataset["logNumber"] ?? 0));
 }
 
 let lineSaid = "";
