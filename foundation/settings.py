@@ -105,6 +105,13 @@ class Settings(BaseSettings):
     fetch_plain_hosts: str = Field(
         "", description="comma-separated hosts (name or name:port) that may be called by http; all others by https"
     )
+    old_vitals_hours: float = Field(24, gt=0, description="vital signs look old after this")
+    old_weight_days: float = Field(180, gt=0, description="a weight looks old after this")
+    old_results_days: float = Field(
+        365, gt=0, description="laboratory results and other measurements look old after this"
+    )
+    old_reports_days: float = Field(730, gt=0, description="imaging reports look old after this")
+    old_drugs_days: float = Field(365, gt=0, description="an entry about a current drug looks old after this")
 
     log_json: bool = Field(False, description="logs as JSON lines")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(

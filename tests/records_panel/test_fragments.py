@@ -7,6 +7,7 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,11 +19,13 @@ from foundation.bus import Bus
 from foundation.clock import FakeClock
 from foundation.database import Database
 from foundation.errors import Unavailable
+from foundation.files import Files
 from foundation.ids import PatientId, SpecialtyId
 from foundation.sealing import Sealer
 from hoichan.demo import citizens
 from identity.entries import SpecialtyEntry, StaffEntry
 from identity.model import Role, Staff
+from records_panel.additions import Additions
 from records_panel.citizens import Identity
 from records_panel.panel import Panel
 from tests.consult_rooms.conftest import UNKNOWN_WOMAN, World, build
@@ -33,7 +36,7 @@ from web import application
 from web.services import Services
 
 __all__ = ["people"]
-TABS = ("summary", "results", "imaging", "visits", "more")
+TABS = ("summary", "results", "imaging", "visits", "history", "papers", "search")
 STYLE = re.compile(r"<[^>]+\sstyle=|<script|\son[a-z]+=")
 
 
@@ -96,7 +99,13 @@ async def fragment(browser: Browser, path: str, fields: dict[str, Any] | None = 
 
 @pytest.fixture
 async def clinic(
-    sqlite_database: Database, bus: Bus, clock: FakeClock, sealer: Sealer, services: Services, people: Cast
+    sqlite_database: Database,
+    bus: Bus,
+    clock: FakeClock,
+    sealer: Sealer,
+    services: Services,
+    people: Cast,
+    tmp_path: Path,
 ) -> AsyncIterator[Clinic]:
     administration, accounts = services.administration, services.accounts
     stroke = await administration.create_specialty(OPERATOR, SpecialtyEntry("stroke", "Đột quỵ", "Stroke"))
@@ -113,7 +122,9 @@ async def clinic(
     world = await build(sqlite_database, clock, bus, sealer, {}, rota=False)
     records = Records(sqlite_database, clock, sealer)
     panel = Panel(sqlite_database, world.store, services.audit, records.book, zone=ZONE)
-    whole = replace(services, patients=records.patients, panel=panel, requests=world.requests)
+    files = Files(tmp_path / "files", sealer)
+    additions = Additions(sqlite_database, world.store, world.log, world.directory, services.audit, records.book, files)
+    whole = replace(services, patients=records.patients, panel=panel, requests=world.requests, additions=additions)
     server = TestServer(application.build(whole), host="127.0.0.1")
     await server.start_server()
     site = Site(server, whole)
@@ -360,12 +371,12 @@ async def test_every_demo_book_renders_on_every_tab(clinic: Clinic) -> None:
             assert response.status == 200
 
 
-async def test_the_panel_asks_the_database_seven_times(clinic: Clinic, sqlite_database: Database) -> None:
-    """Session, place in the consult, emergency opening, audit (begin and row), summary, requester."""
+async def test_the_panel_asks_the_database_eight_times(clinic: Clinic, sqlite_database: Database) -> None:
+    """Session, place in the consult, emergency opening, audit (begin and row), summary, requester, additions."""
     consult = await clinic.ask_for(*demo_book("stroke"))
     await fragment(clinic.specialist, f"/consults/{consult.id}/book")  # connections open
     with statements(sqlite_database) as seen:
         await fragment(clinic.specialist, f"/consults/{consult.id}/book")
-    assert len(seen) == 7, "\n".join(text[:160] for text in seen)
+    assert len(seen) == 8, "\n".join(text[:160] for text in seen)
     assert "INSERT INTO audit_entries" in seen[4]
     assert "FROM summaries" in seen[5]

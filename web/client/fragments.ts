@@ -2,7 +2,8 @@
 
 const HEADER = { "X-Fragment": "1" };
 
-async function put(target: Element, request: Promise<Response>): Promise<void> {
+/** `place` is the part of an address behind its #: what one wanted to see in there. */
+async function put(target: Element, request: Promise<Response>, place = ""): Promise<void> {
   target.setAttribute("aria-busy", "true");
   try {
     const response = await request;
@@ -11,9 +12,13 @@ async function put(target: Element, request: Promise<Response>): Promise<void> {
       location.assign(response.url);
       return;
     }
-    target.innerHTML = await response.text();
-    const focus = target.querySelector<HTMLElement>("[autofocus], [aria-invalid=true]");
-    focus?.focus();
+    const text = await response.text();
+    const inside = target.contains(document.activeElement);
+    target.innerHTML = text;
+    // Who works by keyboard goes on from where the new content begins, not from the top of the page.
+    const wanted = place && target.querySelector<HTMLElement>(`#${CSS.escape(place)}`);
+    const focus = wanted || target.querySelector<HTMLElement>("[autofocus], [aria-invalid=true]");
+    (focus ?? (inside ? target.querySelector<HTMLElement>("[aria-current], h1, h2") : null))?.focus();
     target.dispatchEvent(new CustomEvent("fragment", { bubbles: true }));
   } catch {
     const note = target.querySelector("[data-offline]");
@@ -53,6 +58,6 @@ export function startFragments(): void {
     const target = link && targetOf(link);
     if (!link || !target) return;
     event.preventDefault();
-    void put(target, fetch(link.href, { headers: HEADER }));
+    void put(target, fetch(link.href, { headers: HEADER }), new URL(link.href).hash.slice(1));
   });
 }

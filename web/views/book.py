@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
 from consult_rooms.access import Relation
 from consult_rooms.model import Consult, IdentityChange, IdentityState, Patient
+from consult_rooms.standing import NOT_THIS_ROLE
 from foundation.errors import Conflict, Forbidden, HoichanError, Invalid, Unavailable
-from foundation.i18n import N_
 from foundation.ids import ConsultId
 from identity.model import Session
+from records_panel.book_search import Anchors
+from records_panel.model import BookView
 from records_panel.panel import Place
 from web.forms import Form
 from web.rendering import render
 from web.security import address_of
 from web.services import SERVICES
+from web.views import viewing_words
 from web.views.addition_words import AdditionWords
+from web.views.book_ages import Ages
+from web.views.book_tabs import PARTS, TAB_OF, TABS, TITLES, WHOLE
+from web.views.book_viewers import views_of
 from web.views.book_words import ABSENCE_ICONS, REPORT_KINDS, SEXES, VISIT_KINDS, BookWords
 from web.views.patient_forms import evidence_of, patient_id_of
 
@@ -25,26 +32,22 @@ routes = web.RouteTableDef()
 
 _EMBEDDED = "book.embedded"
 
-TABS = {
-    "summary": N_("Summary"),
-    "results": N_("Results"),
-    "imaging": N_("Imaging"),
-    "visits": N_("Visits"),
-    "more": N_("More"),
-}
+Context = dict[str, object]
+More = Callable[[BookView], Context]
+"""What a fragment shows besides, made of the view."""
 
 
 @routes.get("/consults/{consult_id}/book")
 async def show_book(request: web.Request) -> web.StreamResponse:
     """One tab of the book (`tab`), as a fragment or as a page of its own."""
-    place = await _place(request)
-    return await _panel(request, place, request.query.get("tab", "summary"))
+    place = await place_of(request)
+    return await show_panel(request, place, request.query.get("tab", "summary"))
 
 
 @routes.post("/consults/{consult_id}/identity")
 async def change_identity(request: web.Request) -> web.StreamResponse:
     """Confirm who the patient of a consult is (two identifiers), or take the last change back (`act` = `revert`)."""
-    place = await _place(request)
+    place = await place_of(request)
     form, session, services = await Form.read(request), request["session"], request.app[SERVICES]
     if form.value("act") == "revert":
         try:
@@ -52,7 +55,7 @@ async def change_identity(request: web.Request) -> web.StreamResponse:
                 session.staff, place.consult.id, None, IdentityChange.REVERTED
             )
         except (Conflict, Forbidden) as error:
-            return _fragment(request, "closed", place, tab="summary", error=error, status=error.status)
+            return panel_fragment(request, "closed", place, tab="summary", error=error, status=error.status)
     else:
         try:
             patient = await services.patients.confirm(
@@ -63,49 +66,78 @@ async def change_identity(request: web.Request) -> web.StreamResponse:
                 session=session.id,
             )
         except (Invalid, Forbidden) as error:
+            if place.consult.patient.identity is IdentityState.ESTABLISHED:
+                return _another(request, place, failure=error)
             return await _identity(request, place, failure=error)
         consult = await establish(request, place.consult, patient)
-    return await _panel(request, await _place(request, consult.id), "summary")
+    return await show_panel(request, await place_of(request, consult.id), "summary")
+
+
+@routes.get("/consults/{consult_id}/another-patient")
+async def ask_for_another(request: web.Request) -> web.StreamResponse:
+    """Where the requester turns the room to another patient; until that one is confirmed nothing changes."""
+    place = await place_of(request)
+    if place.related is not Relation.REQUESTER:
+        raise Forbidden("consult.not_your_part", NOT_THIS_ROLE)
+    return _another(request, place)
 
 
 async def embedded_book(request: web.Request, consult_id: ConsultId) -> str:
     """The panel's content for a page that puts it beside the call: what the fragment would say, denials included."""
-    place = await _place(request, consult_id)
+    place = await place_of(request, consult_id)
     request[_EMBEDDED] = True
-    response = await _panel(request, place, "summary")
+    response = await show_panel(request, place, "summary")
     return response.text or "" if isinstance(response, web.Response) else ""
 
 
 async def establish(request: web.Request, consult: Consult, patient: Patient) -> Consult:
-    """Give a consult the confirmed patient: a first identity is confirmed, another one merged."""
+    """Give a consult the confirmed patient: a first identity is confirmed; with one known the room turns to another."""
     first = consult.patient.identity is IdentityState.TEMPORARY
-    kind = IdentityChange.CONFIRMED if first else IdentityChange.MERGED
+    kind = IdentityChange.CONFIRMED if first else IdentityChange.TURNED
     staff = request["session"].staff
     return await request.app[SERVICES].requests.change_identity(staff, consult.id, patient, kind)
 
 
-async def _place(request: web.Request, consult_id: ConsultId | None = None) -> Place:
+async def place_of(request: web.Request, consult_id: ConsultId | None = None) -> Place:
+    """What the person is to the consult of the address. Raises `NotFound` for a stranger."""
     session: Session = request["session"]
     asked = consult_id or ConsultId(request.match_info["consult_id"])
     return await request.app[SERVICES].panel.place(session.staff, session, asked, address=address_of(request))
 
 
-async def _panel(request: web.Request, place: Place, tab: str) -> web.StreamResponse:
+async def show_panel(
+    request: web.Request, place: Place, tab: str = "summary", more: More | None = None
+) -> web.StreamResponse:
+    """A tab of the book, or why it is closed, or the way to an identity. With `more` the whole book is read."""
     session, services = request["session"], request.app[SERVICES]
     consult = place.consult
     if consult.patient.identity is IdentityState.TEMPORARY:
         return await _identity(request, place)
     tab = tab if tab in TABS else "summary"
+    whole = tab in WHOLE or more is not None
     try:
-        opened = await services.panel.open_book(
-            session.staff, session, place, whole=tab != "summary", address=address_of(request)
-        )
+        opened = await services.panel.open_book(session.staff, session, place, whole=whole, address=address_of(request))
     except (Unavailable, Forbidden) as error:
-        return _fragment(request, "closed", place, tab=tab, error=error, status=error.status)
+        return panel_fragment(request, "closed", place, tab=tab, error=error, status=error.status)
     requester = await services.directory.staff(consult.requester_id)
     added = await services.additions.of_open_book(consult)
-    return _fragment(
-        request, "open", place, tab=tab, view=opened.view, access=opened.access, requester=requester, additions=added
+    viewers = await views_of(request, place) if tab == "viewers" else None
+    return panel_fragment(
+        request,
+        "open",
+        place,
+        tab=tab,
+        view=opened.view,
+        access=opened.access,
+        requester=requester,
+        additions=added,
+        viewers=viewers,
+        words=viewing_words,
+        trends={trend.key: trend for trend in opened.view.trends if len(trend.values) > 1},
+        parts=PARTS.get(tab, {}),
+        titles=TITLES,
+        tab_of=TAB_OF,
+        inside=more(opened.view) if more else None,
     )
 
 
@@ -115,23 +147,39 @@ async def _identity(request: web.Request, place: Place, *, failure: HoichanError
     status = failure.status if failure else 200
     session, service = request["session"], request.app[SERVICES].additions
     added = await service.of_temporary(session.staff, session, place.consult.id, address=address_of(request))
-    return _fragment(
+    return panel_fragment(
         request, "identity", place, may_confirm=may_confirm, failure=sentence, status=status, additions=added
     )
 
 
-def _fragment(request: web.Request, name: str, place: Place, *, status: int = 200, **context: object) -> web.Response:
+def _another(request: web.Request, place: Place, *, failure: HoichanError | None = None) -> web.StreamResponse:
+    sentence = request["language"].error(failure) if failure else ""
+    return panel_fragment(request, "another", place, failure=sentence, status=failure.status if failure else 200)
+
+
+def panel_fragment(
+    request: web.Request,
+    name: str,
+    place: Place,
+    *,
+    status: int = 200,
+    inside: Context | None = None,
+    **context: object,
+) -> web.Response:
     """The content of the panel, or a whole page around it for a browser that asked for a page."""
     zone = ZoneInfo(request.app[SERVICES].settings.zone)
     is_fragment = "X-Fragment" in request.headers or _EMBEDDED in request
+    context |= {"hits": None, "query": "", "trend": None} | (inside or {})
     response = render(
         request,
         f"book/{name}.html" if is_fragment else "book/page.html",
         status=status,
         content=f"book/{name}.html",
         consult=place.consult,
+        related=place.related,
         is_requester=place.related is Relation.REQUESTER,
-        say=BookWords(request["language"], zone, place.now),
+        say=BookWords(request["language"], zone, place.now, Ages.of(request.app[SERVICES].settings)),
+        anchors=Anchors(),
         say_added=AdditionWords(request["language"], zone, place.now, request["session"].staff.id),
         tabs=TABS,
         sexes=SEXES,

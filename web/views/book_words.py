@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from foundation.i18n import N_, Language
@@ -19,6 +19,7 @@ from records_panel.model import (
     VitalKind,
     When,
 )
+from web.views.book_ages import Ages
 from web.views.source_words import SourceWords
 
 VITAL_NAMES = {
@@ -31,6 +32,7 @@ VITAL_NAMES = {
     VitalKind.COMA_SCALE: N_("Glasgow"),
     VitalKind.PAIN: N_("Pain, 0–10"),
 }
+WEIGHT = N_("Weight")
 REPORT_KINDS = {
     "imaging": N_("Imaging"),
     "cardiology": N_("Cardiac testing"),
@@ -56,7 +58,7 @@ ABSENCE_ICONS = {
     AbsenceKind.UNAVAILABLE: "unlink",
 }
 # UCUM codes that some systems send as the unit to be read.
-_UNITS = {
+UNITS = {
     "mm[Hg]": "mmHg",
     "Cel": "°C",
     "/min": N_("/min"),
@@ -73,7 +75,8 @@ _YEAR = 365  # days
 class BookWords:
     """Writes values in one language, seen at one moment in the installation's zone."""
 
-    def __init__(self, language: Language, zone: ZoneInfo, now: datetime) -> None:
+    def __init__(self, language: Language, zone: ZoneInfo, now: datetime, ages: Ages | None = None) -> None:
+        self.ages = ages or Ages()
         self._language = language
         self._zone = zone
         self._now = now
@@ -121,6 +124,14 @@ class BookWords:
             return say.plural("%(count)s month ago", "%(count)s months ago", round(days / 30.44))
         return say.plural("%(count)s year ago", "%(count)s years ago", round(days / 365.25))
 
+    def is_old(self, moment: When | None, after: timedelta) -> bool:
+        """Whether it is longer ago than that. What has no date, or a day of today, is not called old."""
+        if moment is None:
+            return False
+        if moment.instant is not None:
+            return self._now - moment.instant > after
+        return self._today - moment.day > max(after, timedelta(days=1))
+
     def age(self, born: When | None) -> str:
         """`68 tuổi`; a small child's in months, a newborn's in days. Empty when the birth date is unknown."""
         if born is None:
@@ -154,7 +165,7 @@ class BookWords:
 
     def unit(self, unit: str) -> str:
         """A unit as people write it."""
-        return self._language.text(_UNITS.get(unit, unit))
+        return self._language.text(UNITS.get(unit, unit))
 
     def quantity(self, amount: Quantity) -> str:
         """`128 µmol/L`, with the language's decimal mark and the comparator."""

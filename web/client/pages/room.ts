@@ -1,6 +1,7 @@
 // The consult room. Camera, socket, publishing and subscribing begin at once and side by side: seconds count here.
 
 import { startAlerts } from "../alerts.ts";
+import { startBook, startDrawer } from "../book.ts";
 import { CallError, Connection } from "../core/connection.ts";
 import { OwnLine } from "../core/own_line.ts";
 import { clientKey, type Joined, type Participant, type Role } from "../core/protocol.ts";
@@ -268,6 +269,12 @@ find("#leave-room")?.addEventListener("click", async () => {
 startDialogs(connection, consultId, (message) => stop(message, false));
 startMenu();
 startSwitch(page);
+const book = find("#book");
+const handle = find("#book-handle");
+if (book && handle) {
+  startBook(book);
+  startDrawer(page, handle, book, find("#stage") as HTMLElement);
+}
 
 const opinion = find<HTMLFormElement>("#room-opinion");
 if (opinion) startOpinion(opinion);
