@@ -269,7 +269,6 @@ find("#leave-room")?.addEventListener("click", async () => {
 startDialogs(connection, consultId, (message) => stop(message, false));
 startMenu();
 startSwitch(page);
-const book = find("#book");
 const handle = find("#book-handle");
 if (book && handle) {
   startBook(book);
