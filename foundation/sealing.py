@@ -72,6 +72,15 @@ class Sealer:
         """`open` for text (UTF-8)."""
         return self.open(sealed, place).decode()
 
+    @property
+    def current(self) -> bytes:
+        """The first byte of everything that is sealed now: the number of the newest key."""
+        return bytes((self._current,))
+
+    def resealed(self, sealed: bytes, place: str) -> bytes:
+        """The same value under the newest key. Raises as `open`."""
+        return sealed if sealed[:1] == self.current else self.seal(self.open(sealed, place), place)
+
     def index(self, kind: str, value: str | bytes) -> bytes:
         """The 16-byte blind index of an identifier: equal values of one kind meet, nothing else is learnt."""
         plain = value.encode() if isinstance(value, str) else value

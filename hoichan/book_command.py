@@ -19,6 +19,7 @@ from foundation.ids import PatientId
 from hoichan.sources_command import sources
 from records_panel.book_import import AUTHOR, BookImport
 from records_panel.ips_export import ips_document
+from records_panel.rekeying import Rekeying
 from records_panel.tables import import_problems, imports, patients, resource_log, summaries
 
 if TYPE_CHECKING:
@@ -116,6 +117,27 @@ def export(patient_id: str, reason: str) -> None:
         await parts.audit.commit(AuditEntry(AUTHOR, "book.export", patient_id=asked, details=details))
         bundle = await parts.book.fetch(asked, whole=True)
         click.echo(json.dumps(ips_document(bundle, parts.clock.now()), ensure_ascii=False, indent=1))
+
+    _run(work)
+
+
+@book.command()
+def rekey() -> None:
+    """Seal what books hold under the newest key of the key file; work goes on meanwhile.
+
+    First add a line with a new number to the key file of every node, and start them anew. Then run this; it can be
+    stopped and killed at any time, and goes on where it was. When it says that nothing is left under older keys, their
+    lines may leave the file, unless other parts still need them: files, consults and chats keep the key that they had.
+    """
+
+    async def work(parts: Parts) -> None:
+        rekeying = Rekeying(parts.database, parts.sealer)
+        counts: Counter[str] = Counter()
+        async for name, count in rekeying.run():
+            counts[name] += count
+        for name, count in counts.items():
+            click.echo(f"{count:>9} {name}")
+        click.echo(f"{await rekeying.left():>9} left under older keys")
 
     _run(work)
 
