@@ -65,6 +65,7 @@ def _trust(source: SourceSettings) -> ssl.SSLContext | None:
     if source.ca_file is None:
         return None
     try:
-        return ssl.create_default_context(cafile=source.ca_file)
+        # Read here, since an error of the other way would not name the file.
+        return ssl.create_default_context(cadata=source.ca_file.read_text(encoding="ascii"))
     except ssl.SSLError:
         raise ValueError(f"{source.ca_file.name} holds no certificate in PEM") from None

@@ -24,13 +24,13 @@ class Check:
 
 
 async def check(server: FhirServer) -> Check:
-    """Ask for its CapabilityStatement, for a token, and for a patient whom nobody is."""
-    step = "metadata"
+    """Ask for a token, for its CapabilityStatement, and for a patient whom nobody is."""
+    step = "token"
     try:
-        able = await server.capabilities(Budget())
         if server.service is not None:
-            step = "token"
             await server.service.token()
+        step = "metadata"
+        able = await server.capabilities(Budget())
         step = "search"
         await server.post_search("Patient", {"identifier": _NOBODY, "_count": "1"}, Budget())
     except SourceFailed as error:
