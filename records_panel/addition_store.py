@@ -9,9 +9,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Row, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, func, insert, or_, select, update
 
-from consult_rooms.model import Consult, Patient
+from consult_rooms.model import Consult, IdentityChange, Patient
+from consult_rooms.tables import identity_history
 from foundation.database import Transaction
 from foundation.errors import Conflict, NotFound
 from foundation.files import UNKNOWN as NO_FILE
@@ -117,6 +118,7 @@ class AdditionStore:
                 key_hash=key_hash,
                 at=await tx.now(),
                 patient_id=patient_id,
+                person=await self._person(tx, consult.id),
                 file_id=made.file_id,
                 small_id=made.small_id,
                 content=self._sealer.seal(json.dumps(stored).encode(), _place(addition_id)),
@@ -134,15 +136,15 @@ class AdditionStore:
         return row
 
     async def rows(self, tx: Transaction, consult_id: ConsultId) -> list[Row[Any]]:
-        """What was added during a consult and not withdrawn, newest first."""
-        query = select(additions).where(additions.c.consult_id == consult_id, additions.c.withdrawn_at.is_(None))
+        """What was added for the person whom the consult is about now, and not withdrawn, newest first."""
+        query = select(additions).where(*await self._of_person(tx, consult_id))
         return list((await tx.execute(query.order_by(additions.c.id.desc()))).all())
 
     async def row_of_file(self, tx: Transaction, consult: Consult, file_id: FileId) -> Row[Any]:
         """The addition with that file, of this consult or in its patient's book. Raises `NotFound("file.unknown")`."""
         theirs = and_(additions.c.patient_id.is_not(None), additions.c.patient_id == consult.patient.patient_id)
         query = select(additions).where(
-            or_(additions.c.consult_id == consult.id, theirs),
+            or_(and_(*await self._of_person(tx, consult.id)), theirs),
             or_(additions.c.file_id == file_id, additions.c.small_id == file_id),
             additions.c.withdrawn_at.is_(None),
         )
@@ -157,11 +159,12 @@ class AdditionStore:
         await tx.execute(update(additions).where(additions.c.id == row.id).values(withdrawn_at=await tx.now()))
 
     async def move(self, tx: Transaction, actor: StaffId, consult: Consult, patient: Patient) -> dict[str | None, int]:
-        """Let every addition of a consult stand in the book of `patient`, and in no other.
+        """Let the additions stand in the book of `patient`, and in no other. To be called after the change.
 
-        Gives how many came out of which book; None: out of none.
+        Only those move that were made for the person whom the consult is about now: when the room turned to another
+        one, what was measured of the first stays where it is. Gives how many came out of which book; None: out of none.
         """
-        query = select(additions).where(additions.c.consult_id == consult.id, additions.c.withdrawn_at.is_(None))
+        query = select(additions).where(*await self._of_person(tx, consult.id))
         moved: dict[str | None, int] = {}
         new: PatientId | None = patient.patient_id
         for row in (await tx.execute(query.order_by(additions.c.id))).all():
@@ -195,6 +198,22 @@ class AdditionStore:
             file_id=row.file_id,
             small_id=row.small_id,
         )
+
+    async def _of_person(self, tx: Transaction, consult_id: ConsultId) -> tuple[ColumnElement[bool], ...]:
+        person = await self._person(tx, consult_id)
+        return additions.c.consult_id == consult_id, additions.c.person == person, additions.c.withdrawn_at.is_(None)
+
+    async def _person(self, tx: Transaction, consult_id: ConsultId) -> int:
+        """The number of the last turn to another person that holds; 0: the consult is about whom it was asked for."""
+        history = identity_history.c
+        query = select(history.number, history.kind).where(history.consult_id == consult_id).order_by(history.number)
+        holding: list[tuple[int, str]] = []
+        for number, kind in await tx.execute(query):
+            if kind == IdentityChange.REVERTED:
+                holding.pop()
+            else:
+                holding.append((number, kind))
+        return max((number for number, kind in holding if kind == IdentityChange.TURNED), default=0)
 
     async def _out_of_book(self, tx: Transaction, row: Row[Any], actor: StaffId) -> None:
         if row.patient_id is not None:

@@ -2,7 +2,8 @@
 
 An addition belongs to its consult first. Under a confirmed identity it stands in that patient's book from the same
 transaction on. Under a temporary one it waits with the consult; when the identity is confirmed, merged or taken back,
-additions follow it in the transaction that changes it: out of the one book as entered in error, into the other.
+additions follow it in the transaction that changes it: out of the one book as entered in error, into the other. When
+the room turns to another person they stay where they are: they were measured of somebody else.
 One service, since every act goes the same way: the right, the row, the book, the trail and the log, in one transaction.
 """
 

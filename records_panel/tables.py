@@ -109,6 +109,8 @@ additions = Table(
     Column("key_hash", String(64), nullable=False),
     Column("at", Instant, nullable=False),
     Column("patient_id", ForeignKey("patients.id"), index=True),
+    # Number in the consult's identity history at which the room turned to this person; 0 is who it was asked for.
+    Column("person", Integer, nullable=False, server_default="0"),
     Column("file_id", String(40)),
     Column("small_id", String(40)),
     Column("content", LargeBinary, nullable=False),  # sealed JSON: what was entered, and the resources made of it

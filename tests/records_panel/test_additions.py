@@ -389,6 +389,34 @@ async def test_a_merge_goes_straight_from_one_book_to_the_other_and_back(bedside
     assert next(vital for vital in vitals if vital.kind is VitalKind.PULSE).values == (80,)
 
 
+@pytest.mark.parametrize("first", ["known", "temporary"])
+async def test_what_was_measured_of_one_person_never_goes_to_the_next(bedside: Bedside, first: str) -> None:
+    consult = await bedside.claimed(known(bedside.lanh) if first == "known" else UNKNOWN_WOMAN)
+    lan, service = bedside.world["lan"], bedside.service
+    await bedside.take(consult, {"pulse": "80"})
+    await service.add_file(lan, None, consult.id, chunks(PDF), words="", key="p")
+    before = await service.of_open_book(consult)
+    await bedside.requests.change_identity(lan, consult.id, known(bedside.other), IdentityChange.TURNED)
+    turned = (await bedside.world.queries.consult(lan, consult.id)).consult
+    assert await bedside.resources(bedside.other) == []
+    assert [resource["status"] for resource in await bedside.resources(bedside.lanh)] == ["final"] * (first == "known")
+    assert await service.of_open_book(turned) == [], "nor is it shown beside the next one's book"
+    file_id = before[0].file_id
+    assert file_id is not None
+    with pytest.raises(NotFound):
+        await service.file(bedside.world["ha"], None, consult.id, file_id)
+    await bedside.take(consult, {"pulse": "120"}, key="next")
+    assert len(await bedside.resources(bedside.other)) == 1
+    await bedside.requests.change_identity(lan, consult.id, None, IdentityChange.REVERTED)
+    back = (await bedside.world.queries.consult(lan, consult.id)).consult
+    assert await service.of_open_book(back) == before
+    assert [resource["status"] for resource in await bedside.resources(bedside.other)] == ["final"]
+    if first == "temporary":
+        await bedside.requests.change_identity(lan, consult.id, known(bedside.lanh))
+        (mine,) = await bedside.resources(bedside.lanh)
+        assert mine["valueQuantity"]["value"] == 80, "and only what was measured of this person comes"
+
+
 async def test_an_identity_that_cannot_be_followed_is_not_changed(bedside: Bedside) -> None:
     consult = await bedside.claimed(UNKNOWN_WOMAN)
     await bedside.take(consult, PRESSURE)
