@@ -82,7 +82,9 @@ class EntryPart:
     at: datetime
     """When it happened, UTC (RFC 3339)."""
     kind: str
-    """Such as `requested`, `rung`, `claimed`, `joined`, `first_frame`, `left`, `chat`, `ended`. Ignore unknown ones."""
+    """Such as `requested`, `rung`, `claimed`, `joined`, `first_frame`, `left`, `chat`, `ended`. Ignore unknown ones.
+    `added` and `addition_withdrawn` say that something came into or out of the patient's book (`what` is `vitals`,
+    `result`, `picture` or `document`, `addition` its id); who may see the book reads it anew over HTTP."""
     actor_name: str | None
     """Who did it; null for the system."""
     text: str
