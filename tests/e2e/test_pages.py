@@ -22,7 +22,7 @@ PAGES = {
         "/password",
         "/terminal",
     ),
-    "bs.thuha": ("/", "/agenda", "/consults"),
+    "bs.thuha": ("/", "/agenda", "/consults", "/emergency"),
     "dp.ngan": ("/", "/coordinator", "/slots", "/rota", "/agenda", "/consults"),
     "qt.hieu": (
         "/",
@@ -37,7 +37,7 @@ PAGES = {
         "/administration/import",
         "/administration/import/staff",
     ),
-    "bv.linh": ("/", "/administration/audit"),
+    "bv.linh": ("/", "/administration/audit", "/administration/emergencies", "/administration/views"),
 }
 FOLLOWED = {
     "bs.thuha": ("/consults", "main table a[href^='/consults/']"),

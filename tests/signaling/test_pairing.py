@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from identity.oversight import alert
 from tests.consult_rooms.conftest import NAME, STROKE
 from tests.signaling.conftest import Live, eventually, lost
 
@@ -148,3 +149,10 @@ async def test_an_agenda_hint_reaches_its_person(live: Live) -> None:
     await live.world.bus.publish("agenda", {"staff": live.world["ha"].id})
     await ha.next("agenda")
     assert not lan.all("agenda")
+
+
+async def test_a_hint_of_oversight_reaches_its_officer(live: Live) -> None:
+    ha, lan = await live.connect("ha"), await live.connect("lan")
+    await alert(live.world.bus, [live.world["ha"].id])
+    await ha.next("oversight")
+    assert not lan.all("oversight")

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from aiohttp import ClientResponse
 from aiohttp.test_utils import TestServer
+from argon2 import PasswordHasher
+from limits.aio.storage import MemoryStorage
 
 from consult_rooms.model import Consult
 from consult_rooms.requests import Requests
@@ -22,13 +24,18 @@ from foundation.database import Database
 from foundation.files import Files
 from foundation.ids import ConsultId, SpecialtyId
 from foundation.sealing import Sealer
+from identity.authentication import Authentication
 from identity.entries import SpecialtyEntry, StaffEntry
 from identity.model import Role, Staff
+from identity.passwords import Passwords
+from identity.throttle import Throttle
 from records_panel.additions import Additions
+from records_panel.break_glass import BreakGlass
 from records_panel.panel import Panel
+from records_panel.searches import Searches
 from tests.consult_rooms.conftest import World, build
 from tests.records_panel.conftest import LANH, ZONE, Records
-from tests.web.conftest import OPERATOR, PASSWORD, Browser, Cast, Site
+from tests.web.conftest import OPERATOR, PASSWORD, SEALER, Browser, Cast, Site
 from web import application
 from web.services import Services
 
@@ -157,12 +164,24 @@ async def clinic(
     world.requests = Requests(
         sqlite_database, world.store, world.log, world.runner, world.directory, services.audit, ZONE, additions.follow
     )
+    panel = Panel(sqlite_database, world.store, services.audit, records.book, zone=ZONE)
+    passwords = Passwords(PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1))
     whole = replace(
         services,
         settings=services.settings.model_copy(update={"file_megabytes": 2}),
         additions=additions,
         patients=records.patients,
-        panel=Panel(sqlite_database, world.store, services.audit, records.book, zone=ZONE),
+        panel=panel,
+        break_glass=BreakGlass(
+            sqlite_database,
+            services.audit,
+            Authentication(sqlite_database, passwords, Throttle(MemoryStorage()), services.audit),
+            services.directory,
+            panel,
+            Searches(MemoryStorage()),
+            SEALER,
+            bus,
+        ),
         requests=world.requests,
         rooms=world.rooms,
         queries=world.queries,
