@@ -2,7 +2,8 @@
 
 Contents are compressed, then sealed (a sealed value does not compress). What was imported together is one row, a Bundle
 of resources, since resources compress five times better together. The summary is rebuilt from the log inside
-the transaction that appends, so that a reader never sees one without the other.
+the transaction that appends, so that a reader never sees one without the other. The file is long because
+reading, adding and bringing in many stand on the same few rows, which no other file knows.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import and_, bindparam, insert, select, update
 
 from foundation.database import Database, Transaction
 from foundation.errors import Invalid, NotFound
@@ -26,7 +27,7 @@ from records_panel import summary
 from records_panel.citizens import Identity
 from records_panel.evidence import checked
 from records_panel.fhir_reading import Json, as_dict
-from records_panel.packing import packed, unpacked
+from records_panel.packing import needs_base, packed, unpacked
 from records_panel.references import SOURCE_PREFIX
 from records_panel.register import UNKNOWN, Register
 from records_panel.tables import patients, resource_log, summaries
@@ -38,6 +39,18 @@ MOST_IMPORTED_BYTES = 8 * 1024 * 1024
 _TYPE = re.compile(r"[A-Z][A-Za-z]{2,63}")
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")  # FHIR R4 `id`
 _OF_PATIENT = ("subject", "patient", "beneficiary")
+
+
+_SUMMARY = (
+    select(summaries.c.content, resource_log.c.content.label("base"))
+    .select_from(
+        summaries.outerjoin(
+            resource_log, and_(resource_log.c.patient_id == summaries.c.patient_id, resource_log.c.version == 1)
+        )
+    )
+    .where(summaries.c.patient_id == bindparam("patient_id"))
+)
+"""A summary and the first row of its book, against which it may be packed, in one read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +76,11 @@ class EmbeddedBook:
         """The summary by one read, or the whole book. Raises `NotFound("patient.unknown")`."""
         async with self._database.reading() as tx:
             if not whole:
-                query = select(summaries.c.content).where(summaries.c.patient_id == patient_id)
-                row = (await tx.execute(query)).first()
+                row = (await tx.execute(_SUMMARY, {"patient_id": patient_id})).first()
                 if row is not None:
-                    return self._open(row.content, summary_place(patient_id))
+                    content = self._sealer.open(row.content, summary_place(patient_id))
+                    base = row.base if needs_base(content) else None
+                    return unpacked(content, base=self._sealer.open(base, log_place(patient_id, 1)) if base else None)
             identity, demo = await self._identity(tx, patient_id)
             resources = await self._resources(tx, patient_id)
             patient = summary.patient_resource(patient_id, identity, demo=demo)
@@ -110,8 +124,9 @@ class EmbeddedBook:
         if rows:
             await tx.execute(insert(resource_log), rows)
         identity, demo = await self._identity(tx, patient_id)
+        log = await self._log(tx, patient_id)
         made = self._summary_row(
-            patient_id, identity, await self._resources(tx, patient_id), int(version), now, demo=demo
+            patient_id, identity, _current(map(unpacked, log)), int(version), now, log[0] if log else None, demo=demo
         )
         changed = await tx.execute(update(summaries).where(summaries.c.patient_id == patient_id).values(made))
         if changed.rowcount == 0:
@@ -135,10 +150,13 @@ class EmbeddedBook:
             identity = checked(book.identity)
             prepared = [written(resource, patient_id, book.facility_code, imported=True) for resource in book.resources]
             found.append((patient_id, identity))
-            rows = self._rows(patient_id, [together(prepared)], 1, author, now) if prepared else []
+            whole = together(prepared)
+            rows = self._rows(patient_id, [whole], 1, author, now) if prepared else []
             versions[patient_id] = len(rows)
             log_rows += rows
-            summary_rows.append(self._summary_row(patient_id, identity, _current(prepared), len(rows), now, demo=demo))
+            base = packed(whole) if prepared else None
+            made = self._summary_row(patient_id, identity, _current(prepared), len(rows), now, base, demo=demo)
+            summary_rows.append(made)
         await self._register.add(tx, found, author=author, at=now, demo=demo, book_versions=versions)
         for table, rows in ((resource_log, log_rows), (summaries, summary_rows)):
             if rows:
@@ -161,14 +179,18 @@ class EmbeddedBook:
         demo = (await tx.execute(select(patients.c.demo).where(patients.c.id == patient_id))).scalar_one_or_none()
         return await self._register.read(tx, patient_id), bool(demo)
 
-    async def _resources(self, tx: Transaction, patient_id: PatientId) -> list[Json]:
+    async def _log(self, tx: Transaction, patient_id: PatientId) -> list[bytes]:
+        """The rows of the log, packed, oldest first."""
         query = (
             select(resource_log.c.version, resource_log.c.content)
             .where(resource_log.c.patient_id == patient_id)
             .order_by(resource_log.c.version)
         )
         rows = await tx.execute(query)
-        return _current(self._open(row.content, log_place(patient_id, row.version)) for row in rows)
+        return [self._sealer.open(row.content, log_place(patient_id, row.version)) for row in rows]
+
+    async def _resources(self, tx: Transaction, patient_id: PatientId) -> list[Json]:
+        return _current(map(unpacked, await self._log(tx, patient_id)))
 
     def _rows(
         self, patient_id: PatientId, resources: list[Json], first: int, author: str, at: datetime
@@ -194,19 +216,17 @@ class EmbeddedBook:
         resources: list[Json],
         version: int,
         at: datetime,
+        base: bytes | None,
         *,
         demo: bool,
     ) -> dict[str, Any]:
         patient = summary.patient_resource(patient_id, identity, demo=demo)
         made = summary.document(patient, summary.with_insurance(resources, identity), at)
-        content = self._seal(made, summary_place(patient_id))
+        content = self._sealer.seal(packed(made, base=base), summary_place(patient_id))
         return {"patient_id": patient_id, "version": version, "content": content, "at": at}
 
     def _seal(self, content: Json, place: str) -> bytes:
         return self._sealer.seal(packed(content), place)
-
-    def _open(self, sealed: bytes, place: str) -> Json:
-        return unpacked(self._sealer.open(sealed, place))
 
 
 def written(resource: Json, patient_id: PatientId, facility_code: str, *, imported: bool = False) -> Json:
@@ -278,7 +298,8 @@ def prepared_book(
     ours = [written(resource, patient_id, "", imported=True) for resource in resources]
     patient = summary.patient_resource(patient_id, identity, demo=False)
     made = summary.document(patient, summary.with_insurance(_current(ours), identity), at)
-    return packed(together(ours)), packed(made)
+    log = packed(together(ours))
+    return log, packed(made, base=log)
 
 
 def log_place(patient_id: PatientId, version: int) -> str:
