@@ -41,6 +41,8 @@ HELP = [
     (["book"], ["import", "status", "problems", "sources", "operator"]),
     (["book", "import"], ["--facility", "--report", "ndjson", "HTEST"]),
     (["book", "status"], ["files were imported"]),
+    (["book", "export"], ["summary", "IPS"]),
+    (["book", "rekey"], ["newest key"]),
     (["book", "problems"], ["newest first"]),
     (["book", "sources"], ["HOICHAN_SOURCES_FILE", "CapabilityStatement", "no patient's data", "exit 0 or 1"]),
     (["staff"], ["create-admin", "create", "reset-password", "deactivate", "list", "audit"]),
