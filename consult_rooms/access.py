@@ -6,11 +6,10 @@ Role and licence in general are `identity.policy`'s; this page speaks of one con
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from enum import StrEnum
 
 from consult_rooms.model import (
-    ConsentBy,
     Consult,
     ConsultState,
     Offer,
@@ -21,11 +20,6 @@ from foundation.errors import Forbidden
 from foundation.i18n import N_
 from foundation.ids import FacilityId
 from identity.model import Role, Staff
-
-GRANT = timedelta(hours=24)
-"""The longest that a consult opens a book, unless a setting says otherwise."""
-BOOK_BEFORE = timedelta(minutes=30)
-"""A booked consult opens the book this long before its time, so that the specialist can read."""
 
 NOT_YOURS = N_("This case is not for you to take: it was not offered to you and is outside your specialty or hospital.")
 LICENCE = N_("Your licence to practise is not valid today. Ask your facility's administrator.")
@@ -134,25 +128,3 @@ def room_open(consult: Consult, now: datetime) -> bool:
 def speaks(participant: Participant | None) -> bool:
     """Whether this person may send sound, picture and chat. An observer only receives."""
     return participant is not None and participant.role is not ParticipantRole.OBSERVER
-
-
-def sees_additions(consult: Consult, participant: Participant | None, now: datetime, grant: timedelta = GRANT) -> bool:
-    """Whether what was added during this consult may be read now, for a temporary identity too.
-
-    As `records_panel.grants` has it of the book itself.
-    """
-    if participant is None or participant.consult_id != consult.id or not participant.sees_book:
-        return False
-    consent = consult.consent
-    if consent is not None and not consent.record_view and consent.by is not ConsentBy.NOT_POSSIBLE:
-        return False
-    if consult.state not in (ConsultState.SCHEDULED, ConsultState.CLAIMED, ConsultState.ENDED):
-        return False
-    if consult.starts_at is not None:
-        return consult.starts_at - BOOK_BEFORE <= now < consult.starts_at + grant
-    return consult.claimed_at is not None and consult.claimed_at <= now < consult.claimed_at + grant
-
-
-def adds_to_book(consult: Consult, participant: Participant | None, now: datetime, grant: timedelta = GRANT) -> bool:
-    """Whether this person may write into the book: whoever takes part, while it is open to them; no observer."""
-    return speaks(participant) and sees_additions(consult, participant, now, grant)

@@ -13,6 +13,8 @@ from records_panel.sensitivity import KINDS, kinds, labels
 
 RESTRICTED: Json = {"system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": "R"}
 _RESTRICTING = frozenset({"R", "V"}) | KINDS.keys()
+# By these the mapping knows whose it is, where it counts, and that it counts at all.
+_LEFT = ("resourceType", "id", "status", "verificationStatus", "category", "subject", "patient", "beneficiary")
 _MOST_DEEP = 4
 
 
@@ -60,8 +62,10 @@ def _is_part(resource: Json, portion: Portion) -> bool:
 
 
 def _marked(resource: Json) -> Json:
+    """What is left of a withheld resource: that there is one, of which type. No content is there to be referred to."""
     meta = as_dict(resource.get("meta"))
-    return {**resource, "meta": {**meta, "security": [*dicts(meta.get("security")), RESTRICTED]}}
+    left = {name: resource[name] for name in _LEFT if name in resource}
+    return {**left, "meta": {"security": [*dicts(meta.get("security")), RESTRICTED]}}
 
 
 def _unmarked(resource: Json) -> Json:

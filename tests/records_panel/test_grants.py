@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from consult_rooms.model import Consent, ConsentBy, ConsultState, ParticipantRole
+from consult_rooms.model import Consent, ConsentBy, ConsultState, IdentityState, ParticipantRole
 from foundation.ids import ConsultId, FacilityId, GlassId, PatientId, StaffId
 from identity.model import Role, Sensitivity
 from records_panel.consents import directives
@@ -78,6 +78,12 @@ OPEN_BY_CONSULT = [
 ]
 CLOSED_CASES = [
     ("a temporary identity", {"consult": replace(CLAIMED, patient=UNKNOWN_WOMAN)}, Why.NOT_ESTABLISHED),
+    (
+        "a temporary identity with a book",
+        {"consult": replace(CLAIMED, patient=replace(PATIENT, identity=IdentityState.TEMPORARY))},
+        Why.NOT_ESTABLISHED,
+    ),
+    ("no book", {"consult": replace(CLAIMED, patient=replace(PATIENT, patient_id=None))}, Why.NOT_ESTABLISHED),
     ("an account out of use", {"person": replace(HA, active=False)}, Why.ROLE),
     ("a first password that stands", {"person": replace(HA, must_change_password=True)}, Why.ROLE),
     ("an administrator", {"person": replace(HA, roles=frozenset({Role.ADMINISTRATOR}))}, Why.ROLE),
