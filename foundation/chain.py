@@ -8,23 +8,27 @@ removed or moved without a new digest for every link after it; the anchors outsi
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import (
+    JSON,
     BigInteger,
     Column,
     ColumnElement,
+    Dialect,
     Integer,
     LargeBinary,
     PrimaryKeyConstraint,
     String,
     Table,
     UniqueConstraint,
+    type_coerce,
 )
+from sqlalchemy.types import TypeEngine, UserDefinedType
 
 from foundation.database import Instant, metadata
 
@@ -69,11 +73,39 @@ class Source:
     number: Column[int]
     places: tuple[tuple[str, ...], ...]
 
+    def columns(self) -> list[ColumnElement[Any]]:
+        """The columns of a row as they are linked and verified, under their own names."""
+        loose = [isinstance(column.type, JSON | Instant) for column in self.table.c]
+        return [
+            type_coerce(column, _Held(column.type)).label(column.name) if is_loose else column
+            for column, is_loose in zip(self.table.c, loose, strict=True)
+        ]
+
     def of_shard(self, shard: int, shards: int) -> ColumnElement[bool]:
         """The condition that a row belongs to that shard."""
         if shards == 1:
             return self.number > 0
         return self.number % shards == shard
+
+
+class _Held(UserDefinedType[Any]):
+    """A column's value, or its raw form where somebody has written what cannot be read: that too can be linked."""
+
+    cache_ok = True
+
+    def __init__(self, real: TypeEngine[Any]) -> None:
+        self.real = real
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any]:
+        process = self.real.dialect_impl(dialect).result_processor(dialect, coltype)
+
+        def held(value: Any) -> Any:
+            try:
+                return value if process is None else process(value)
+            except (ValueError, TypeError):
+                return ["unreadable", str(value)]
+
+        return held
 
 
 def genesis(source: str, shard: int) -> bytes:
@@ -88,7 +120,7 @@ def canonical(row: Mapping[str, Any]) -> bytes:
     with microseconds.
     """
     held = {name: _plain(value) for name, value in row.items() if value is not None}
-    return json.dumps(held, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode()
+    return json.dumps(held, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
 
 
 def link(before: bytes, row: Mapping[str, Any]) -> bytes:

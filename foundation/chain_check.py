@@ -66,7 +66,7 @@ class ChainCheck:
                     row.shard,
                     row.shards,
                     row.position,
-                    bytes(row.digest),
+                    _bytes(row.digest),
                     row.settled,
                     row.anchored_position,
                     row.links or 0,
@@ -128,7 +128,7 @@ class ChainCheck:
         key = chain.source.number.name
         async for row in self._linked(chain, begin, end):
             held = row._asdict()
-            link = held.pop("link_position"), held.pop("link_number"), bytes(held.pop("link_digest"))
+            link = held.pop("link_position"), held.pop("link_number"), _bytes(held.pop("link_digest"))
             for fault in walk.faults(*link, None if held[key] is None else held):
                 yield fault
         for fault in (*walk.rest(end), *anchored.rest(end)):
@@ -151,14 +151,14 @@ class ChainCheck:
         here = and_(c.source == chain.source.name, c.shard == chain.shard, c.position == position)
         async with self._database.reading() as tx:
             held = (await tx.execute(select(c.digest).where(here))).scalar_one_or_none()
-        return None if held is None else bytes(held)
+        return None if held is None else _bytes(held)
 
     async def _linked(self, chain: Extent, begin: int, end: int) -> AsyncIterator[Row[Any]]:
         """The links with their rows. A link's columns come as `link_…`; a row that is gone has a null key."""
         c, source = chain_links.c, chain.source
         own = (c.position.label("link_position"), c.number.label("link_number"), c.digest.label("link_digest"))
         asked = (
-            select(*own, source.table)
+            select(*own, *source.columns())
             .select_from(chain_links.outerjoin(source.table, source.number == c.number))
             .where(c.source == source.name, c.shard == chain.shard, c.position <= end)
             .order_by(c.position)
@@ -192,3 +192,8 @@ class ChainCheck:
             if len(rows) < PAGE:
                 return
             begin = rows[-1]
+
+
+def _bytes(value: object) -> bytes:
+    """A digest; nothing where somebody has written what is none, as SQLite lets them."""
+    return value if isinstance(value, bytes) else b""

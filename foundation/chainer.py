@@ -107,6 +107,8 @@ class Chainer:
         self._seen: dict[str, int] = {}
         self._retry_at: float | None = None
         self._stuck = False
+        self._busy = asyncio.Lock()
+        self._finished = False
 
     @property
     def sound(self) -> bool:
@@ -115,6 +117,11 @@ class Chainer:
 
     async def run(self) -> None:
         """Link what has been committed, and anchor what is due. To be called each second, on every node."""
+        async with self._busy:
+            if not self._finished:
+                await self._run()
+
+    async def _run(self) -> None:
         for source in self._sources.values():
             for shard in range(self._shards):
                 if await self._leased(f"{source.name}:{shard}"):
@@ -124,8 +131,9 @@ class Chainer:
     async def finish(self) -> None:
         """Link and anchor what is left, then let other nodes go on. For a clean end; takes 3 s at most."""
         try:
-            async with asyncio.timeout(LAST_S):
-                await self.run()
+            async with asyncio.timeout(LAST_S), self._busy:
+                self._finished = True
+                await self._run()
                 await self._anchor(due=False)
                 for source in self._sources.values():
                     for shard in range(self._shards):
@@ -164,7 +172,7 @@ class Chainer:
         linked = exists().where(chain_links.c.source == source.name, chain_links.c.number == source.number)
         rows = (
             await tx.execute(
-                select(source.table)
+                select(*source.columns())
                 .where(source.number > head.settled, source.of_shard(head.shard, self._shards), ~linked)
                 .order_by(source.number)
                 .limit(BATCH)

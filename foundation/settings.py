@@ -45,6 +45,16 @@ class Settings(BaseSettings):
     )
     file_megabytes: int = Field(15, ge=1, le=100, description="the largest photograph or document that is taken")
 
+    # The audit's hash chain
+    audit_key_file: Path | None = Field(
+        None, description="key file (Ed25519, PEM) that signs the audit's anchors; empty: made below the var folder"
+    )
+    audit_anchors: Path | None = Field(
+        None, description="folder of the audit's anchors, best on another machine; empty: below the var folder"
+    )
+    audit_anchor_seconds: float = Field(60, gt=0, description="how long a moved chain goes without an anchor at most")
+    audit_shards: int = Field(1, ge=1, le=64, description="hash chains that share the audit's rows; 1 serves a country")
+
     # Media
     media: Literal["child", "workers", "none"] = Field(
         "child", description="child: one worker is started here; workers: those that register in Redis"
@@ -95,6 +105,13 @@ class Settings(BaseSettings):
     break_glass_hours: float = Field(4, gt=0, le=72, description="how long an emergency opening of a book holds")
     break_glass_characters: int = Field(10, ge=1, le=500, description="what has to be written for it at least")
     break_glass_review_hours: float = Field(72, gt=0, description="by when a data protection officer reviews it")
+    old_vitals_hours: float = Field(24, gt=0, description="vital signs look old after this")
+    old_weight_days: float = Field(180, gt=0, description="a weight looks old after this")
+    old_results_days: float = Field(
+        365, gt=0, description="laboratory results and other measurements look old after this"
+    )
+    old_reports_days: float = Field(730, gt=0, description="imaging reports look old after this")
+    old_drugs_days: float = Field(365, gt=0, description="an entry about a current drug looks old after this")
     coordinator_telephone: str = Field("", description="shown when nobody answers")
 
     # Other systems
@@ -105,13 +122,6 @@ class Settings(BaseSettings):
     fetch_plain_hosts: str = Field(
         "", description="comma-separated hosts (name or name:port) that may be called by http; all others by https"
     )
-    old_vitals_hours: float = Field(24, gt=0, description="vital signs look old after this")
-    old_weight_days: float = Field(180, gt=0, description="a weight looks old after this")
-    old_results_days: float = Field(
-        365, gt=0, description="laboratory results and other measurements look old after this"
-    )
-    old_reports_days: float = Field(730, gt=0, description="imaging reports look old after this")
-    old_drugs_days: float = Field(365, gt=0, description="an entry about a current drug looks old after this")
 
     log_json: bool = Field(False, description="logs as JSON lines")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
@@ -209,6 +219,16 @@ class Settings(BaseSettings):
     def secure_cookies(self) -> bool:
         """Whether every origin is https, so that cookies may be marked Secure."""
         return all(origin.startswith("https://") for origin in self.allowed_origins)
+
+    @property
+    def audit_key(self) -> Path:
+        """The key file that signs anchors."""
+        return self.audit_key_file or self.var / "audit-key.pem"
+
+    @property
+    def audit_folder(self) -> Path:
+        """The folder of anchors."""
+        return self.audit_anchors or self.var / "anchors"
 
     @property
     def database(self) -> str:

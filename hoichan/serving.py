@@ -104,11 +104,13 @@ async def _serve(
         await gateway.start()
         devices.start()
         tasks.forever("ladder", parts.runner.run_due, pause_s=0.5)
+        tasks.forever("audit chain", parts.chainer.run)
         greet()
         await asyncio.Event().wait()
     finally:
         await gateway.close()
         await runner.cleanup()
+        await parts.chainer.finish()
 
 
 async def _with_address(settings: Settings) -> Settings:
@@ -172,6 +174,9 @@ def services_of(
         database, bus, media = await asyncio.gather(parts.database.ready(), parts.bus.ready(), media_ready())
         return {"database": database, "bus": bus, "media": media}
 
+    def watched() -> dict[str, bool]:
+        return {"audit_chain": parts.chainer.sound}
+
     return Services(
         settings=parts.settings,
         clock=parts.clock,
@@ -202,6 +207,7 @@ def services_of(
         additions=parts.additions,
         rota=parts.rota,
         ready=ready,
+        watched=watched,
         is_demo=demo,
         demo_sign_ins=sign_ins,
     )

@@ -23,8 +23,11 @@ from consult_rooms.rota import Rota
 from consult_rooms.runner import LadderRunner
 from consult_rooms.scheduling import Scheduling
 from consult_rooms.store import ConsultStore
-from foundation.audit import Audit
+from consult_rooms.tables import CONSULT_LOG
+from foundation.anchors import AnchorFolder, AnchorSigner
+from foundation.audit import AUDIT, Audit
 from foundation.bus import Bus
+from foundation.chainer import Chainer
 from foundation.clock import Clock, SystemClock
 from foundation.database import Database
 from foundation.files import Files
@@ -58,6 +61,9 @@ from records_panel.patients import Patients
 from records_panel.searches import Searches
 from records_panel.viewings import Viewings
 
+CHAINED = (AUDIT, CONSULT_LOG)
+"""What is linked into hash chains."""
+
 
 @dataclass(frozen=True)
 class Parts:
@@ -70,6 +76,7 @@ class Parts:
     database: Database
     bus: Bus
     audit: Audit
+    chainer: Chainer
     sealer: Sealer
     directory: Directory
     passwords: Passwords
@@ -113,6 +120,16 @@ def _sealer(settings: Settings) -> Sealer:
     except ValueError:  # whose text would show a key
         told = f"the key file {path.name} cannot be used: each line has to be NUMBER:KEY, the key in base64"
         raise click.ClickException(told) from None
+
+
+def _signer(settings: Settings) -> AnchorSigner:
+    path = settings.audit_key
+    try:
+        return AnchorSigner.from_file(path, create=settings.audit_key_file is None)
+    except OSError as error:
+        raise click.ClickException(f"the key file {path.name} cannot be used: {error.strerror}") from error
+    except ValueError:  # whose text would show a key
+        raise click.ClickException(f"the key file {path.name} holds no Ed25519 key in PEM") from None
 
 
 def _relays(settings: Settings, clock: Clock) -> Relays:
@@ -187,6 +204,15 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
             database=database,
             bus=bus,
             audit=audit,
+            chainer=Chainer(
+                database,
+                bus,
+                clock,
+                CHAINED,
+                AnchorFolder(settings.audit_folder, _signer(settings)),
+                shards=settings.audit_shards,
+                anchor_seconds=settings.audit_anchor_seconds,
+            ),
             sealer=sealer,
             directory=directory,
             passwords=passwords,

@@ -16,7 +16,13 @@ async def process(_request: web.Request) -> web.Response:
 
 @admits(Admission.PUBLIC)
 async def parts(request: web.Request) -> web.Response:
-    """Whether each part that a consult needs answers: 200 when all do, else 503, with the parts by name."""
-    found = await request.app[SERVICES].ready()
-    fine = all(found.values())
-    return web.json_response({"status": "ok" if fine else "unavailable", "parts": found}, status=200 if fine else 503)
+    """Whether each part that a consult needs answers: 200 when all do, else 503, with the parts by name.
+
+    What has to be seen to without stopping consults, such as anchors that cannot be written, is `degraded` with 200.
+    """
+    services = request.app[SERVICES]
+    needed, watched = await services.ready(), services.watched()
+    found = needed | watched
+    if not all(needed.values()):
+        return web.json_response({"status": "unavailable", "parts": found}, status=503)
+    return web.json_response({"status": "ok" if all(watched.values()) else "degraded", "parts": found})

@@ -83,6 +83,8 @@ class Services:
     rota: Rota
     ready: Callable[[], Awaitable[dict[str, bool]]]
     """Parts that this process needs, by name: database, bus, media; true when the part answers."""
+    watched: Callable[[], dict[str, bool]] = dict
+    """Parts that have to be seen to, but without which consults go on, by name: true when all is well."""
     is_demo: bool = False
     """Whether this installation holds demo data, which every page then says."""
     demo_sign_ins: tuple[DemoSignIn, ...] = ()

@@ -115,4 +115,4 @@ async def test_thirty_consults_in_a_row(
         assert numbers == list(range(1, len(numbers) + 1)), "each entry once and in order"
         held.add(consult_id)
     assert len(held) == CONSULTS
-    assert running.readiness() == (200, {"database": True, "bus": True, "media": True})
+    assert running.readiness() == (200, {"database": True, "bus": True, "media": True, "audit_chain": True})

@@ -134,7 +134,7 @@ def test_its_commands_serve_over_postgresql_and_redis(nodes: dict[str, Node]) ->
             stack.callback(process.terminate)
         port = web.environment["HOICHAN_PORT"]
         parts = _until_ready(f"http://127.0.0.1:{port}/readyz", web, media)
-        assert parts == {"database": True, "bus": True, "media": True}
+        assert parts == {"database": True, "bus": True, "media": True, "audit_chain": True}
         [_, *check] = COMPOSE["services"]["media"]["healthcheck"]["test"]
         assert check[0] == "hoichan"
         assert (

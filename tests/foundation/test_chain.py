@@ -90,6 +90,22 @@ async def test_tampering_is_found(chained: Chained, done: str, kinds: list[str],
     assert where in "".join(str(fault) for fault in faults)
 
 
+async def test_a_row_that_cannot_be_read_is_changed_and_stops_nobody(on_sqlite: Chained) -> None:
+    """SQLite lets anybody write anything anywhere."""
+    await on_sqlite.minutes(1)
+    await on_sqlite.sql(
+        "UPDATE audit_entries SET details = 'no JSON' WHERE number = 2",
+        "UPDATE audit_entries SET details = '{\"a\": NaN}' WHERE number = 3",
+        "UPDATE audit_entries SET at = 'some day' WHERE number = 4",
+        "UPDATE chain_links SET digest = 'word' WHERE position = 6",
+    )
+    assert await on_sqlite.kinds() == ["changed"] * 5
+    await on_sqlite.write(2)
+    await on_sqlite.sql("UPDATE audit_entries SET details = 'no JSON' WHERE number = 11")
+    await on_sqlite.chainer().run()
+    assert await on_sqlite.linked() == list(range(1, 13))
+
+
 async def test_rows_that_changed_places_are_found(chained: Chained) -> None:
     await chained.minutes(2)
     await chained.sql(

@@ -100,7 +100,7 @@ def test_a_killed_worker_is_missed_and_replaced(running: Program) -> None:
         status, parts = running.readiness()
         if not seen or seen[-1] != status:
             seen.append(status)
-            assert status == 200 or parts == {"database": True, "bus": True, "media": False}
+            assert status == 200 or parts == {"database": True, "bus": True, "media": False, "audit_chain": True}
         return 503 in seen and status == 200
 
     running.until(again, within_s=PATIENCE_S)

@@ -82,6 +82,7 @@ def build_services(
         "glass_reviews": GlassReviews(database, audit, guard, directory, SEALER),
         "viewings": Viewings(database, audit, guard, directory, SEALER, Searches(MemoryStorage())),
         "ready": ready,
+        "watched": dict,
         "is_demo": bool(demo_sign_ins),
         "demo_sign_ins": demo_sign_ins,
     }

@@ -238,3 +238,13 @@ async def test_readiness_names_the_part_that_is_away(services: Services) -> None
     assert response.status == 503
     assert (await response.json())["parts"]["media"] is False
     await site.close()
+
+
+async def test_what_is_to_be_seen_to_stops_no_consult(services: Services) -> None:
+    site = await serve(replace(services, watched=lambda: {"audit_chain": False}))
+    try:
+        response = await (await site.browser()).get("/readyz")
+        answer = await response.json()
+        assert (response.status, answer["status"], answer["parts"]["audit_chain"]) == (200, "degraded", False)
+    finally:
+        await site.close()
