@@ -111,13 +111,21 @@ class Register:
 
     async def change(self, tx: Transaction, patient_id: PatientId, identity: Identity) -> None:
         """Write a corrected identity. Raises `NotFound`, or `Conflict("patient.number_taken")`."""
+        # Locked, so that of two corrections at once the later one takes away the words of the earlier.
+        query = select(patients.c.identity).where(patients.c.id == patient_id).with_for_update()
+        row = (await tx.execute(query)).first()
+        if row is None:
+            raise NotFound("patient.unknown", UNKNOWN)
+        known = self._open(patient_id, row.identity)
         change = update(patients).where(patients.c.id == patient_id).values(self._columns(patient_id, identity))
         try:
-            if (await tx.execute(change)).rowcount == 0:
-                raise NotFound("patient.unknown", UNKNOWN)
+            await tx.execute(change)
         except IntegrityError as error:
             raise Conflict("patient.number_taken", NUMBER_TAKEN) from error
-        await tx.execute(delete(patient_words).where(patient_words.c.patient_id == patient_id))
+        # The old words are known, so that the table needs no second index: it would be half as large again.
+        keys = [row["word_index"] for row in self._words(patient_id, known)]
+        old = patient_words.c.word_index.in_(keys) & (patient_words.c.patient_id == patient_id)
+        await tx.execute(delete(patient_words).where(old))
         await tx.execute(insert(patient_words), self._words(patient_id, identity))
 
     async def _one(self, tx: Transaction, column: Any, index: bytes) -> Found | None:

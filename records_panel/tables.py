@@ -45,7 +45,6 @@ patient_words = Table(
     Column("word_index", LargeBinary, nullable=False),
     Column("patient_id", ForeignKey("patients.id"), nullable=False),
     PrimaryKeyConstraint("word_index", "patient_id"),
-    Index("ix_patient_words_patient_id", "patient_id"),
 )
 
 resource_log = Table(
