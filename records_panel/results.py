@@ -77,6 +77,8 @@ def blood_group(values: list[Measured]) -> str | None:
 def _is_result(value: Measured, named: frozenset[int]) -> bool:
     if value.codes & (BLOOD_GROUP | PREGNANCY_CODES | SOCIAL_CODES):
         return False
+    if is_on_panel(value) and "laboratory" not in value.categories:
+        return False  # a summary may keep vital signs among its results; they have their own place
     if value.source in named:
         return True
     if is_vital(value):

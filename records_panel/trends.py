@@ -7,7 +7,7 @@ place on an axis: it stands among the values and not on the line.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from records_panel.model import (
     Precision,
@@ -45,9 +45,38 @@ def _of(values: list[Measured], codes: frozenset[str]) -> list[Measured]:
 def _trend(key: str, series: list[Measured]) -> Trend:
     """`series` has the oldest first."""
     newest_first = series[::-1]
-    return Trend(
-        key, newest_first[0].name, tuple(_value(value) for value in newest_first), tuple(_charts(newest_first))
-    )
+    values = _pressures(newest_first) if key == VitalKind.BLOOD_PRESSURE else map(_value, newest_first)
+    return Trend(key, newest_first[0].name, tuple(values), tuple(_charts(newest_first)))
+
+
+def _pressures(newest_first: list[Measured]) -> Iterator[TrendValue]:
+    """Systolic over diastolic of one moment and unit as one value, as people say it."""
+    moments: dict[tuple[float, str], list[Measured]] = {}
+    for value in newest_first:
+        moments.setdefault((value.order, value.unit_key), []).append(value)
+    for measured in moments.values():
+        pair = sorted(measured, key=lambda value: SYSTOLIC not in value.codes)
+        if [_line_key(value) for value in pair] != [SYSTOLIC, DIASTOLIC]:
+            yield from map(_value, measured)
+            continue
+        upper, lower = pair
+        texts = [f"{value.quantity.value:g}" for value in pair if value.quantity]
+        bounds = [f"{_bound(value.reference)}" for value in pair]
+        yield TrendValue(
+            name=upper.name,
+            quantity=None,
+            text=f"{'/'.join(texts)} {upper.quantity.unit if upper.quantity else ''}".strip(),
+            reference=Range(text=" / ".join(bounds)) if all(bounds) else None,
+            mark=upper.mark or lower.mark,
+            origin=upper.origin,
+            preliminary=upper.preliminary or lower.preliminary,
+        )
+
+
+def _bound(reference: Range | None) -> str:
+    if reference is None or reference.low is None or reference.high is None:
+        return reference.text if reference else ""
+    return f"{reference.low:g}–{reference.high:g}"
 
 
 def _value(value: Measured) -> TrendValue:

@@ -334,3 +334,12 @@ def test_no_broken_element_breaks_the_view(data: st.DataObject) -> None:
 )
 def test_no_json_breaks_the_view(anything: Any) -> None:
     book_view({"entry": anything}, NOW, source="A book", zone=ZONE)
+
+
+def test_a_vital_sign_that_a_summary_keeps_among_its_results_is_no_result() -> None:
+    pressure = value("HA", "8480-6", 178, "mm[Hg]", category="vital-signs", high=139, id="a")
+    glucose = value("Glucose", "2339-0", 9.8, id="b")
+    summary_of = composition("30954-2", None)
+    summary_of["section"][0]["entry"] = [{"reference": "Observation/a"}, {"reference": "Observation/b"}]
+    book = view(summary_of, pressure, glucose)
+    assert [result.name for result in book.results.items] == ["Glucose"]

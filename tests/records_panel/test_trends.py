@@ -90,7 +90,9 @@ def test_the_two_pressures_are_two_lines_of_one_chart() -> None:
             for name, code, number in (("Tâm thu", "8480-6", 178), ("Tâm trương", "8462-4", 96))
         ],
     }
-    (chart,) = trend("blood_pressure", pressure).charts
+    found = trend("blood_pressure", pressure)
+    assert [one.text for one in found.values] == ["178/96 mmHg"], "one measurement is one row"
+    (chart,) = found.charts
     assert [(line.name, [point.value for point in line.points]) for line in chart.lines] == [
         ("Tâm thu", [178]),
         ("Tâm trương", [96]),

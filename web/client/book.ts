@@ -34,9 +34,20 @@ function types(element: EventTarget | null): boolean {
   return element instanceof HTMLElement && (element.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(element.tagName));
 }
 
+/** On a narrow line of tabs the one that is shown stands in sight. */
+function showTab(book: HTMLElement): void {
+  const tabs = book.querySelector<HTMLElement>(".book-tabs");
+  const tab = tabs?.querySelector<HTMLElement>("[aria-current]");
+  if (tabs && tab) tabs.scrollLeft = tab.offsetLeft - (tabs.clientWidth - tab.clientWidth) / 2;
+}
+
 export function startBook(book: HTMLElement): void {
   charts(book);
-  book.addEventListener("fragment", () => charts(book));
+  showTab(book);
+  book.addEventListener("fragment", () => {
+    charts(book);
+    showTab(book);
+  });
   book.addEventListener("keydown", alongTabs);
   book.addEventListener("click", (event) => {
     // A jump inside a tab scrolls the book alone and takes the keyboard along.
@@ -72,7 +83,9 @@ export function startDrawer(page: HTMLElement, handle: HTMLElement, book: HTMLEl
   handle.addEventListener("click", () => show(!isOpen()));
   document.addEventListener("click", (event) => {
     const target = event.target instanceof Element ? event.target : null;
-    if (target?.closest("[data-opens-book], .book-tabs a")) show(true);
+    if (!target?.closest("[data-opens-book], .book-tabs a")) return;
+    target.closest("details")?.removeAttribute("open");
+    show(true);
   });
   // A tap on the small picture makes it large again; its own button is not in the way then.
   stage.addEventListener("click", (event) => {

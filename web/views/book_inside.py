@@ -15,7 +15,7 @@ from web.forms import Form
 from web.services import SERVICES
 from web.views.book import Context, place_of, show_panel
 from web.views.book_tabs import TITLES
-from web.views.book_words import VITAL_NAMES
+from web.views.book_words import VITAL_FULL_NAMES
 from web.views.trend_words import TrendWords
 
 routes = web.RouteTableDef()
@@ -29,7 +29,7 @@ async def search_book(request: web.Request) -> web.StreamResponse:
     titles = {part: language.text(title) for part, title in TITLES.items()}
 
     def label(item: object) -> str:
-        return language.text(VITAL_NAMES[item.kind]) if isinstance(item, Vital) else ""
+        return language.text(VITAL_FULL_NAMES[item.kind]) if isinstance(item, Vital) else ""
 
     def found(view: BookView) -> Context:
         return {"query": query, "hits": search(view, query, titles, label)}

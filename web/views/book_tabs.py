@@ -15,7 +15,7 @@ TABS: Mapping[str, str] = MappingProxyType(
         "visits": N_("Visits"),
         "history": N_("History"),
         "papers": N_("Papers"),
-        "viewers": N_("Who has viewed"),
+        "viewers": N_("Viewed by"),
         "search": N_("Search"),
     }
 )

@@ -28,6 +28,16 @@ VITAL_NAMES = {
     VitalKind.OXYGEN: N_("SpO₂"),
     VitalKind.TEMPERATURE: N_("Temp."),
     VitalKind.BREATHS: N_("Breaths"),
+    VitalKind.GLUCOSE: N_("Gluc."),
+    VitalKind.COMA_SCALE: N_("Glasgow"),
+    VitalKind.PAIN: N_("Pain, 0–10"),
+}
+VITAL_FULL_NAMES = {
+    VitalKind.BLOOD_PRESSURE: N_("Blood pressure"),
+    VitalKind.PULSE: N_("Pulse"),
+    VitalKind.OXYGEN: N_("Oxygen saturation"),
+    VitalKind.TEMPERATURE: N_("Temperature"),
+    VitalKind.BREATHS: N_("Breaths"),
     VitalKind.GLUCOSE: N_("Glucose"),
     VitalKind.COMA_SCALE: N_("Glasgow"),
     VitalKind.PAIN: N_("Pain, 0–10"),
@@ -203,6 +213,10 @@ class BookWords:
         name = self._language.text(VITAL_NAMES[vital.kind])
         unit = self.unit(vital.unit) if vital.unit and vital.kind not in _UNITLESS else ""
         return f"{name}, {unit}" if unit else name
+
+    def vital_name(self, vital: Vital) -> str:
+        """`Huyết áp`, where there is room for it."""
+        return self._language.text(VITAL_FULL_NAMES[vital.kind])
 
     def vital_value(self, vital: Vital) -> str:
         """`178/96`, `36,8`."""

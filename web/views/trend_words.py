@@ -5,7 +5,7 @@ from __future__ import annotations
 from foundation.i18n import Language
 from records_panel.model import Trend, TrendChart, VitalKind
 from records_panel.trends import WEIGHT_KEY
-from web.views.book_words import UNITS, VITAL_NAMES, WEIGHT
+from web.views.book_words import UNITS, VITAL_FULL_NAMES, WEIGHT
 
 
 class TrendWords:
@@ -18,7 +18,7 @@ class TrendWords:
     def name(self, trend: Trend) -> str:
         """A sign's own name in the reader's language, else the record's."""
         if trend.key in list(VitalKind):
-            return self._language.text(VITAL_NAMES[VitalKind(trend.key)])
+            return self._language.text(VITAL_FULL_NAMES[VitalKind(trend.key)])
         return self._language.text(WEIGHT) if trend.key == WEIGHT_KEY else trend.name
 
     def unit(self, chart: TrendChart) -> str:

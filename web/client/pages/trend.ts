@@ -19,10 +19,10 @@ function colours(figure: HTMLElement): (name: string) => string {
   return (name) => style.getPropertyValue(`--${name}`).trim();
 }
 
-/** Day and month; with the year over a long time, with the hour within a few days. */
+/** Day and month in figures, the same in both languages; with the year over a long time, with the hour within a few days. */
 function dayWriter(chart: Chart): (seconds: number, span: number) => string {
   const form = (options: Intl.DateTimeFormatOptions) =>
-    new Intl.DateTimeFormat(chart.language === "vi" ? "vi-VN" : "en-GB", { timeZone: chart.zone, ...options });
+    new Intl.DateTimeFormat("en-GB", { timeZone: chart.zone, ...options });
   const [hours, days, months] = [
     form({ hour: "2-digit", minute: "2-digit", hourCycle: "h23" }),
     form({ day: "2-digit", month: "2-digit" }),
@@ -66,7 +66,7 @@ export function draw(figure: HTMLElement): void {
           },
         },
         axes: [
-          { ...axis, space: 70, values: (self, splits) => splits.map((at) => write(at, (self.scales["x"]?.max ?? 0) - (self.scales["x"]?.min ?? 0))) },
+          { ...axis, size: 30, space: 70, values: (self, splits) => splits.map((at) => write(at, (self.scales["x"]?.max ?? 0) - (self.scales["x"]?.min ?? 0))) },
           { ...axis, size: 52, values: (_self, splits) => splits.map((value) => numbers.format(value)) },
         ],
         series: [
