@@ -1,6 +1,7 @@
 """Where sources disagree: what each says, side by side. Pure; it finds and shows, and never decides who is right.
 
-Works on what a reader may see, so that nothing that is withheld is told here.
+Works on what a reader may see, so that nothing that is withheld is told here. Somewhat long: each kind of disagreement
+is a few lines, and they are read side by side.
 """
 
 from __future__ import annotations
