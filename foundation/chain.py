@@ -88,6 +88,25 @@ class Source:
         return self.number % shards == shard
 
 
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A chain's row in `chains`."""
+
+    source: Source
+    shard: int
+    shards: int
+    position: int
+    digest: bytes
+    settled: int
+    anchored_position: int
+    anchored_at: datetime | None
+
+    @property
+    def name(self) -> str:
+        """For logs and leases."""
+        return f"{self.source.name}:{self.shard}"
+
+
 class _Held(UserDefinedType[Any]):
     """A column's value, or its raw form where somebody has written what cannot be read: that too can be linked."""
 

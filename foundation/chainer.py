@@ -15,7 +15,7 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Row, exists, insert, select, text, update
@@ -23,7 +23,7 @@ from sqlalchemy.exc import IntegrityError
 
 from foundation.anchors import Anchor, AnchorFolder
 from foundation.bus import Bus
-from foundation.chain import Source, chain_links, chains, genesis, link
+from foundation.chain import Head, Source, chain_links, chains, genesis, link
 from foundation.clock import Clock
 from foundation.database import Database, Transaction
 from foundation.errors import Unavailable
@@ -45,25 +45,6 @@ _WRITERS = text(
     " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
     " AND mode = 'RowExclusiveLock' AND granted"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """A chain's row in `chains`."""
-
-    source: Source
-    shard: int
-    shards: int
-    position: int
-    digest: bytes
-    settled: int
-    anchored_position: int
-    anchored_at: datetime | None
-
-    @property
-    def name(self) -> str:
-        """For logs and leases."""
-        return f"{self.source.name}:{self.shard}"
 
 
 @dataclass(slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from uuid import uuid4
 
@@ -128,3 +128,38 @@ async def test_names_are_whole_and_the_same_on_both_stores(postgres: PostgresSer
     assert [name for name in on_sqlite if len(name.encode()) > LONGEST] == []
     assert on_sqlite == on_postgres
     assert "None" not in on_sqlite, "every constraint has a name"
+
+
+async def test_the_consults_log_is_numbered_in_the_order_of_time(fresh: Database) -> None:
+    """Rows of before the hash chains get the key that the chainer needs; a way back keeps them too."""
+
+    def to(revision: str, change: Callable[[Config, str], None]) -> Callable[[Connection], None]:
+        def run(connection: Connection) -> None:
+            configuration = Config()
+            configuration.set_main_option("script_location", str(MIGRATIONS))
+            configuration.attributes["connection"] = connection
+            change(configuration, revision)
+
+        return run
+
+    rows = [("con_b", 1, 5), ("con_a", 2, 9), ("con_a", 1, 3)]
+    values = "('{}', {}, '2026-11-23 07:00:0{}+00:00', 'requested', '{{}}')"
+    async with fresh.engine.begin() as connection:
+        await connection.run_sync(to("0006", command.upgrade))
+        await connection.execute(
+            text("PRAGMA defer_foreign_keys=ON" if fresh.is_sqlite else "SET session_replication_role = replica")
+        )
+        for one in rows:
+            written = values.format(*one) if not fresh.is_sqlite else values.format(*one).replace("+00:00", ".000000")
+            await connection.execute(
+                text(f"INSERT INTO consult_log (consult_id, number, at, kind, data) VALUES {written}")
+            )
+        await connection.run_sync(to("head", command.upgrade))
+        found = (await connection.execute(text("SELECT consult_id, number FROM consult_log ORDER BY sequence"))).all()
+        assert sorted(tuple(one) for one in found) == sorted(one[:2] for one in rows)
+        if fresh.is_sqlite:
+            assert [tuple(one) for one in found] == [("con_a", 1), ("con_b", 1), ("con_a", 2)]
+        await connection.run_sync(to("0006", command.downgrade))
+        asked = text("SELECT count(*) FROM consult_log")
+        assert (await connection.execute(asked)).scalar_one() == 3
+        await connection.execute(text("DELETE FROM consult_log"))
