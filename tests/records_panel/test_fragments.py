@@ -372,7 +372,7 @@ async def test_every_demo_book_renders_on_every_tab(clinic: Clinic) -> None:
 
 
 async def test_the_panel_asks_the_database_nine_times(clinic: Clinic, sqlite_database: Database) -> None:
-    """Session, place, emergency opening, audit (begin and row), summary, requester, whom additions are of, additions."""
+    """Session, place, emergency opening, audit (begin, row), summary, requester, whom additions are of, additions."""
     consult = await clinic.ask_for(*demo_book("stroke"))
     await fragment(clinic.specialist, f"/consults/{consult.id}/book")  # connections open
     with statements(sqlite_database) as seen:

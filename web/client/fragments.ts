@@ -18,7 +18,7 @@ async function put(target: Element, request: Promise<Response>, place = ""): Pro
     // Who works by keyboard goes on from where the new content begins, not from the top of the page.
     const wanted = place && target.querySelector<HTMLElement>(`#${CSS.escape(place)}`);
     const focus = wanted || target.querySelector<HTMLElement>("[autofocus], [aria-invalid=true]");
-    (focus ?? (inside ? target.querySelector<HTMLElement>("[aria-current], h1, h2") : null))?.focus();
+    (focus ?? (inside ? target.querySelector<HTMLElement>("[aria-current]") : null))?.focus();
     target.dispatchEvent(new CustomEvent("fragment", { bubbles: true }));
   } catch {
     const note = target.querySelector("[data-offline]");

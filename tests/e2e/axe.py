@@ -1,0 +1,24 @@
+"""axe-core on a page: what a person with a screen reader, a keyboard or weak eyes would stumble over."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from playwright.async_api import Page
+
+from tests.e2e.server import REPOSITORY
+
+AXE = REPOSITORY / "node_modules/axe-core/axe.min.js"
+
+
+async def violations(page: Page, selector: str = "html") -> list[str]:
+    """What axe-core finds below `selector` by the rules that it runs by default (WCAG A and AA, best practices)."""
+    if not await page.evaluate("() => 'axe' in window"):
+        # Through the debugger, as the page's own policy lets in no script from elsewhere.
+        await page.evaluate(AXE.read_text("utf-8"))
+    found: Any = await page.evaluate("selector => axe.run(selector, { resultTypes: ['violations'] })", selector)
+    return [
+        f"{rule['id']}: {node['target']} {node['html'][:200]} {node['failureSummary']}"
+        for rule in found["violations"]
+        for node in rule["nodes"]
+    ]
