@@ -150,7 +150,9 @@ class Chainer:
         waiting = self._waiting.setdefault(head.name, _Waiting())
         if waiting.mark > passed and not waiting.writers & await self._writers(tx, source):
             passed = waiting.mark
-        linked = exists().where(chain_links.c.source == source.name, chain_links.c.number == source.number)
+        # Bounded on both sides, so that no plan of the database ever reads all links.
+        later = chain_links.c.number > head.settled
+        linked = exists().where(chain_links.c.source == source.name, chain_links.c.number == source.number, later)
         rows = (
             await tx.execute(
                 select(*source.columns())
