@@ -188,6 +188,11 @@ async def live_through(world: World) -> list[ConsultId]:
     await world.rooms.invite(ha, consult.id, world["khai"].id)
     await world.rooms.invite(ha, consult.id, world["an"].id, "observer")
     await world.rooms.chat(lan, consult.id, "Chào", "1")
+    # What the clinic adds to the book is written by `records_panel`, which lies above.
+    async with world.database.transaction() as tx:
+        for kind in (LogKind.ADDED, LogKind.ADDITION_WITHDRAWN):
+            for what in ("vitals", "result", "picture", "document"):
+                await world.log.append(tx, consult.id, kind, lan.id, {"addition": "add_1", "what": what})
     await world.requests.change_identity(lan, consult.id, (await world.ask("named")).patient, "confirmed")
     await world.requests.change_identity(lan, consult.id, None, "reverted")
     given = (await world.ask("given")).consent
