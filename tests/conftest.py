@@ -214,15 +214,20 @@ def sealer() -> Sealer:
     return Sealer({0: bytes(32), 1: bytes(range(32))})
 
 
+_PICTURES = ("sees_other", "in_room", "in_a_room", "REMOTE")
+"""What a test has that watches a call in browsers, if only in one of its helpers' names."""
+
+
 @cache
-def _has_browsers(path: str) -> bool:
-    return "e2e/" in path or "playwright" in (Path(__file__).parents[1] / path).read_text()
+def _watches_calls(path: str) -> bool:
+    text = (Path(__file__).parents[1] / path).read_text()
+    return "playwright" in text and ("e2e/" not in path or any(word in text for word in _PICTURES))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what has browsers: such tests run alone, since others beside them would starve their pictures."""
+    """Mark what watches calls in browsers: such tests run alone, or others would starve their pictures."""
     for item in items:
-        if _has_browsers(item.nodeid.partition("::")[0]):
+        if _watches_calls(item.nodeid.partition("::")[0]):
             item.add_marker("browser")
 
 
