@@ -59,6 +59,8 @@ WORDS: dict[str, dict[str, str]] = {
         "tile_enlarge": N_("Enlarge: {name}"),
     },
     "room": {
+        "book_changing": N_("The identity of the patient has changed. The health book is being fetched."),
+        "look_again": N_("Look again"),
         "alone": N_("The other side is not in the room yet. You can wait here."),
         "people": N_("{count} in the room"),
         "line_good": N_("Line is good"),

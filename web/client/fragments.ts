@@ -2,17 +2,24 @@
 
 const HEADER = { "X-Fragment": "1" };
 
+/** The number of the last request for an element: an answer that was overtaken is not shown any more. */
+const asked = new WeakMap<Element, number>();
+
 /** `place` is the part of an address behind its #: what one wanted to see in there. */
 async function put(target: Element, request: Promise<Response>, place = ""): Promise<void> {
+  const number = (asked.get(target) ?? 0) + 1;
+  asked.set(target, number);
   target.setAttribute("aria-busy", "true");
   try {
     const response = await request;
+    if (asked.get(target) !== number) return;
     if (response.headers.get("X-Fragment") === null) {
       // Not a fragment: signed out, locked, or a page of its own.
       location.assign(response.url);
       return;
     }
     const text = await response.text();
+    if (asked.get(target) !== number) return;
     const inside = target.contains(document.activeElement);
     target.innerHTML = text;
     // Who works by keyboard goes on from where the new content begins, not from the top of the page.
@@ -24,7 +31,7 @@ async function put(target: Element, request: Promise<Response>, place = ""): Pro
     const note = target.querySelector("[data-offline]");
     if (note) note.removeAttribute("hidden");
   } finally {
-    target.removeAttribute("aria-busy");
+    if (asked.get(target) === number) target.removeAttribute("aria-busy");
   }
 }
 

@@ -2,6 +2,7 @@
 
 import type { LogEntry } from "../core/protocol.ts";
 import { load } from "../fragments.ts";
+import { element, say } from "../words.ts";
 
 /** After that long in sight something counts as seen. */
 const SEEN_MS = 20_000;
@@ -36,10 +37,17 @@ export class LiveBook {
     const whole = fresh.some((entry) => entry.kind === "identity_changed");
     // A closed panel has no live part, and stays closed whatever is added.
     if (!whole && this.#book.querySelector("[data-live]") === null) return;
+    if (whole) this.#turn();
     this.#loading = this.#loading.then(() => (whole ? load(this.#book, this.#address) : this.#refresh()));
     void this.#loading.then(() => {
       if (this.#news) this.#news.textContent = newest.text;
     });
+  }
+
+  /** Nothing of one person's book stays in sight while another's is on its way, however long that takes. */
+  #turn(): void {
+    const again = element("a", { class: "button", href: this.#address, "data-fragment-target": "#book" }, say("look_again"));
+    this.#book.replaceChildren(element("section", {}, element("p", { role: "status" }, say("book_changing")), again));
   }
 
   /** Put fresh parts in the place of the old ones; all else, with what is typed and how far one read, is left alone. */
