@@ -8,6 +8,7 @@ race is decided by a compare-and-set UPDATE or by a row lock. Both compare deadl
 from __future__ import annotations
 
 import logging
+from asyncio import Lock
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -118,6 +119,8 @@ class Database:
         if server_time is None:
             server_time = not self.is_sqlite
         self._clock = None if server_time else clock
+        self._opening = Lock()
+        self._is_open = not self.is_sqlite
         if self.is_sqlite:
             driver = {"async_creator_fn": open_one_trip}
             self._writer = create_async_engine(
@@ -152,6 +155,8 @@ class Database:
         Raises `Unavailable("database.unavailable")` when the database cannot be reached or cannot write.
         """
         try:
+            if not self._is_open:
+                await self._open()
             async with self._writer.connect() as connection, connection.begin():
                 transaction = Transaction(connection, self._clock)
                 yield transaction
@@ -177,6 +182,14 @@ class Database:
         except (OSError, TimeoutError) as error:
             raise Unavailable("database.unavailable", UNAVAILABLE) from error
 
+    async def _open(self) -> None:
+        """Open SQLite's writing connection. By itself the pool would leave those who wait for it waiting, when whoever
+        was opening it is cancelled."""
+        async with self._opening:
+            if not self._is_open:
+                async with self._writer.connect():
+                    self._is_open = True
+
     async def ready(self) -> bool:
         """Whether a query is answered now."""
         try:
@@ -198,6 +211,7 @@ class Database:
 
     async def close(self) -> None:
         """Close every connection."""
+        self._is_open = not self.is_sqlite
         await self._writer.dispose()
         await self._reader.dispose()
 

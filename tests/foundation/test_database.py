@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Column, MetaData, String, Table, func, select
+from sqlalchemy import Column, MetaData, String, Table, func, select, text
 from sqlalchemy.exc import IntegrityError
 
 from foundation.audit import Audit, AuditEntry, audit_entries
@@ -134,3 +134,23 @@ async def test_audit_rows_are_durable_when_commit_returns(database: Database, cl
         "denied",
         clock.now(),
     )
+
+
+async def test_who_waits_for_the_first_connection_has_it_when_its_opener_is_cancelled(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    for number in range(40):
+        database = Database(f"sqlite+aiosqlite:///{tmp_path / str(number)}.db", clock)
+
+        async def write(database: Database = database) -> None:
+            async with database.transaction() as tx:
+                await tx.execute(text("SELECT 1"))
+
+        first, *others = [asyncio.create_task(write()) for _ in range(3)]
+        for _ in range(number % 8):
+            await asyncio.sleep(0)
+        first.cancel()
+        async with asyncio.timeout(5):
+            await asyncio.gather(*others)
+        await asyncio.gather(first, return_exceptions=True)
+        await database.close()
