@@ -20,6 +20,8 @@ _GOODBYE_S = 5.0
 _LINK_S = 0.5
 _UNHEARD = 2 * MISSED
 """Pings without an answer after which a child is killed: later than its rooms go elsewhere, for it may be alive yet."""
+_BEGINS_S = 15.0
+"""How long a child may take to listen at all."""
 
 
 class MediaChild:
@@ -109,7 +111,7 @@ class MediaChild:
 
     async def _guard(self, process: asyncio.subprocess.Process, address: str, token: str) -> None:
         """Kill the process when it hangs: nothing else would ever bring its place back."""
-        unheard = 0
+        unheard, heard, began = 0, False, self._clock.monotonic()
         while process.returncode is None:
             await asyncio.sleep(_LINK_S)
             try:
@@ -117,9 +119,9 @@ class MediaChild:
             except TimeoutError:  # it listens, and says nothing: one that has not begun to listen refuses
                 unheard += 1
             except (OSError, WireError):
-                unheard = 0
+                unheard = 0 if heard or self._clock.monotonic() - began < _BEGINS_S else _UNHEARD
             else:
-                unheard = 0
+                unheard, heard = 0, True
                 watching = self._tasks.start("media guard pings", link.watch(_UNHEARD))
                 try:
                     await link.run(lambda _event: None, lambda _room: None)

@@ -118,7 +118,7 @@ def test_workers_of_one_machine_that_hang_or_die_are_replaced(tmp_path: Path) ->
     program = Program(tmp_path, "run", "run", var=tmp_path / "var", port=free_port(), media_workers=2)
     try:
         program.until_ready()
-        program.until(lambda: len(program.children()) == 2, 20)
+        program.until(lambda: program.log.count("serves UDP port") == 2, 20)
         hanging, dying = program.children()
         os.kill(hanging, signal.SIGSTOP)
         os.kill(dying, signal.SIGKILL)

@@ -7,7 +7,7 @@ import signal
 import sys
 from pathlib import Path
 
-from foundation.clock import SystemClock
+from foundation.clock import FakeClock, SystemClock
 from foundation.tasks import Tasks
 from media.supervisor import MediaChild
 from tests.media.conftest import TOKEN, Plane
@@ -40,6 +40,23 @@ async def test_a_child_that_dies_is_started_again(tasks: Tasks) -> None:
             await asyncio.sleep(0.01)
     await child.stop()
     assert child.pid is None
+
+
+async def test_a_child_that_never_listens_is_killed_and_started_again(tasks: Tasks, tmp_path: Path) -> None:
+    clock = FakeClock()
+    child = MediaChild([sys.executable, "-c", "input()"], tasks, clock, control=(f"unix:{tmp_path / 'control'}", TOKEN))
+    await child.start()
+    async with asyncio.timeout(20):
+        while child.pid is None:
+            await asyncio.sleep(0.01)
+        first = child.pid
+        await asyncio.sleep(1.2)  # of the guard's own looks, at which nothing is late yet
+        assert child.pid == first
+        clock.advance(16)
+        while child.pid in (None, first):
+            await asyncio.sleep(0.01)
+    assert not alive(first)
+    await child.stop()
 
 
 async def test_stopping_ends_the_worker_cleanly(plane: Plane) -> None:
