@@ -146,8 +146,14 @@ class FhirBook:
         offered = {kind: more for kind, more in kinds.items() if able.kinds is None or kind in able.kinds}
         has_summary = self._settings.summary == "yes" or (self._settings.summary == "auto" and able.summary)
         wants_summary = has_summary and not opening.hidden and (not whole or not offered)
-        if wants_summary and await self._summary(opening):
-            return
+        if wants_summary:
+            # A summary seldom holds the patient's Consents, and one of them may close the book.
+            beside = [self._kind(opening, "Consent", offered.pop("Consent"))] if "Consent" in offered else []
+            taken, *_ = await asyncio.gather(self._summary(opening), *beside, return_exceptions=True)
+            if isinstance(taken, BaseException):
+                raise taken
+            if taken:
+                return
         found = await asyncio.gather(*(self._kind(opening, kind, more) for kind, more in offered.items()))
         if offered and not any(found) and len({gap.reason for gap in opening.gaps}) == 1:
             raise SourceFailed(opening.gaps[0].reason)
@@ -206,11 +212,14 @@ class FhirBook:
 
     def _take(self, opening: _Opening, entries: Iterable[Json], allowed: set[str], *, needs_subject: bool) -> None:
         """Keep what is our patient's or nobody's; what is another's is thrown away and said."""
+        have = {(one["resource"].get("resourceType"), one["resource"].get("id")) for one in opening.entries}
         for entry in entries:
             resource = as_dict(entry.get("resource"))
             kind = word(resource.get("resourceType"))
             if not kind or kind in ("OperationOutcome", "Patient", "Bundle"):
                 continue
+            if resource.get("id") and (kind, resource["id"]) in have:
+                continue  # by the summary and by a search
             of = subject(resource)
             is_ours = of in allowed if of is not None else kind in REFERRED_KINDS or not needs_subject
             if is_ours:

@@ -348,6 +348,18 @@ async def test_a_summary_is_taken_where_there_is_one(
         assert "Observation" in kinds(await book.fetch(patient))
 
 
+async def test_consents_are_looked_for_beside_a_summary(
+    hospital: Hospital, links: Links, records: Records, patient: PatientId
+) -> None:
+    own, denial = ({"resourceType": "Consent", "id": id_, "patient": {"reference": "Patient/p1"}} for id_ in "ab")
+    hospital.resources += [own, denial]
+    hospital.summary = bundle([]) | {"entry": [{"resource": one} for one in (person(), PENICILLIN, own)]}
+    async with connected(hospital.base, links, records.clock, summary="yes") as book:
+        entries = [entry["resource"] for entry in (await book.fetch(patient))["entry"]]
+    assert sorted(one["id"] for one in entries if one["resourceType"] == "Consent") == ["a", "b"]
+    assert "Observation" not in {one["resourceType"] for one in entries}
+
+
 async def test_a_summary_of_somebody_else_is_not_taken(
     hospital: Hospital, links: Links, records: Records, patient: PatientId
 ) -> None:
