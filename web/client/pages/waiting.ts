@@ -103,7 +103,10 @@ function read(entries: readonly LogEntry[]): void {
     leave(`/consults/${consultId}/${page.dataset["urgency"] === "emergency" ? "room" : "preview"}`);
     return;
   }
-  if (entries.some((entry) => entry.kind === "cancelled")) location.reload();
+  if (!leaving && entries.some((entry) => entry.kind === "cancelled")) {
+    leaving = true;
+    location.reload();
+  }
   const patient = find("#patient-tile");
   if (entries.some((entry) => entry.kind === "identity_changed")) void load(patient, patient.dataset["address"] ?? "");
 }
@@ -129,6 +132,8 @@ connection.on("consult", (hint) => {
   if (hint.consult_id === consultId && !leaving) void look();
 });
 ladder.addEventListener("fragment", settle);
+// What the form answers is where one goes: the log's word of it comes sooner, and would take its place.
+find("#cancel form").addEventListener("submit", () => (leaving = true));
 
 startPreview();
 setInterval(tick, 500);
