@@ -129,7 +129,8 @@ def test_age_is_exact_or_estimated() -> None:
     assert Patient(None, IdentityState.TEMPORARY).age(date(2026, 3, 2)) is None
 
 
-SECRETS = (NAME, "Diễm", "4821", "alteplase", "tiêu sợi huyết", "Con gái", "Huyết áp", "1958")
+SECRETS = (NAME, "Diễm", "•••• 4821", "alteplase", "tiêu sợi huyết", "Con gái", "Huyết áp", "1958-03-02")
+"""Whole as they are written: four digits alone also stand in random ids and in what is sealed."""
 
 
 async def live_through(world: World) -> None:
