@@ -80,7 +80,7 @@ class OneTripConnection(aiosqlite.Connection):
 
     async def _execute(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         self._sent += 1
-        return await super()._execute(self._counted, fn, *args, **kwargs)  # type: ignore[no-untyped-call]
+        return await super()._execute(self._counted, fn, *args, **kwargs)  # type: ignore[no-untyped-call]  # aiosqlite leaves it untyped
 
     def _counted(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         try:
