@@ -17,6 +17,8 @@ declare global {
 }
 
 const SAMPLE_MS = 500;
+/** The room looks at what arrives this often, and lets pictures wait for repairs by what it sees. */
+const LOOK_MS = 1_000;
 const KEPT = [
   "type", "kind", "mid", "rid", "ssrc", "active", "frames", "bytesReceived", "bytesSent", "packetsReceived", "packetsSent",
   "packetsLost", "packetsDiscarded", "retransmittedPacketsReceived", "retransmittedPacketsSent", "nackCount",
@@ -119,6 +121,7 @@ class Bench {
       for (const { track } of incoming) shown.addTrack(track);
     });
     await subscriber.rebuild();
+    setInterval(() => void subscriber.arrived(), LOOK_MS);
   }
 
   get shownFrames(): number {
