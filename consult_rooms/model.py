@@ -33,6 +33,8 @@ class ConsultState(StrEnum):
     SCHEDULED = "scheduled"
     RINGING = "ringing"
     CLAIMED = "claimed"
+    WRITTEN = "written"
+    """Answered in writing by `due_at`: nobody came to the telephone, or the line died, or it was asked for so."""
     ENDED = "ended"
     CLOSED = "closed"
     CANCELLED = "cancelled"
@@ -72,6 +74,19 @@ class CancelReason(StrEnum):
     TRANSFERRED = "transferred"
     MISTAKE = "mistake"
     OTHER = "other"
+
+
+class WrittenCause(StrEnum):
+    """Why a case is answered in writing."""
+
+    ASKED = "asked"
+    """The requester asked for it so."""
+    UNANSWERED = "unanswered"
+    """Nobody took it before the ladder's last timer ran out."""
+    CHOSEN = "chosen"
+    """One side chose to go on in writing, since the line did not carry a call."""
+    LEFT = "left"
+    """Everybody was out of the room for long, and nobody had ended the consult."""
 
 
 class IdentityChange(StrEnum):
@@ -164,6 +179,14 @@ class LogKind(StrEnum):
     QUALITY_CHANGED = "quality_changed"
     LEFT = "left"
     CHAT = "chat"
+    ATTACHED = "attached"
+    """A picture, voice clip or document came into the thread."""
+    WRITTEN = "written"
+    """It is answered in writing from here on."""
+    TAKEN = "taken"
+    """A specialist took a written case, and owns it."""
+    RAISED = "raised"
+    """A written case became a call again."""
     ADDED = "added"
     """Something was written into the patient's book during the consult; what, only the book tells."""
     ADDITION_WITHDRAWN = "addition_withdrawn"
@@ -254,6 +277,8 @@ class Consult:
     ends_at: datetime | None = None
     cancelled_at: datetime | None = None
     cancel_reason: CancelReason | None = None
+    due_at: datetime | None = None
+    """By when a written case is to be answered."""
 
 
 @dataclass(frozen=True, slots=True)

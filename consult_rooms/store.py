@@ -116,6 +116,7 @@ class ConsultStore:
             ends_at=row[c.ends_at],
             cancelled_at=row[c.cancelled_at],
             cancel_reason=None if row[c.cancel_reason] is None else CancelReason(row[c.cancel_reason]),
+            due_at=row[c.due_at],
         )
 
     async def find(self, tx: Transaction, consult_id: ConsultId, *, lock: bool = False) -> Consult | None:

@@ -53,11 +53,13 @@ consults = Table(
     Column("closed_at", Instant),
     Column("cancelled_at", Instant),
     Column("cancel_reason", String(32)),
+    Column("due_at", Instant),
     Column("log_number", Integer, nullable=False, default=0),
     UniqueConstraint("requester_id", "idempotency_hash"),
     Index("ix_consults_requester_created", "requester_id", "created_at"),
     Index("ix_consults_specialist_created", "specialist_id", "created_at"),
     Index("ix_consults_facility_state", "requester_facility_id", "state"),
+    Index("ix_consults_state_due", "state", "due_at"),
     Index("ix_consults_specialist_facility_created", "specialist_facility_id", "created_at"),
 )
 

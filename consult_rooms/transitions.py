@@ -32,6 +32,16 @@ class Act(StrEnum):
     """Write the opinion."""
     END = "end"
     CLOSE = "close"
+    WRITE = "write"
+    """Go on in writing: the case waits for its answer in a list and no longer at a telephone."""
+    TAKE = "take"
+    """Take a written case."""
+    RAISE = "raise"
+    """Make a call of a written case that somebody has taken."""
+    RING_AGAIN = "ring_again"
+    """Make a call of one that nobody has: the ladder starts again."""
+    NOTE = "note"
+    """Add to the thread: text, pictures, voice clips."""
 
 
 CONSULT: Mapping[ConsultState, Mapping[Act, ConsultState]] = {
@@ -44,6 +54,7 @@ CONSULT: Mapping[ConsultState, Mapping[Act, ConsultState]] = {
         Act.OPEN: ConsultState.CLAIMED,
         # The clinic may wait in an open room for the specialist; the hour is checked by `access`.
         Act.MEET: ConsultState.SCHEDULED,
+        Act.NOTE: ConsultState.SCHEDULED,
     },
     ConsultState.RINGING: {
         Act.RING: ConsultState.RINGING,
@@ -52,6 +63,8 @@ CONSULT: Mapping[ConsultState, Mapping[Act, ConsultState]] = {
         Act.ASK: ConsultState.RINGING,
         Act.IDENTIFY: ConsultState.RINGING,
         Act.CONSENT: ConsultState.RINGING,
+        Act.WRITE: ConsultState.WRITTEN,
+        Act.NOTE: ConsultState.RINGING,
     },
     ConsultState.CLAIMED: {
         Act.IDENTIFY: ConsultState.CLAIMED,
@@ -59,6 +72,21 @@ CONSULT: Mapping[ConsultState, Mapping[Act, ConsultState]] = {
         Act.MEET: ConsultState.CLAIMED,
         Act.ADVISE: ConsultState.CLAIMED,
         Act.END: ConsultState.ENDED,
+        Act.WRITE: ConsultState.WRITTEN,
+        Act.NOTE: ConsultState.CLAIMED,
+    },
+    ConsultState.WRITTEN: {
+        Act.TAKE: ConsultState.WRITTEN,
+        Act.RAISE: ConsultState.CLAIMED,
+        Act.RING_AGAIN: ConsultState.RINGING,
+        Act.CANCEL: ConsultState.CANCELLED,
+        Act.ASK: ConsultState.WRITTEN,
+        Act.IDENTIFY: ConsultState.WRITTEN,
+        Act.CONSENT: ConsultState.WRITTEN,
+        Act.NOTE: ConsultState.WRITTEN,
+        Act.ADVISE: ConsultState.WRITTEN,
+        # The answer closes it; there is no call to end.
+        Act.CLOSE: ConsultState.CLOSED,
     },
     ConsultState.ENDED: {
         Act.IDENTIFY: ConsultState.ENDED,
@@ -83,6 +111,7 @@ _REFUSALS: Mapping[ConsultState, tuple[str, str]] = {
     ConsultState.SCHEDULED: ("consult.scheduled", N_("This consult is booked and has not begun.")),
     ConsultState.RINGING: ("consult.not_claimed", N_("Nobody has taken this case yet.")),
     ConsultState.CLAIMED: ("consult.claimed", N_("A specialist has taken this case already.")),
+    ConsultState.WRITTEN: ("consult.written", N_("This case is answered in writing. It stands in your written cases.")),
     ConsultState.ENDED: ("consult.ended", N_("This consult has ended.")),
     ConsultState.CLOSED: ("consult.closed", N_("This consult is closed.")),
     ConsultState.CANCELLED: ("consult.cancelled", N_("This request was cancelled.")),

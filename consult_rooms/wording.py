@@ -17,6 +17,8 @@ _PLAIN: Mapping[LogKind, str] = {
     LogKind.FIRST_FRAME: N_("%(actor)s sees %(name)s"),
     LogKind.LEFT: N_("%(actor)s left the room"),
     LogKind.CHAT: N_("%(actor)s wrote in the chat"),
+    LogKind.TAKEN: N_("%(actor)s took the written case"),
+    LogKind.RAISED: N_("%(actor)s made a call of the written case"),
     LogKind.OPINION_SAVED: N_("%(actor)s saved the opinion, version %(version)s"),
     LogKind.ENDED: N_("%(actor)s ended the consult"),
     LogKind.CLOSED: N_("%(actor)s closed the consult with the opinion"),
@@ -31,6 +33,23 @@ _STEPS: Mapping[str, tuple[str, str]] = {
 }
 
 _BY_CODE: Mapping[LogKind, tuple[str, Mapping[str, str]]] = {
+    LogKind.WRITTEN: (
+        "cause",
+        {
+            "asked": N_("%(actor)s asked for an answer in writing"),
+            "unanswered": N_("Nobody answered: the case waits for an answer in writing"),
+            "chosen": N_("%(actor)s went on in writing"),
+            "left": N_("Everybody had left the room: the case goes on in writing"),
+        },
+    ),
+    LogKind.ATTACHED: (
+        "what",
+        {
+            "picture": N_("%(actor)s sent a photograph"),
+            "voice": N_("%(actor)s sent a voice clip"),
+            "document": N_("%(actor)s sent a document"),
+        },
+    ),
     LogKind.DECLINED: (
         "reason",
         {

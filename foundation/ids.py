@@ -24,6 +24,9 @@ GlassId = NewType("GlassId", str)
 """Of an emergency opening of a book."""
 FileId = NewType("FileId", str)
 AdditionId = NewType("AdditionId", str)
+AttachmentId = NewType("AttachmentId", str)
+UploadId = NewType("UploadId", str)
+DraftId = NewType("DraftId", str)
 
 _ID = re.compile(r"[a-z]{3}_[0-9a-f]{32}")
 

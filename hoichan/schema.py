@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import consult_rooms.tables
+import consult_rooms.written_tables
 import foundation.audit
 import foundation.chain
 import identity.tables
@@ -11,4 +12,11 @@ from foundation.database import metadata
 
 __all__ = ["metadata"]
 
-TABLE_MODULES = (foundation.audit, foundation.chain, identity.tables, consult_rooms.tables, records_panel.tables)
+TABLE_MODULES = (
+    foundation.audit,
+    foundation.chain,
+    identity.tables,
+    consult_rooms.tables,
+    consult_rooms.written_tables,
+    records_panel.tables,
+)

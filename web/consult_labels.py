@@ -30,6 +30,7 @@ CONSULT_LABELS: Mapping[type[StrEnum], Mapping[str, str]] = MappingProxyType(
             ConsultState.SCHEDULED: N_("Booked"),
             ConsultState.RINGING: N_("Ringing"),
             ConsultState.CLAIMED: N_("In consult"),
+            ConsultState.WRITTEN: N_("In writing"),
             ConsultState.ENDED: N_("Awaits the opinion"),
             ConsultState.CLOSED: N_("Opinion given"),
             ConsultState.CANCELLED: N_("Cancelled"),
