@@ -1,7 +1,8 @@
 """The ladder: who is rung next, and for how long before the step after. Pure.
 
-Three rungs: those on call, everybody of the specialty, the coordinators. A step adds people and stops nobody; one that
-finds nobody new passes at once. The last has no deadline: the request stays with the coordinators until it is taken.
+Five rungs: those on call, their backup, everybody of the specialty, other hospitals, the coordinators. A step adds
+people and stops nobody; one that finds nobody new passes at once. The last has no deadline: the request stays with the
+coordinators until it is taken.
 """
 
 from __future__ import annotations

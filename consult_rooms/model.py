@@ -54,7 +54,12 @@ class Step(StrEnum):
     """The rungs of the ladder, in order. A step adds people and stops nobody."""
 
     ON_CALL = "on_call"
+    BACKUP = "backup"
+    """Those on call as backup."""
     SPECIALTY = "specialty"
+    """Everybody of the specialty at the first hospitals linked."""
+    ALTERNATE = "alternate"
+    """Those of the hospitals linked after these."""
     COORDINATOR = "coordinator"
 
 

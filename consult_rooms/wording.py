@@ -28,7 +28,9 @@ _PLAIN: Mapping[LogKind, str] = {
 
 _STEPS: Mapping[str, tuple[str, str]] = {
     "on_call": (N_("Ringing those on call"), N_("Nobody is on call; going on at once")),
+    "backup": (N_("Ringing the backup on call"), N_("No backup is on call; going on at once")),
     "specialty": (N_("Ringing everybody of the specialty"), N_("Nobody else in the specialty; going on at once")),
+    "alternate": (N_("Ringing other hospitals"), N_("Nobody at another hospital; going on at once")),
     "coordinator": (N_("The coordinator holds the request"), N_("There is no coordinator to ring")),
 }
 

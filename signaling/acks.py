@@ -71,7 +71,7 @@ class Watched:
             "state": "ringing",
             "step": "on_call",
             "step_due_at": "2026-11-23T07:02:40Z",
-            "next_step": "specialty",
+            "next_step": "backup",
             "claimed_by": None,
             "claimed_facility_name": None,
             "telephones": [{"name": "Bệnh viện đa khoa tỉnh", "number": "0255 000 0115"}],

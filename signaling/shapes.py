@@ -174,7 +174,7 @@ class RungPart:
     facility_name: str
     """Where the person works."""
     step: str
-    """Which step rang: `on_call`, `specialty` or `coordinator`."""
+    """Which step rang: `on_call`, `backup`, `specialty`, `alternate` or `coordinator`."""
     answer: str
     """`ringing`, `accepted`, `declined`, `stopped`; or why a ring may not be heard: `busy` in another consult,
     `offline`, `unknown`."""

@@ -37,7 +37,9 @@ CONSULT_LABELS: Mapping[type[StrEnum], Mapping[str, str]] = MappingProxyType(
         },
         Step: {
             Step.ON_CALL: N_("Those on call"),
+            Step.BACKUP: N_("The backup on call"),
             Step.SPECIALTY: N_("Everybody of the specialty"),
+            Step.ALTERNATE: N_("Other hospitals"),
             Step.COORDINATOR: N_("The coordinator"),
         },
         Answer: {

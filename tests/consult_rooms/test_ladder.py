@@ -48,19 +48,24 @@ def test_a_step_lasts_as_the_urgency_says(urgency: Urgency, seconds: float) -> N
 
 
 def test_the_next_step_adds_only_new_people() -> None:
-    assert climb(Step.ON_CALL, on_call="ab", specialty="abcd", rung="ab") == [("specialty", "cd", 30)]
+    assert climb(Step.ON_CALL, on_call="ab", specialty="abcd", rung="ab") == [
+        ("backup", "", 0),
+        ("specialty", "cd", 30),
+    ]
 
 
 def test_empty_steps_pass_at_once() -> None:
-    assert climb(specialty="c", coordinator="k") == [("on_call", "", 0), ("specialty", "c", 30)]
-    assert climb(coordinator="k") == [("on_call", "", 0), ("specialty", "", 0), ("coordinator", "k", None)]
+    assert climb(specialty="c", coordinator="k") == [("on_call", "", 0), ("backup", "", 0), ("specialty", "c", 30)]
     assert climb(Step.ON_CALL, on_call="ab", specialty="ab", coordinator="k", rung="ab") == [
+        ("backup", "", 0),
         ("specialty", "", 0),
+        ("alternate", "", 0),
         ("coordinator", "k", None),
     ]
 
 
 def test_the_request_stays_with_the_coordinator_even_when_there_is_none() -> None:
+    assert climb(coordinator="k")[-1] == ("coordinator", "k", None)
     assert climb()[-1] == ("coordinator", "", None)
     assert climb(Step.COORDINATOR, on_call="a", specialty="b", coordinator="k") == []
 

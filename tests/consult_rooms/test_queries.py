@@ -94,10 +94,10 @@ async def test_the_waiting_view_tells_silences_apart(world: World) -> None:
         "BS. An": (Answer.OFFLINE, None),
         "BS. Hết Hạn": (Answer.DECLINED, DeclineReason.OUT_OF_SCOPE),
     }
-    assert (view.step, view.next_step) == (Step.SPECIALTY, Step.COORDINATOR)
+    assert (view.step, view.next_step) == (Step.SPECIALTY, Step.ALTERNATE)
     assert view.step_due_at == world.clock.now() + timedelta(seconds=30)
     assert NAME not in repr(view)
-    await world.requests.accept(world["ha"], consult.id)
+    await world.answers.accept(world["ha"], consult.id)
     taken = await world.queries.waiting_view(consult.id)
     assert (taken.claimed_by, taken.claimed_facility_name) == ("BS. Hà", "Bệnh viện Tỉnh")
     assert (taken.next_step, taken.step_due_at) == (None, None)

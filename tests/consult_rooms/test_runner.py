@@ -78,7 +78,7 @@ async def test_many_nodes_run_each_step_once(world: World, sealer: Sealer) -> No
         await asyncio.gather(*(node.runner.run_due() for node in nodes for _ in range(2)))
     for consult in asked:
         started = [entry for entry in await world.log.since(consult.id, 0) if entry.kind == "step_started"]
-        assert [entry.data["step"] for entry in started] == ["on_call", "specialty", "coordinator"]
+        assert [entry.data["step"] for entry in started] == [step.value for step in Step]
 
 
 async def test_a_claim_and_a_due_step_at_one_moment_agree(world: World) -> None:

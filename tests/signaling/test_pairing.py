@@ -115,7 +115,7 @@ async def test_the_waiting_page_follows_the_ladder(live: Live) -> None:
     watched = await lan.done("watch_consult", consult_id=consult.id, after=0)
     assert [entry["number"] for entry in watched["entries"]] == [1, 2, 3]
     view = watched["view"]
-    assert (view["state"], view["step"], view["next_step"]) == ("ringing", "on_call", "specialty")
+    assert (view["state"], view["step"], view["next_step"]) == ("ringing", "on_call", "backup")
     assert [(one["staff_name"], one["answer"]) for one in view["people"]] == [("BS. Hà", "offline")]
     assert [one["number"] for one in view["telephones"]]
     await lan.done("widen_request", consult_id=consult.id)

@@ -46,8 +46,9 @@ class Ladder:
 
     @property
     def coming(self) -> Rung | None:
-        """The next step."""
-        return next((rung for rung in self.rungs if rung.state == "to-come"), None)
+        """The next step that adds somebody; when none does, the next."""
+        to_come = [rung for rung in self.rungs if rung.state == "to-come"]
+        return next((rung for rung in to_come if rung.to_ring), to_come[0] if to_come else None)
 
     @property
     def state(self) -> str:
