@@ -5,6 +5,7 @@ type is told by the first bytes and never by a name or header. A picture is deco
 where it was taken, no thumbnail of what was cropped away survives, and its orientation is applied first. Its colour
 profile goes with the rest; browsers convert what they send to sRGB. A PDF is kept as it is, and so is only ever given
 out as a download. A file's id is a keyed hash of its content: who does not hold the index key learns nothing from it.
+Voice clips, and all that is too large for memory, are kept by `foundation.segments`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from io import BytesIO
 from pathlib import Path
+from typing import IO
 
 from PIL import Image, ImageOps
 
@@ -38,6 +40,8 @@ SMALL = 320
 ARRIVING = 16
 """Files that may arrive at the same time: with `MOST_BYTES` this bounds the memory."""
 DECODING = 2
+HEAD = 64
+"""First bytes of a file that tell its kind."""
 ARRIVAL_S = 300.0
 """How long a file may take to arrive: a photograph over a line of 20 kbit/s."""
 _QUALITY = 88
@@ -51,16 +55,24 @@ class FileKind(StrEnum):
     PNG = "image/png"
     WEBP = "image/webp"
     PDF = "application/pdf"
+    WEBM = "audio/webm"
+    OGG = "audio/ogg"
+    MP4 = "audio/mp4"
 
     @property
     def is_picture(self) -> bool:
         """Whether it can be shown as a picture."""
-        return self is not FileKind.PDF
+        return self.value.startswith("image/")
+
+    @property
+    def is_voice(self) -> bool:
+        """Whether it can be heard."""
+        return self.value.startswith("audio/")
 
     @property
     def ending(self) -> str:
         """What a downloaded file's name ends in."""
-        return {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}.get(self.value, "pdf")
+        return "jpg" if self is FileKind.JPEG else self.value.partition("/")[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +140,15 @@ class Files:
     def _keep(self, content: bytes, kind: FileKind) -> Kept:
         if not kind.is_picture:
             return Kept(self._write(content), kind, len(content))
-        picture, small, width, height = redrawn(content, kind)
+        return self._keep_picture(BytesIO(content), kind)
+
+    async def keep_picture(self, source: IO[bytes], kind: FileKind) -> Kept:
+        """Keep a picture that has arrived already and is read from `source`, in a thread. Raises what `keep` does."""
+        async with self._decoding:
+            return await asyncio.to_thread(self._keep_picture, source, kind)
+
+    def _keep_picture(self, source: IO[bytes], kind: FileKind) -> Kept:
+        picture, small, width, height = redrawn(source, kind)
         small_id = self._write(small)
         return Kept(self._write(picture), kind, len(picture), width, height, small_id)
 
@@ -149,7 +169,7 @@ class Files:
                 fresh.replace(path)
             finally:
                 fresh.unlink(missing_ok=True)
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
         except OSError as error:
             if error.errno in _FULL:
                 raise Unavailable("files.full", FULL) from error
@@ -161,8 +181,11 @@ class Files:
         return self._folder / name[:2] / name[2:]
 
 
-def sniffed(content: bytes) -> FileKind:
-    """The kind by its first bytes (WHATWG MIME Sniffing, 6.1 and 7.1). Raises `Invalid("file.kind")` for any other."""
+def sniffed(content: bytes, *, voice: bool = False) -> FileKind:
+    """The kind by its first bytes (WHATWG MIME Sniffing, 6.1, 6.2 and 7.1), `HEAD` of which are enough.
+
+    Raises `Invalid("file.kind")` for any other, and for a voice clip unless `voice` is taken.
+    """
     if content.startswith(b"\xff\xd8\xff"):
         return FileKind.JPEG
     if content.startswith(b"\x89PNG\r\n\x1a\n"):
@@ -171,15 +194,29 @@ def sniffed(content: bytes) -> FileKind:
         return FileKind.WEBP
     if content.startswith(b"%PDF-"):
         return FileKind.PDF
-    raise Invalid("file.kind", KIND, field="file")
+    heard = _heard(content[:HEAD]) if voice else None
+    if heard is not None:
+        return heard
+    raise Invalid("file.kind", KIND_OR_VOICE if voice else KIND, field="file")
 
 
-def redrawn(content: bytes, kind: FileKind) -> tuple[bytes, bytes, int, int]:
+def _heard(head: bytes) -> FileKind | None:
+    """What browsers record voice in: WebM (Chromium), Ogg (Firefox), MP4 (Safari)."""
+    if head.startswith(b"\x1aE\xdf\xa3") and b"webm" in head:  # the EBML header names the document's type (RFC 8794)
+        return FileKind.WEBM
+    if head.startswith(b"OggS\x00") and b"OpusHead" in head:  # RFC 7845, 5.1
+        return FileKind.OGG
+    if head[4:8] == b"ftyp" and head[8:11] in (b"M4A", b"iso", b"mp4"):  # ISO/IEC 14496-12, 4.3
+        return FileKind.MP4
+    return None
+
+
+def redrawn(source: IO[bytes], kind: FileKind) -> tuple[bytes, bytes, int, int]:
     """The picture and its small twin (JPEG), encoded anew, and the picture's width and height in pixels."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # refused below, at less than that
-            opened = Image.open(BytesIO(content), formats=[kind.name])
+            opened = Image.open(source, formats=[kind.name])
         if opened.width * opened.height > MOST_PIXELS:
             raise Invalid("file.pixels", PIXELS, field="file", most=MOST_PIXELS // 1_000_000)
         with opened:
@@ -211,7 +248,8 @@ def _encoded(picture: Image.Image, kind: FileKind) -> bytes:
     return made.getvalue()
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Make names in a folder durable."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -224,6 +262,7 @@ def _place(file_id: FileId) -> str:
 
 
 KIND = N_("Only pictures (JPEG, PNG, WebP) and PDF documents can be taken.")
+KIND_OR_VOICE = N_("Only pictures (JPEG, PNG, WebP), PDF documents and voice clips can be taken.")
 TOO_LARGE = N_("The file is too large: %(most)s MB at most.")
 PIXELS = N_("The picture is too large: %(most)s million pixels at most.")
 UNREADABLE = N_("The picture cannot be read. Take it again, or save it as JPEG.")
