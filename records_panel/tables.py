@@ -80,7 +80,7 @@ break_glass = Table(
     Column("staff_id", ForeignKey("staff.id"), nullable=False),
     Column("facility_id", ForeignKey("facilities.id"), nullable=False),  # where the person worked then
     Column("patient_id", String(64), nullable=False),  # no key: another system may keep this patient's book
-    Column("consult_id", ForeignKey("consults.id"), nullable=False),
+    Column("consult_id", ForeignKey("consults.id")),  # none: the patient was found outside any consult
     Column("asking_facility_id", ForeignKey("facilities.id"), nullable=False),  # of the consult: whose patient it is
     Column("reason", String(32), nullable=False),
     Column("words", LargeBinary, nullable=False),  # sealed: people write about patients here
@@ -138,13 +138,32 @@ imports = Table(
     Column("at", Instant, nullable=False),
 )
 
+import_runs = Table(
+    "import_runs",
+    metadata,
+    # One run of `hoichan book import`, and how many entries came to what; `problems` counts rows of import_problems.
+    Column("id", String(40), primary_key=True),
+    Column("started_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+    Column("facility_code", String(16), nullable=False),
+    Column("files", Integer, nullable=False, server_default="0"),
+    Column("accepted", Integer, nullable=False, server_default="0"),
+    Column("superseded", Integer, nullable=False, server_default="0"),
+    Column("unchanged", Integer, nullable=False, server_default="0"),
+    Column("refused", Integer, nullable=False, server_default="0"),
+    Column("problems", Integer, nullable=False, server_default="0"),
+)
+
 import_problems = Table(
     "import_problems",
     metadata,
-    # What was wrong with an entry, for the administrator; `place` such as `entry 3`.
+    # What was wrong with an entry, for the administrator; `place` such as `entry 3`, `file` its number in the run.
     Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("run_id", ForeignKey("import_runs.id"), index=True),  # none before release 0015
     Column("mark", ForeignKey("imports.mark"), nullable=False, index=True),
+    Column("file", Integer, nullable=False, server_default="0"),
     Column("place", String(64), nullable=False),
+    Column("resource_type", String(64), nullable=False, server_default=""),
     Column("code", String(64), nullable=False),
     Column("at", Instant, nullable=False),
 )
@@ -155,4 +174,13 @@ import_links = Table(
     # Blind index of a source and its Patient reference: bulk files come later, and name people by that alone.
     Column("link", LargeBinary, primary_key=True),
     Column("patient_id", ForeignKey("patients.id"), nullable=False),
+)
+
+index_rotations = Table(
+    "index_rotations",
+    metadata,
+    # How far the blind indexes have moved to a newer key, by patient id; `mark` is a blind mark of that key.
+    Column("mark", LargeBinary, primary_key=True),
+    Column("after", String(40), nullable=False),
+    Column("done_at", Instant),
 )
