@@ -36,7 +36,7 @@ class Relation(StrEnum):
     RUNG = "rung"
     """Somebody who was rung."""
     CANDIDATE = "candidate"
-    """Of its specialty at a linked hospital while it rings: may take it without having been rung."""
+    """Of its specialty at a linked hospital while nobody has it: may take it without having been rung."""
     COORDINATOR = "coordinator"
 
 
@@ -61,9 +61,16 @@ def relation(
         return Relation.COORDINATOR
     if offer is not None:
         return Relation.RUNG
-    if consult.state is ConsultState.RINGING and _in_field(consult, staff, hub_ids):
+    if untaken(consult) and _in_field(consult, staff, hub_ids):
         return Relation.CANDIDATE
     return None
+
+
+def untaken(consult: Consult) -> bool:
+    """Whether it waits for somebody to take it, ringing or in writing."""
+    if consult.state is ConsultState.WRITTEN:
+        return consult.specialist_id is None
+    return consult.state is ConsultState.RINGING
 
 
 def coordinates(consult: Consult, staff: Staff, hub_ids: Collection[FacilityId]) -> bool:

@@ -80,7 +80,11 @@ class Opinions:
                 raise Invalid("opinion.missing", MISSING, field="text")
             now = await tx.now()
             closed = await self._store.change(
-                tx, consult_id, ConsultState.ENDED, {"state": after(consult.state, Act.CLOSE), "closed_at": now}
+                tx,
+                consult_id,
+                consult.state,
+                # The answer of a written case ends it as well.
+                {"state": after(consult.state, Act.CLOSE), "closed_at": now, "ended_at": consult.ended_at or now},
             )
             if not closed:
                 raise refusal((await self._store.get(tx, consult_id)).state)

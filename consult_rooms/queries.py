@@ -13,6 +13,7 @@ from consult_rooms.access import (
     knows_patient,
     reads_opinion,
     room_open,
+    untaken,
 )
 from consult_rooms.joins import mine, without_names
 from consult_rooms.model import ConsultState, LogEntry, OfferState, Question
@@ -28,7 +29,7 @@ from foundation.ids import ConsultId, FacilityId, StaffId
 from identity.model import Staff
 from identity.policy import Action, require
 
-RUNNING = (ConsultState.RINGING, ConsultState.CLAIMED)
+RUNNING = (ConsultState.RINGING, ConsultState.CLAIMED, ConsultState.WRITTEN)
 BEHIND = (ConsultState.ENDED, ConsultState.CLOSED, ConsultState.CANCELLED)
 ROWS = 200
 """Rows of one list at most."""
@@ -48,7 +49,7 @@ class Queries(RingQueries, SlotQueries):
             now = await tx.now()
             knows = knows_patient(place.consult, place.related, place.participant)
             consult = place.consult if knows else without_names(place.consult, now.astimezone(self._zone).date())
-            if place.related is Relation.RUNG and consult.state is not ConsultState.RINGING:
+            if place.related is Relation.RUNG and not untaken(consult):
                 # Whoever was rung may look up who took the case; what was asked is no longer for them.
                 consult = replace(consult, question=Question())
             hubs = await self._directory.hubs_of(consult.requester_facility_id, tx=tx)

@@ -238,10 +238,11 @@ class Requests:
             await self._store.change(
                 tx,
                 consult_id,
-                ConsultState.RINGING,
+                consult.state,
                 {
                     "state": after(consult.state, Act.CANCEL),
                     "step_due_at": None,
+                    "due_at": None,
                     "cancelled_at": await tx.now(),
                     "cancel_reason": why,
                 },
