@@ -8,10 +8,10 @@ from array import array
 from collections.abc import Mapping
 from typing import Protocol
 
+from media.address import Address
 from media.aiortc_seam import SrtpSession
 from media.api import ConnectionState, Direction
 from media.bandwidth import SendSideEstimate
-from media.datagrams import Address
 from media.dtls import DtlsSession
 from media.pacing import Pacer
 from media.tracks import DownTrack, UpLayer

@@ -11,10 +11,10 @@ from secrets import token_hex
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
 from OpenSSL import SSL
 
 from media.aiortc_seam import AES_128_CM_SHA1_80, AES_128_GCM, AES_256_GCM, SrtpSession
+from media.certificates import self_signed
 
 MTU = 1200
 """Bytes of one datagram that pass every path that WebRTC meets in practice."""
@@ -51,19 +51,8 @@ class Certificate:
     """The worker's own certificate: self-signed, made at start, known to peers by its fingerprint alone."""
 
     def __init__(self, now: datetime) -> None:
-        key = ec.generate_private_key(ec.SECP256R1())
-        # Short, so that the first flight is within what a check and a ClientHello allow to be sent.
-        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, token_hex(4))])
-        certificate = (
-            x509.CertificateBuilder()
-            .subject_name(name)
-            .issuer_name(name)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(days=1))
-            .not_valid_after(now + timedelta(days=365))
-            .sign(key, hashes.SHA256())
-        )
+        # A short name, so that the first flight is within what a check and a ClientHello allow to be sent.
+        certificate, key = self_signed(token_hex(4), now, timedelta(days=365))
         self.fingerprint = _fingerprint(certificate, "sha-256")
         """Its SHA-256 as descriptions write it."""
         self.context = SSL.Context(SSL.DTLS_METHOD)

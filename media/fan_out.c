@@ -1,19 +1,53 @@
-/* One packet to all its viewers: a header of its own for each, the payload, and SRTP's seal.
+/* One packet to all its viewers: a header of its own for each, the payload, and SRTP's seal; and what waits to be sent,
+ * by peer, made into messages for the kernel.
  *
- * This is the inner loop of media/forwarding.py, which does the same in Python where this is not built. It allocates
- * nothing, keeps nothing, and writes only into the slots that it is given, each SLOT bytes long.
+ * These are the inner loops of media/forwarding.py and media/outgoing.py, which do the same in Python where this is not
+ * built. Nothing is allocated here: all memory is Python's, and packets are written only into the slots that it gives,
+ * each SLOT bytes long.
  */
+#define _GNU_SOURCE
+#include <netinet/in.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/socket.h>
+#ifdef __linux__
+#include <netinet/udp.h>
+#ifndef SOL_UDP
+#define SOL_UDP 17
+#endif
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103
+#endif
+#endif
 
 #define SLOT 2048
 #define TRAILER 148
 
 typedef int (*protect_t)(void *srtp, void *packet, int *length);
 
+/* A socket address, and the first and last slot that wait for it; -1: none. See media/address.py. */
+struct peer {
+    char name[32];
+    int32_t first, last;
+};
+
+struct wait {
+    int32_t next, length;
+};
+
+/* What waits for the turn to end, and the memory in which it becomes messages. */
+struct queue {
+    uint8_t *slots;
+    struct wait *waits; /* by slot */
+    struct peer **touched;
+    void *vectors, *messages, *controls;
+    int32_t stride, most, touched_count, name_bytes, most_segments, most_octets;
+};
+
 /* What media/tracks.py knows of one viewer's copy of a stream. */
 struct viewer {
     void *srtp;
+    struct peer *peer;
     uint16_t *next_number; /* of the connection; null when packets bear no transport-wide number */
     double *sent_times;    /* media/flight.py: when each number left, and how large, in rings */
     uint16_t *sent_sizes;
@@ -75,13 +109,82 @@ static void renumber(uint8_t *payload, const struct packet *packet, const struct
 /* Grows with each change of the structures above, so that Python never fills another one than this was built with. */
 int fan_out_version(void)
 {
-    return 2;
+    return 3;
 }
 
+/* The first `length` bytes of a slot go to that peer, behind what waits for it now. */
+void queue_wait(struct queue *queue, struct peer *peer, int slot, int length)
+{
+    if (slot < 0 || slot >= queue->most)
+        return;
+    queue->waits[slot].next = -1;
+    queue->waits[slot].length = length;
+    if (peer->first < 0) {
+        peer->first = slot;
+        queue->touched[queue->touched_count++] = peer;
+    } else {
+        queue->waits[peer->last].next = slot;
+    }
+    peer->last = slot;
+}
+
+#ifdef __linux__
+/* Makes messages of all that waits, runs of one size as one where `segments` says so; returns how many. */
+int queue_gather(struct queue *queue, int segments)
+{
+    struct iovec *vectors = queue->vectors;
+    struct mmsghdr *messages = queue->messages;
+    int made = 0, used = 0, most = segments ? queue->most_segments : 1;
+    for (int i = 0; i < queue->touched_count; i++) {
+        struct peer *peer = queue->touched[i];
+        for (int at = peer->first; at >= 0;) {
+            struct msghdr *message = &messages[made].msg_hdr;
+            int size = queue->waits[at].length, first = used, octets = 0, length;
+            do {
+                length = queue->waits[at].length;
+                vectors[used].iov_base = queue->slots + (size_t)at * (size_t)queue->stride;
+                vectors[used].iov_len = (size_t)length;
+                used++;
+                octets += length;
+                at = queue->waits[at].next;
+                /* A run has one size; its last datagram may be shorter. */
+            } while (at >= 0 && length == size && queue->waits[at].length <= size && used - first < most &&
+                     octets + size <= queue->most_octets);
+            memset(message, 0, sizeof *message);
+            message->msg_name = peer->name;
+            message->msg_namelen = (socklen_t)queue->name_bytes;
+            message->msg_iov = vectors + first;
+            message->msg_iovlen = (size_t)(used - first);
+            if (used - first > 1) {
+                struct cmsghdr *control = (struct cmsghdr *)((char *)queue->controls + made * CMSG_SPACE(2));
+                uint16_t segment = (uint16_t)size;
+                control->cmsg_len = CMSG_LEN(2);
+                control->cmsg_level = SOL_UDP;
+                control->cmsg_type = UDP_SEGMENT;
+                memcpy(CMSG_DATA(control), &segment, 2);
+                message->msg_control = control;
+                message->msg_controllen = CMSG_SPACE(2);
+            }
+            made++;
+        }
+        peer->first = peer->last = -1;
+    }
+    queue->touched_count = 0;
+    return made;
+}
+#else
+int queue_gather(struct queue *queue, int segments) /* never called: Python keeps what waits */
+{
+    (void)queue, (void)segments;
+    return 0;
+}
+#endif
+
 /* Writes the sealed packet of viewer i into the i-th slot and its length into lengths[i] (0: refused), and notes that it
- * has been sent. Returns how many were sealed. */
+ * has been sent. With a queue, whose slots these are from `slot` on, it waits there for its peer. Returns how many were
+ * sealed. */
 int fan_out(uintptr_t protect, const struct packet *packet, struct viewer **viewers, int count, uintptr_t slots,
-            int stride, int *lengths)
+            int stride, int *lengths, struct queue *queue, int slot)
 {
     int sealed = 0;
     for (int i = 0; i < count; i++) {
@@ -113,13 +216,15 @@ int fan_out(uintptr_t protect, const struct packet *packet, struct viewer **view
         if (((protect_t)protect)(viewer->srtp, out, &length))
             continue;
         lengths[i] = length;
+        if (queue)
+            queue_wait(queue, viewer->peer, slot + i, length);
         viewer->packets++;
         viewer->octets += (uint32_t)packet->size;
         if (viewer->next_number) {
-            uint16_t slot = number & RING_MASK;
-            viewer->sent_times[slot] = packet->now;
-            viewer->sent_sizes[slot] = (uint16_t)length;
-            *viewer->sent_last = slot;
+            uint16_t place = number & RING_MASK;
+            viewer->sent_times[place] = packet->now;
+            viewer->sent_sizes[place] = (uint16_t)length;
+            *viewer->sent_last = place;
         }
         sealed++;
     }

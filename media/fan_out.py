@@ -1,7 +1,8 @@
-"""The forwarder's inner loop in C, where it has been built (`media/fan_out.c`): one call a packet for all its viewers.
+"""The forwarder's inner loops in C, where they have been built (`media/fan_out.c`): one call a packet for all its
+viewers, and one a turn for all that waits to be sent.
 
-It does what `Forwarder` does in Python for viewers who need nothing special, packet by packet the same; those who are
-paced, get stills or redundancy stay with Python. A machine without a C compiler forwards in Python alone.
+They do what `Forwarder` and `Outgoing` do in Python, packet by packet the same, for viewers who need nothing special;
+those who are paced, get stills or redundancy stay with Python. A machine without a C compiler forwards in Python alone.
 """
 
 from __future__ import annotations
@@ -17,31 +18,62 @@ from media import vp8
 from media.aiortc_seam import SLOT_STRIDE, PacketBuffer, seal_function
 
 if TYPE_CHECKING:
-    from media.datagrams import Address
+    from media.address import Address
     from media.tracks import DownTrack, UpLayer
 
 log = logging.getLogger(__name__)
 
-VERSION = 2
+VERSION = 3
 LIBRARY = Path(__file__).with_name("_fan_out.so")
 
 _ffi = cffi.FFI()
 _ffi.cdef(
     """
+    struct peer { char name[32]; int32_t first; int32_t last; };
+    struct wait { int32_t next; int32_t length; };
+    struct queue {
+        uintptr_t slots; struct wait *waits; struct peer **touched;
+        uintptr_t vectors, messages, controls;
+        int32_t stride, most, touched_count, name_bytes, most_segments, most_octets;
+    };
     struct viewer {
-        void *srtp; uint16_t *next_number; double *sent_times; uint16_t *sent_sizes; uint16_t *sent_last;
+        void *srtp; struct peer *peer; uint16_t *next_number;
+        double *sent_times; uint16_t *sent_sizes; uint16_t *sent_last;
         uint32_t packets, octets; uint32_t ssrc; uint32_t timestamp_offset; uint16_t sequence_offset;
         uint16_t picture_offset; uint8_t base_layer_offset; uint8_t payload_type;
         uint8_t extension[8]; uint8_t before[5]; uint8_t after[5];
     };
     int fan_out_version(void);
     int fan_out(uintptr_t protect, void *packet, struct viewer **viewers, int count, uintptr_t slots, int stride,
-                int *lengths);
+                int *lengths, struct queue *queue, int slot);
+    void queue_wait(struct queue *queue, uintptr_t peer, int slot, int length);
+    int queue_gather(struct queue *queue, int segments);
     """
 )
 _PACKET = struct.Struct("=QiiiIdHHBBBx")
 _MOST = 64
 """Viewers of one layer that a call takes: more than a room has."""
+
+
+class Queue:
+    """What waits for a turn to end, as C keeps it, with the memory that it takes."""
+
+    __slots__ = ("_touched", "_waits", "memory")
+
+    def __init__(
+        self, slots: int, stride: int, most: int, *, vectors: int, messages: int, controls: int,
+        name_bytes: int, most_segments: int, most_octets: int,
+    ) -> None:  # fmt: skip
+        self._waits: Any = _ffi.new("struct wait[]", most)
+        self._touched: Any = _ffi.new("struct peer *[]", most)
+        self.memory: Any = _ffi.new(
+            "struct queue *",
+            {
+                "slots": slots, "waits": self._waits, "touched": self._touched, "vectors": vectors,
+                "messages": messages, "controls": controls, "stride": stride, "most": most, "touched_count": 0,
+                "name_bytes": name_bytes, "most_segments": most_segments, "most_octets": most_octets,
+            },
+        )  # fmt: skip
 
 
 class Group:
@@ -65,6 +97,7 @@ class FanOut:
 
     def __init__(self, library: Any) -> None:
         self._fan_out = library.fan_out
+        self._wait, self._gather = library.queue_wait, library.queue_gather
         self._protect = seal_function()
         self._packet: Any = _ffi.new("char[]", _PACKET.size)
         self._packet_view = memoryview(_ffi.buffer(self._packet))
@@ -93,11 +126,20 @@ class FanOut:
             group = layer.group = Group(layer.downs)
         return group
 
+    def wait(self, queue: Queue, address: Address, slot: int, length: int) -> None:
+        """The first `length` bytes of a slot of the queue wait to be sent there. The address has to stay until then."""
+        self._wait(queue.memory, address.at, slot, length)
+
+    def gather(self, queue: Queue, *, segments: bool) -> int:
+        """Make messages of all that waits; how many."""
+        return int(self._gather(queue.memory, segments))
+
     def send(
         self, group: Group, source: PacketBuffer, marker: int, sequence: int, timestamp: int,
-        start: int, end: int, slots: int, now: float,
+        start: int, end: int, slots: int, now: float, queue: Queue | None, slot: int,
     ) -> None:  # fmt: skip
-        """Seal the packet for each viewer of a group into the slots that begin at `slots`."""
+        """Seal the packet for each viewer of a group into the slots that begin at `slots`. With a queue, to which they
+        belong from `slot` on, it waits there for its viewer, whose address has to stay until it has gone."""
         picture_at = base_layer_at = -1
         picture_id = wide = base_layer_index = 0
         if group.renumbers and (found := vp8.read(source.view, start, end)) is not None:
@@ -107,7 +149,10 @@ class FanOut:
             self._packet_view, 0, source.at + start, end - start, picture_at, base_layer_at, timestamp, now, sequence,
             picture_id, marker, wide, base_layer_index,
         )  # fmt: skip
-        self._fan_out(self._protect, self._packet, group.viewers, group.count, slots, SLOT_STRIDE, self._lengths)
+        self._fan_out(
+            self._protect, self._packet, group.viewers, group.count, slots, SLOT_STRIDE, self._lengths,
+            _ffi.NULL if queue is None else queue.memory, slot,
+        )  # fmt: skip
 
 
 def _is_plain(down: DownTrack) -> bool:
@@ -115,6 +160,7 @@ def _is_plain(down: DownTrack) -> bool:
     return (
         down.srtp is not None
         and connection.address is not None
+        and connection.address.stream is None
         and connection.pacer is None
         and not down.single
         and not down.redundancy
@@ -126,9 +172,9 @@ def _viewer(down: DownTrack) -> Any:
     made = down.native
     if made is None:
         made = down.native = _ffi.new("struct viewer *")
-    if down.srtp is None:
-        raise ValueError("a viewer without keys")
-    made.srtp = _ffi.cast("void *", down.srtp.sender)
+    if down.srtp is None or connection.address is None:
+        raise ValueError("a viewer without keys or address")
+    made.srtp, made.peer = _ffi.cast("void *", down.srtp.sender), _ffi.cast("struct peer *", connection.address.at)
     if connection.numbered:
         made.next_number = _ffi.cast("uint16_t *", connection.numbers.buffer_info()[0])
         times, sizes, last = connection.estimate.flight.places

@@ -8,8 +8,8 @@ from media import rtcp, transport_feedback
 from media.aiortc_seam import PacketBuffer
 from media.api import Direction
 from media.connection import MAX_REPORTERS, Connection
-from media.datagrams import Outbox
 from media.forwarding import Forwarder
+from media.outgoing import Outbox
 from media.repair import REPAIR_OCTETS, Repair
 from media.resending import Resender
 from media.tracks import DownTrack
@@ -22,6 +22,8 @@ _LEAST_REPORT_S = 0.1
 _AUDIO_BITRATE = 128_000
 _THIN, _STANDING_S = 130_000, 0.1
 """Bit/s and seconds of queue at which a viewer's line has no room for redundant audio."""
+_SEAL = 20
+"""Octets that SRTCP puts behind packets: an index of 4, and with AES-GCM a tag of 16 (RFC 3711 §3.4, RFC 7714 §9)."""
 _LEAST_STATUSES = 64
 """What a feedback costs of the budget at least, whether it can be read or not."""
 _LOSSY, _CLEAN = 0.02, 0.005
@@ -44,6 +46,13 @@ class Feedback:
         srtp, data = connection.srtp, buffer.view
         if srtp is None or length < 8:
             return
+        if (
+            data[1] == rtcp.TRANSPORT_FEEDBACK
+            and data[0] & 31 == rtcp.TRANSPORT_WIDE
+            and length - 4 - 4 * (data[2] << 8 | data[3]) <= _SEAL
+            and connection.estimate.rests(now)
+        ):
+            return  # it would not be read, and nothing stands behind it: its head, which says so, is not encrypted
         sender = rtcp.sender(data)
         is_known = sender in connection.reporters or sender in connection.ups
         if not is_known and len(connection.reporters) >= MAX_REPORTERS:
@@ -75,7 +84,7 @@ class Feedback:
                         self.repair.answer(asked, rtcp.missing(data, packet), now)
                 elif packet.count == rtcp.TRANSPORT_WIDE and connection.numbered and connection.status_budget > 0:
                     if connection.estimate.rests(now):
-                        continue
+                        continue  # it came with others, which were read
                     report = transport_feedback.read(data, packet)
                     connection.status_budget -= max(len(report), _LEAST_STATUSES)
                     connection.estimate.feedback(report, now)

@@ -5,15 +5,16 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from typing import Protocol
 
 from media import headers, red, switching, vp8
 from media.aiortc_seam import MAX_PACKET, PacketBuffer
 from media.codecs import starts_key_frame
 from media.connection import MAX_STRANGERS, Connection
-from media.datagrams import Outbox
 from media.fan_out import FanOut, Group
-from media.tracks import AUDIO_HISTORY, HISTORY, DownTrack, UpLayer
+from media.outgoing import Outbox
+from media.redundancy import folded_for
+from media.tracks import HISTORY, DownTrack, UpLayer
+from media.watch import Nobody, Watch
 
 _HEADER = struct.Struct("!BBHLL")
 OUTGOING = struct.Struct("!BBHLL8s")
@@ -23,28 +24,8 @@ NUMBERED = struct.Struct("!BBHLL5sH5s")
 """A header with the mid and the transport-wide number."""
 NUMBERED_BYTES = 24
 _LONGEST = MAX_PACKET - 64
-_DEEPEST = 3
-"""Earlier audio packets that ride along at most."""
-_LONGEST_FOLDED = 1_200
-"""Octets of audio with what rides along, at most."""
 _FARTHEST = 1_000
 """A leap of sequence numbers greater than this is a new beginning, not a loss."""
-
-
-class Watch(Protocol):
-    """What the forwarder tells those who repair and ask."""
-
-    def gap(self, layer: UpLayer, first: int, count: int) -> None:
-        """Packets of a layer, from that number on, have not come (yet)."""
-        ...
-
-    def key_frame_needed(self, layer: UpLayer, now: float) -> None:
-        """Viewers wait for a key frame of a layer whose packets come."""
-        ...
-
-    def begun(self, down: DownTrack, now: float) -> None:
-        """A viewer is fed from another layer from now on."""
-        ...
 
 
 class Forwarder:
@@ -55,7 +36,7 @@ class Forwarder:
         self._fan_out = fan_out
         self.forwarded = 0
         """Packets sent to viewers so far."""
-        self.watch: Watch = _Nobody()
+        self.watch: Watch = Nobody()
         self.heard: Callable[[UpLayer, int], None] = lambda _layer, _level: None
         """Called with the audio level of a packet, in -dBov (RFC 6464): 0 is the loudest, 127 silence."""
 
@@ -202,8 +183,14 @@ class Forwarder:
             return
         count = group.count
         first = datagrams.take_slots(count)
-        fan_out.send(group, source, marker, sequence, timestamp, start, end, datagrams.slots[first].at, now)
-        datagrams.write_row(group.addresses, first, fan_out.lengths)
+        queue = datagrams.queue
+        fan_out.send(
+            group, source, marker, sequence, timestamp, start, end, datagrams.slots[first].at, now, queue, first
+        )
+        if queue is None:
+            datagrams.write_row(group.addresses, first, fan_out.lengths)
+        else:
+            datagrams.keep(group.addresses)
         self.forwarded += count
 
     def _enter(
@@ -229,7 +216,7 @@ class Forwarder:
         second = marker | down.payload_type
         folded: bytes | None = None
         if down.redundancy and down.red_type is not None:
-            folded = self._folded(down, source.view[start:end], sequence, timestamp)
+            folded = folded_for(down, source.view[start:end], sequence, timestamp)
             second = marker | down.red_type
             size = len(folded)
         if not connection.numbered:
@@ -292,17 +279,6 @@ class Forwarder:
         if primary < primary_end:
             self._forward(layer, packet, marker, sequence, timestamp, primary, primary_end, ahead, now)
 
-    def _folded(self, down: DownTrack, payload: memoryview, sequence: int, timestamp: int) -> bytes:
-        earlier: list[tuple[int, bytes]] = []
-        room = _LONGEST_FOLDED - len(payload)
-        history = down.layer.history if down.layer is not None else []
-        for age in range(1, min(down.redundancy, _DEEPEST) + 1):
-            kept = history[sequence - age & AUDIO_HISTORY - 1]
-            if kept is not None and kept[0] == (sequence - age & 0xFFFF) and len(kept[3]) <= room:
-                earlier.insert(0, (kept[1], kept[3]))
-                room -= len(kept[3])
-        return red.write(down.payload_type, timestamp, payload, earlier)
-
     def _leave_still(self, down: DownTrack) -> None:
         down.single = False
         switching.aim(down, None)
@@ -320,16 +296,3 @@ def _place(view: memoryview, length: int, number: int, size: int) -> int:
     """Where the data of a header extension of that size begins, or 0."""
     found = headers.find(view, length, number)
     return found[0] if found is not None and found[1] == size else 0
-
-
-class _Nobody:
-    """Watches nothing."""
-
-    def gap(self, layer: UpLayer, first: int, count: int) -> None:
-        """Nothing."""
-
-    def key_frame_needed(self, layer: UpLayer, now: float) -> None:
-        """Nothing."""
-
-    def begun(self, down: DownTrack, now: float) -> None:
-        """Nothing."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from media import switching, vp8
 from media.aiortc_seam import PacketBuffer
-from media.datagrams import Outbox
 from media.forwarding import NUMBERED, NUMBERED_BYTES, OUTGOING, OUTGOING_BYTES, Forwarder
+from media.outgoing import Outbox
 from media.pacing import Datagram
 from media.tracks import DownTrack, UpLayer
 

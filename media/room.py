@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from math import inf
 
 from foundation.errors import HoichanError
@@ -278,11 +278,12 @@ class Rooms:
         room = self._rooms.get(room_id)
         return [] if room is None else room.states()
 
-    def govern(self, now: float, turn: float) -> None:
-        """Weigh the lines of the rooms whose turn it is, by the time of the loop."""
+    def govern(self, now: float, turn: float) -> Iterator[None]:
+        """Weigh the lines of the rooms whose turn it is, by the time of the loop, with a pause after each."""
         for room in self._turns.due(self._rooms.values(), turn):
             if self._rooms.get(room.room_id) is room:
                 room.govern(now)
+                yield
 
     def sweep(self) -> None:
         """Forget participants whose connections are both gone, and rooms without participants."""

@@ -18,8 +18,8 @@ from math import inf
 from typing import Protocol
 
 from foundation.clock import Clock
+from media.address import Address
 from media.aiortc_seam import MAX_PACKET, STUN_COOKIE, PacketBuffer
-from media.datagrams import Address
 
 STALE_S = 0.25
 """Video is begun no more while some has waited this long: what a viewer sees is never older than that and one frame."""
@@ -94,7 +94,7 @@ class TcpStream:
         self._loop.add_reader(bound.fileno(), self._readable)
 
     def prove(self, is_sound: Callable[[int], bool]) -> None:
-        """See `media.datagrams.Stream`."""
+        """See `media.address.Stream`."""
         self.proven = True
         self._is_sound = is_sound
 

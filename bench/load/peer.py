@@ -10,14 +10,13 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from aioice import stun
-from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
 from OpenSSL import SSL
 
 from bench.load import descriptions
 from bench.load.descriptions import TRANSPORT, Local, Remote, Section, Sources
 from bench.load.engine import Engine, Incoming, Keys, Outgoing
+from media.certificates import self_signed
 
 CONNECT_S = 15.0
 _CHECK_AGAIN_S = 0.05
@@ -30,19 +29,7 @@ class Identity:
     """The certificate that all load peers of a process show."""
 
     def __init__(self) -> None:
-        key = ec.generate_private_key(ec.SECP256R1())
-        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "load")])
-        now = datetime.now(UTC)
-        certificate = (
-            x509.CertificateBuilder()
-            .subject_name(name)
-            .issuer_name(name)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(days=1))
-            .not_valid_after(now + timedelta(days=30))
-            .sign(key, hashes.SHA256())
-        )
+        certificate, key = self_signed("load", datetime.now(UTC), timedelta(days=30))
         self.fingerprint = certificate.fingerprint(hashes.SHA256()).hex(":").upper()
         self.context = SSL.Context(SSL.DTLS_METHOD)
         self.context.set_options(SSL.OP_NO_TICKET)

@@ -6,10 +6,10 @@ from __future__ import annotations
 import struct
 
 from media import rtcp, switching
+from media.address import Address
 from media.api import Direction, Track
 from media.codecs import H264
 from media.connection import Connection
-from media.datagrams import Address
 from media.sdp import Codec
 from media.tracks import DownTrack, UpTrack
 from media.transport_feedback import Arrivals

@@ -15,9 +15,11 @@ from bench import processes
 from foundation.clock import FakeClock
 from foundation.errors import Unavailable
 from foundation.tasks import Tasks
+from media.address import Address, key
 from media.api import ConnectionState, Direction
-from media.datagrams import Datagrams
 from media.dtls import Certificate, DtlsSession, DtlsState
+from media.fan_out import FanOut
+from media.outgoing import Outgoing
 from media.settings import WorkerSettings
 from media.sockets import bind
 from media.transport import Transport
@@ -381,21 +383,22 @@ async def test_what_is_said_by_dtls_after_the_handshake_does_not_pile_up(
     assert owner.states == [ConnectionState.CONNECTED]
 
 
-async def test_large_packets_of_one_size_all_go_out(clock: FakeClock) -> None:
+@pytest.mark.parametrize("native", [None, FanOut.load()], ids=["python", "c"])
+def test_large_packets_of_one_size_all_go_out(native: FanOut | None) -> None:
     """The kernel takes 64 kB at once: a run of packets of one size must not exceed that."""
     bound, listening = bind(WorkerSettings("w", "t"))
     assert listening is not None
     listening.close()
-    datagrams = Datagrams(bound)
+    outgoing = Outgoing(bound, native)
     receiving = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     receiving.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
     receiving.bind(("127.0.0.1", 0))
     receiving.setblocking(False)
-    address = datagrams.address(datagrams.key("127.0.0.1", receiving.getsockname()[1]))
+    address = Address.read(key("127.0.0.1", receiving.getsockname()[1], wide=False))
     for _ in range(60):
-        datagrams.send(bytes(1_900), address)
-    datagrams.flush()
-    assert datagrams.dropped == 0
+        outgoing.send(bytes(1_900), address)
+    outgoing.flush()
+    assert outgoing.dropped == 0
     assert [len(receiving.recv(2_048)) for _ in range(60)] == [1_900] * 60
     bound.close()
     receiving.close()

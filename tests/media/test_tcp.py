@@ -14,10 +14,10 @@ from aioice import stun
 from foundation.clock import FakeClock
 from foundation.tasks import Tasks
 from media import codecs
+from media.address import Address
 from media.aiortc_seam import PacketBuffer
 from media.api import Direction, Track
 from media.connection import Connection
-from media.datagrams import Address
 from media.description import Endpoint
 from media.settings import WorkerSettings
 from media.sockets import bind

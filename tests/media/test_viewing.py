@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from media.address import Address
 from media.aiortc_seam import AES_128_GCM, PacketBuffer, SrtpSession
 from media.api import Cause, Direction, Rung, Track
 from media.codecs import VP8
 from media.connection import Connection
-from media.datagrams import Address
 from media.fake import FakeMediaNodes
 from media.forwarding import Forwarder
 from media.pacing import Pacer

@@ -12,8 +12,9 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives import serialization
+
+from media.certificates import self_signed
 
 START = Path(__file__).parents[2] / "deploy" / "turn" / "start.sh"
 SECRET = "a secret of tests"
@@ -22,22 +23,9 @@ REALM = "hoichan.test"
 
 def certificate(folder: Path, host: str) -> tuple[Path, Path]:
     """A self-signed certificate for `turn.hoichan.test` and that address, and its key, as files."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, f"turn.{REALM}")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.DNSName(f"turn.{REALM}"), x509.IPAddress(ip_address(host))]), False
-        )
-        .sign(key, hashes.SHA256())
-    )
+    name = f"turn.{REALM}"
+    others = [x509.DNSName(name), x509.IPAddress(ip_address(host))]
+    made, key = self_signed(name, datetime.now(UTC), timedelta(days=1), others)
     files = folder / "certificate.pem", folder / "key.pem"
     files[0].write_bytes(made.public_bytes(serialization.Encoding.PEM))
     files[1].write_bytes(
