@@ -109,6 +109,11 @@ class SendSideEstimate:
         return self._loss.rate if self._fed_at > -inf else self._loss_of_reports
 
     @property
+    def own_loss(self) -> float:
+        """Losses that are the line's own: sending less would not cure them. 0 to 1."""
+        return self._loss.own
+
+    @property
     def queue_s(self) -> float:
         """How long packets stand in the line's queue, beyond what their own bursts take."""
         return self._delay.standing_s

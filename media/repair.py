@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 
 from media import rtcp, switching
@@ -18,6 +19,10 @@ _SHORTEST_WAIT_S = 0.03
 _LONGEST_WAIT_S = 0.4
 _AGAIN_S = 0.02
 """Each request is made twice, this far apart: on a line that loses packets it may be lost itself."""
+TWICE_LOSS, TWICE_S = 0.02, 0.015
+"""From this share of losses of a viewer's line's own on, what it asks for is repeated twice, the second time so much
+later: a browser asks again after 0.1 s only, and a picture that lacks two repairs in a row stands still."""
+_MOST_SECOND = 1_000
 REPAIR_OCTETS = 100_000
 """Repeated to one viewer between two ticks at most: about a key frame and what follows it."""
 LOOK_OCTETS = 64
@@ -35,6 +40,8 @@ class Repair:
         self._begun = begun
         self._fresh: dict[UpLayer, list[int]] = {}
         """Gaps seen in this turn, to be asked for at its end."""
+        self._second: deque[tuple[float, DownTrack, int]] = deque(maxlen=_MOST_SECOND)
+        """What is to be repeated once more: when, to whom, and the viewer's number."""
         self._open: set[UpLayer] = set()
         """Layers of which something is waited for."""
 
@@ -77,7 +84,12 @@ class Repair:
         self._fresh.clear()
 
     def tick(self, now: float) -> None:
-        """Ask again for what has not come; forget what no longer matters."""
+        """Ask again for what has not come; forget what no longer matters. Repeat a second time what was asked for."""
+        second = self._second
+        while second and second[0][0] <= now:
+            _, down, number = second.popleft()
+            if down.connection.srtp is not None:
+                self._resender.repeat(down, number, now)
         for layer in list(self._open):
             if layer.key_wanted and layer.ssrc is not None:
                 self.ask_key_frame(layer, now)
@@ -112,6 +124,7 @@ class Repair:
     def answer(self, down: DownTrack, numbers: list[int], now: float) -> None:
         """Repeat to a viewer what it misses. What the worker lacks itself has been asked of the publisher already."""
         connection = down.connection
+        twice = bool(down.repair_ssrc) and connection.estimate.own_loss >= TWICE_LOSS
         for number in numbers:
             if connection.repair_budget <= 0:
                 return
@@ -122,8 +135,9 @@ class Repair:
             epoch, original = found
             kept = epoch.layer.history[original & len(epoch.layer.history) - 1]
             if kept is not None and kept[0] == original and kept[3]:
-                connection.repair_budget -= len(kept[3])
-                self._resender.repeat(down, number, now)
+                connection.repair_budget -= len(kept[3]) << twice
+                if self._resender.repeat(down, number, now) and twice:
+                    self._second.append((now + TWICE_S, down, number))
 
     def _ask(self, layer: UpLayer, numbers: list[int]) -> None:
         if numbers and layer.ssrc is not None:

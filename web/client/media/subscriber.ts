@@ -10,7 +10,10 @@ import { session } from "./codecs.ts";
 
 const RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 15_000;
+/** How long pictures wait where packets have to be repaired: at least this, and so many round trips. */
 const REPAIR_MS = 200;
+const REPAIR_TRIPS = 3;
+const LONGEST_REPAIR_MS = 400;
 const CLEAN_MS = 30_000;
 
 export interface Incoming {
@@ -151,8 +154,10 @@ export class Subscriber {
     };
     const { sample } = found;
     let nacks = 0;
+    let trip = 0;
     const byMid = new Map(this.#tracks.map((info) => [info.mid, info.track_id]));
     for (const report of (await this.#peer.getStats()).values()) {
+      if (report.type === "candidate-pair" && report.nominated) trip = 1_000 * (report.currentRoundTripTime ?? 0);
       if (report.type !== "inbound-rtp") continue;
       const trackId = byMid.get(String(report.mid)) ?? "";
       sample.packets += report.packetsReceived ?? 0;
@@ -170,15 +175,17 @@ export class Subscriber {
         if (played > 0 && report.mid !== undefined) found.heard.add(String(report.mid));
       }
     }
-    this.#hold(nacks, at);
+    this.#hold(nacks, trip, at);
     return found;
   }
 
   /** While packets have to be repaired, pictures wait long enough for it: a little later is better than a stop. */
-  #hold(nacks: number, at: number): void {
+  #hold(nacks: number, trip: number, at: number): void {
     if (nacks > this.#nacks) this.#repairedAt = at;
     this.#nacks = nacks;
-    const target = at - this.#repairedAt < CLEAN_MS ? REPAIR_MS : null;
+    const wait = Math.min(LONGEST_REPAIR_MS, Math.max(REPAIR_MS, REPAIR_TRIPS * trip));
+    // In steps, so that a round trip that trembles moves no picture.
+    const target = at - this.#repairedAt < CLEAN_MS ? 20 * Math.round(wait / 20) : null;
     for (const { receiver } of this.#peer?.getTransceivers() ?? []) {
       const buffered = receiver as RTCRtpReceiver & { jitterBufferTarget?: number | null };
       if (receiver.track.kind === "video" && "jitterBufferTarget" in buffered && buffered.jitterBufferTarget !== target) {
