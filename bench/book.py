@@ -167,7 +167,7 @@ async def consult_of(parts: Parts, patient_id: PatientId, number: int) -> str:
         consent=None,
         idempotency_key=f"bench-{number}-{patient_id}",
     )
-    await parts.requests.accept(expert, consult.id)
+    await parts.pairing.answers.accept(expert, consult.id)
     return str(consult.id)
 
 

@@ -1,19 +1,24 @@
-"""The claim: of all who could take a case exactly one does, and the others learn who and when."""
+"""The claim: of all who could take a case exactly one does, and the others learn who and when.
+
+A claim is a lease until its specialist enters the room (see `leases`). Nobody walks out of a running consult for it
+without having handed that over or said that it pauses.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from consult_rooms.access import require_claim
 from consult_rooms.log import ConsultLog
 from consult_rooms.model import Consult, ConsultState, LogKind, OfferState, ParticipantRole
 from consult_rooms.standing import standing
 from consult_rooms.store import ConsultStore
-from consult_rooms.tables import offers
+from consult_rooms.tables import consults, offers, participants
 from consult_rooms.transitions import Act, after, before, refusal
 from foundation.database import Transaction
 from foundation.errors import Conflict, HoichanError
@@ -22,23 +27,31 @@ from foundation.ids import ConsultId
 from identity.model import Staff
 from identity.store import Directory
 
+LEASE_S = 45.0
+"""How long a claim holds without a sign of life before its specialist has entered, unless told otherwise."""
+
 TAKEN = N_("%(name)s took this case at %(time)s.")
+RUNNING = N_("You are in the running consult %(consult)s. Hand it over, or let it pause, before you take this case.")
 
 
 class Claims:
     """Decides claims inside the caller's transaction. `zone` is that of shown times and of the licence's day."""
 
-    def __init__(self, store: ConsultStore, log: ConsultLog, directory: Directory, zone: ZoneInfo) -> None:
+    def __init__(
+        self, store: ConsultStore, log: ConsultLog, directory: Directory, zone: ZoneInfo, lease_s: float = LEASE_S
+    ) -> None:
         self._store = store
         self._log = log
         self._directory = directory
         self._zone = zone
+        self.lease = timedelta(seconds=lease_s)
 
-    async def claim(self, tx: Transaction, staff: Staff, consult_id: ConsultId) -> Consult:
-        """Take the case and open its room: one UPDATE that hits one row or none.
+    async def claim(self, tx: Transaction, staff: Staff, consult_id: ConsultId, *, pause: bool = False) -> Consult:
+        """Take the case and open its room: one UPDATE that hits one row or none. With `pause` what one runs pauses.
 
-        Raises Conflict `consult.already_claimed` with `name` and `time`, or what the state says; Forbidden
-        `licence.expired` or `consult.not_offered`. The winner may ask again and gets the same consult.
+        Raises Conflict `consult.already_claimed` with `name` and `time`, `consult.running` with the code of what one
+        would leave, or what the state says; Forbidden `licence.expired` or `consult.not_offered`. The winner may ask
+        again and gets the same consult.
         """
         place = await standing(tx, self._store, staff, consult_id)
         consult = place.consult
@@ -51,7 +64,9 @@ class Claims:
         taking: dict[str, Any] = {
             "specialist_id": staff.id,
             "specialist_facility_id": facility_id,
+            "owner_id": staff.id,
             "claimed_at": now,
+            "lease_until": now + self.lease,
             "step_due_at": None,
         }
         won = False
@@ -64,6 +79,7 @@ class Claims:
             if _holds(staff, taken):
                 return taken
             raise await self.lost(tx, consult_id)
+        await self.let_go(tx, staff, consult_id, pause=pause)
         await tx.execute(
             update(offers)
             .where(
@@ -71,7 +87,7 @@ class Claims:
                 offers.c.staff_id == staff.id,
                 offers.c.state.in_(before(OfferState.ACCEPTED)),
             )
-            .values(state=OfferState.ACCEPTED, reason=None, answered_at=now)
+            .values(state=OfferState.ACCEPTED, reason=None, answered_at=now, later_at=None)
         )
         await self.stop_ringing(tx, consult_id)
         await self._store.admit(
@@ -81,9 +97,53 @@ class Claims:
         )
         waited_s = round((now - consult.created_at).total_seconds(), 3)
         entry = await self._log.append(
-            tx, consult_id, LogKind.CLAIMED, staff.id, {"facility": facility_id, "waited_s": waited_s}
+            tx,
+            consult_id,
+            LogKind.CLAIMED,
+            staff.id,
+            {"facility": facility_id, "waited_s": waited_s, "owner": staff.id},
         )
         return replace(consult, **taking, log_number=entry.number)
+
+    async def let_go(self, tx: Transaction, staff: Staff, taken: ConsultId, *, pause: bool) -> None:
+        """Before this person goes into `taken`: what they run pauses with their word for it, or nothing is done.
+
+        Raises Conflict `consult.running`.
+        """
+        running = (
+            await tx.execute(
+                select(consults.c.id, consults.c.code)
+                .join(participants, participants.c.consult_id == consults.c.id)
+                .where(
+                    consults.c.specialist_id == staff.id,
+                    consults.c.state == ConsultState.CLAIMED,
+                    consults.c.id != taken,
+                    consults.c.paused_at.is_(None),
+                    participants.c.staff_id == staff.id,
+                    participants.c.joined_at.is_not(None),
+                    participants.c.left_at.is_(None),
+                )
+            )
+        ).all()
+        for left in running:
+            if not pause:
+                raise Conflict("consult.running", RUNNING, consult=left.code)
+            await self.pause(tx, staff, ConsultId(left.id))
+
+    async def pause(self, tx: Transaction, staff: Staff, consult_id: ConsultId) -> None:
+        """Note that the specialist steps out of a running consult; pausing twice is pausing once."""
+        paused = await tx.execute(
+            update(consults)
+            .where(
+                consults.c.id == consult_id,
+                consults.c.state == ConsultState.CLAIMED,
+                consults.c.specialist_id == staff.id,
+                consults.c.paused_at.is_(None),
+            )
+            .values(paused_at=await tx.now(), lease_until=None)
+        )
+        if paused.rowcount:
+            await self._log.append(tx, consult_id, LogKind.PAUSED, staff.id)
 
     async def lost(self, tx: Transaction, consult_id: ConsultId) -> HoichanError:
         """Why it can no longer be taken: who was first and when, or what became of it."""
@@ -99,7 +159,7 @@ class Claims:
         await tx.execute(
             update(offers)
             .where(offers.c.consult_id == consult_id, offers.c.state.in_(before(OfferState.STOPPED)))
-            .values(state=OfferState.STOPPED, answered_at=await tx.now())
+            .values(state=OfferState.STOPPED, answered_at=await tx.now(), later_at=None)
         )
 
 

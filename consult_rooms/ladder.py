@@ -78,9 +78,9 @@ def after_step(step: Step | None) -> Step | None:
 
 
 def all_declined(step: Step | None, offers: Iterable[tuple[Step, OfferState]]) -> bool:
-    """Whether everybody whom this step added has declined, so that waiting longer is of no use."""
+    """Whether everybody whom this step added has answered and nobody took it, so that waiting longer is of no use."""
     states = [state for of, state in offers if of is step]
-    return bool(states) and all(state is OfferState.DECLINED for state in states)
+    return bool(states) and OfferState.RINGING not in states
 
 
 def _distinct(people: Iterable[Person]) -> tuple[Person, ...]:

@@ -44,8 +44,15 @@ class OfferState(StrEnum):
     """What became of ringing one person."""
 
     RINGING = "ringing"
+    LATER = "later"
+    """Promised to answer in some minutes: silent until then."""
     ACCEPTED = "accepted"
+    IN_CHARGE = "in_charge"
+    """A coordinator who took charge of it, while it rings on."""
     DECLINED = "declined"
+    BUSY = "busy"
+    FORWARDED = "forwarded"
+    """Named a colleague, for whom it rings now."""
     STOPPED = "stopped"
     """Somebody else accepted, or the request was cancelled."""
 
@@ -70,6 +77,17 @@ class DeclineReason(StrEnum):
     IN_CONSULT = "in_consult"
     OUT_OF_SCOPE = "out_of_scope"
     OTHER = "other"
+
+
+class HandoverState(StrEnum):
+    """What became of offering a claimed consult to another specialist."""
+
+    OFFERED = "offered"
+    ACCEPTED = "accepted"
+    DECLINED = "declined"
+    WITHDRAWN = "withdrawn"
+    LAPSED = "lapsed"
+    """The consult ended, or was lost to the ladder, before it was answered."""
 
 
 class CancelReason(StrEnum):
@@ -172,7 +190,24 @@ class LogKind(StrEnum):
     STEP_STARTED = "step_started"
     RUNG = "rung"
     DECLINED = "declined"
+    BUSY = "busy"
+    LATER = "later"
+    """Somebody who is rung promised to answer in some minutes."""
+    FORWARDED = "forwarded"
+    ASKED = "asked"
+    """Somebody who is rung asked the requester something; what, only the people of the ring read."""
+    ANSWERED = "answered"
+    OWNER_CHANGED = "owner_changed"
+    """Somebody else is accountable from here on; other kinds that change it name the owner too (see `owners`)."""
     CLAIMED = "claimed"
+    CLAIM_LOST = "claim_lost"
+    """Whoever took it did not enter and gave no sign of life: it rings again."""
+    HANDOVER_OFFERED = "handover_offered"
+    HANDOVER_DECLINED = "handover_declined"
+    HANDOVER_WITHDRAWN = "handover_withdrawn"
+    HANDED_OVER = "handed_over"
+    PAUSED = "paused"
+    RESUMED = "resumed"
     CANCELLED = "cancelled"
     QUESTION_CHANGED = "question_changed"
     IDENTITY_CHANGED = "identity_changed"
@@ -262,6 +297,8 @@ class Consult:
     specialty_id: SpecialtyId
     requester_id: StaffId
     requester_facility_id: FacilityId
+    owner_id: StaffId
+    """Who is accountable now (see `owners`)."""
     terminal_id: TerminalId | None
     patient: Patient
     question: Question
@@ -284,6 +321,12 @@ class Consult:
     cancel_reason: CancelReason | None = None
     due_at: datetime | None = None
     """By when a written case is to be answered."""
+    coordinator_id: StaffId | None = None
+    """The coordinator who took charge of it before anybody claimed it."""
+    lease_until: datetime | None = None
+    """A claim whose specialist has not entered yet holds until then; None: nothing runs out."""
+    paused_at: datetime | None = None
+    """Since when the specialist is away in another case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,6 +341,8 @@ class Offer:
     reason: DeclineReason | None
     rung_at: datetime
     answered_at: datetime | None
+    later_at: datetime | None = None
+    """When it rings again for one who promised to answer later."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -173,7 +173,8 @@ class Queries(RingQueries, SlotQueries):
         """Log entries with the names of the people in them."""
         mentioned = {entry.actor for entry in entries if entry.actor is not None}
         for entry in entries:
-            mentioned |= {StaffId(str(entry.data[key])) for key in ("staff", "from", "specialist") if key in entry.data}
+            named = (entry.data.get(key) for key in ("staff", "from", "specialist", "owner"))
+            mentioned |= {StaffId(str(one)) for one in named if one}
         people = await self._directory.staff_many(mentioned)
         names = {str(staff_id): person.full_name for staff_id, person in people.items()}
         return [TimelineRow(entry, None if entry.actor is None else names.get(entry.actor), names) for entry in entries]

@@ -1,7 +1,7 @@
-"""A request from the clinic to the claim: asked, rung, declined, widened, changed, cancelled, taken.
+"""A request on the clinic's side: asked, widened, changed, cancelled. What those who are rung answer is `answers`.
 
 Each method is one transaction: policy, transition, compare-and-set, log, commit. What other people learn of it,
-they learn from the log. The file is one service that pages and sockets share; the claim itself is `claims`.
+they learn from the log.
 """
 
 from __future__ import annotations
@@ -10,23 +10,21 @@ from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from consult_rooms import bounds, identities
 from consult_rooms.access import Relation
 from consult_rooms.claims import Claims
-from consult_rooms.ladder import Roster, all_declined
+from consult_rooms.ladder import Roster
 from consult_rooms.log import ConsultLog, Data
 from consult_rooms.model import (
     CancelReason,
     Consent,
     Consult,
     ConsultState,
-    DeclineReason,
     IdentityChange,
     LogKind,
-    OfferState,
     Patient,
     Question,
     Urgency,
@@ -34,24 +32,23 @@ from consult_rooms.model import (
 from consult_rooms.runner import LadderRunner
 from consult_rooms.standing import Standing, standing
 from consult_rooms.store import ConsultStore, new_code
-from consult_rooms.tables import consults, offers
-from consult_rooms.transitions import Act, after, before, refusal
+from consult_rooms.tables import consults
+from consult_rooms.transitions import Act, after, refusal
 from foundation.audit import Audit, AuditEntry
 from foundation.database import Database, Transaction
-from foundation.errors import Conflict, Forbidden, Invalid
+from foundation.errors import Conflict, Invalid
 from foundation.i18n import N_
 from foundation.ids import ConsultId, SpecialtyId, TerminalId, new_id
 from identity.model import Staff
 from identity.policy import Action, Target, require
 from identity.store import Directory
 
-NOT_RUNG = N_("This case is not ringing for you.")
 LAST_STEP = N_("Everybody has been rung already; the coordinator holds the request.")
 FOREIGN_TERMINAL = N_("This terminal belongs to another facility.")
 
 
 class Requests:
-    """What requesters and specialists do with a request. `zone` is that of shown times and of the licence's day.
+    """What requesters and coordinators do with a request. `zone` is that of shown times and of the licence's day.
 
     `follow` is told of each change of identity: what stands in the patient's book moves with it.
     """
@@ -64,6 +61,7 @@ class Requests:
         runner: LadderRunner,
         directory: Directory,
         audit: Audit,
+        claims: Claims,
         zone: ZoneInfo,
         follow: identities.Follower | None = None,
     ) -> None:
@@ -75,7 +73,7 @@ class Requests:
         self._audit = audit
         self._zone = zone
         self._follow = follow
-        self._claims = Claims(store, log, directory, zone)
+        self._claims = claims
 
     async def create(
         self,
@@ -125,6 +123,7 @@ class Requests:
                         specialty_id=specialty_id,
                         requester_id=staff.id,
                         requester_facility_id=staff.facility_id,
+                        owner_id=staff.id,
                         terminal_id=terminal_id,
                         idempotency_hash=key,
                         created_at=now,
@@ -148,66 +147,6 @@ class Requests:
                 await self._directory.specialty(specialty_id)
                 raise
             return known
-
-    async def accept(self, staff: Staff, consult_id: ConsultId) -> Consult:
-        """Take the case: one compare-and-set UPDATE, and the room is open. Again by the same person: the same consult.
-
-        Raises Conflict `consult.already_claimed` with `name` and `time`, or what the state says; Forbidden
-        `licence.expired` or `consult.not_offered`.
-        """
-        try:
-            require(staff, Action.ACCEPT_CONSULT)
-            async with self._database.transaction() as tx:
-                return await self._claims.claim(tx, staff, consult_id)
-        except Forbidden as denial:
-            await self._audit.commit(
-                AuditEntry(
-                    actor=staff.id,
-                    action="consult.accept",
-                    consult_id=consult_id,
-                    outcome="denied",
-                    details={"code": denial.code},
-                )
-            )
-            raise
-
-    async def decline(self, staff: Staff, consult_id: ConsultId, reason: DeclineReason | str) -> None:
-        """Say no, with the reason. When everybody of the running step has, the next begins at once.
-
-        Raises NotFound for a stranger, Conflict `consult.already_claimed` or `consult.not_rung`.
-        """
-        why = bounds.code(DeclineReason, reason, "reason")
-        roster = await self._roster(consult_id)
-        async with self._database.transaction() as tx:
-            place = await standing(tx, self._store, staff, consult_id, lock=True)
-            place.require(*Relation)
-            consult, offer = place.consult, place.offer
-            if consult.state is not ConsultState.RINGING:
-                raise await self._claims.lost(tx, consult_id)
-            if offer is None:
-                raise Conflict("consult.not_rung", NOT_RUNG)
-            if offer.state is OfferState.DECLINED:
-                return
-            await tx.execute(
-                update(offers)
-                .where(
-                    offers.c.consult_id == consult_id,
-                    offers.c.staff_id == staff.id,
-                    offers.c.state.in_(before(OfferState.DECLINED)),
-                )
-                .values(state=OfferState.DECLINED, reason=why, answered_at=await tx.now())
-            )
-            await self._log.append(tx, consult_id, LogKind.DECLINED, staff.id, {"reason": why})
-            answers = [(known.step, known.state) for known in await self._store.offers(tx, consult_id)]
-            if all_declined(consult.step, answers):
-                await self._runner.climb(
-                    tx,
-                    consult_id,
-                    urgency=consult.urgency,
-                    step=consult.step,
-                    requester_id=consult.requester_id,
-                    roster=roster,
-                )
 
     async def widen(self, staff: Staff, consult_id: ConsultId) -> Consult:
         """Start the next step now. Requester or coordinator. Raises Conflict `consult.last_step`."""

@@ -15,6 +15,7 @@ from sqlalchemy import select, update
 from consult_rooms import bounds
 from consult_rooms.access import NOT_IN_ROOM, Relation, room_open
 from consult_rooms.chat import Chat
+from consult_rooms.handovers import lapse
 from consult_rooms.log import ConsultLog
 from consult_rooms.model import (
     ChatMessage,
@@ -82,9 +83,16 @@ class Rooms:
             now = await tx.now()
             begins = consult.state is ConsultState.SCHEDULED and participant.role is ParticipantRole.SPECIALIST
             if begins:
-                claimed: dict[str, Any] = {"state": after(consult.state, Act.OPEN), "claimed_at": now}
+                claimed: dict[str, Any] = {
+                    "state": after(consult.state, Act.OPEN),
+                    "claimed_at": now,
+                    "owner_id": staff.id,
+                }
                 if await self._store.change(tx, consult_id, ConsultState.SCHEDULED, claimed):
+                    await self._log.append(tx, consult_id, LogKind.OWNER_CHANGED, staff.id, {"owner": staff.id})
                     consult = replace(consult, **claimed)
+            elif staff.id == consult.specialist_id and (consult.lease_until or consult.paused_at):
+                consult = await self._arrived(tx, consult)
             if not participant.present:
                 await tx.execute(
                     update(participants)
@@ -242,7 +250,15 @@ class Rooms:
                 raise Forbidden("consult.not_yours_to_end", NOT_YOURS_TO_END)
             now = await tx.now()
             ended = await self._store.change(
-                tx, consult_id, ConsultState.CLAIMED, {"state": after(consult.state, Act.END), "ended_at": now}
+                tx,
+                consult_id,
+                ConsultState.CLAIMED,
+                {
+                    "state": after(consult.state, Act.END),
+                    "ended_at": now,
+                    "lease_until": None,
+                    "paused_at": None,
+                },
             )
             if not ended:
                 raise refusal((await self._store.get(tx, consult_id)).state)
@@ -255,6 +271,7 @@ class Rooms:
                 )
                 .values(left_at=now)
             )
+            await lapse(tx, consult_id)
             began = consult.claimed_at or now
             lasted_s = round((now - began).total_seconds(), 3)
             await self._log.append(tx, consult_id, LogKind.ENDED, staff.id, {"lasted_s": lasted_s})
@@ -280,6 +297,14 @@ class Rooms:
         """Everybody who may be in the room, first come first. The caller has decided who may know."""
         async with self._database.reading() as tx:
             return await self._store.participants(tx, consult_id)
+
+    async def _arrived(self, tx: Transaction, consult: Consult) -> Consult:
+        """Its specialist is here: the claim runs out no longer, and a pause is over."""
+        here: dict[str, Any] = {"lease_until": None, "paused_at": None}
+        await self._store.change(tx, consult.id, consult.state, here)
+        if consult.paused_at is not None:
+            await self._log.append(tx, consult.id, LogKind.RESUMED, consult.specialist_id)
+        return replace(consult, **here)
 
     async def _met(self, tx: Transaction, staff: Staff, consult_id: ConsultId) -> Standing:
         """The locked consult whose room is open, with this person's place in it."""

@@ -12,14 +12,15 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
 
-from consult_rooms.ladder import Person, Roster, Rung, Snapshot, next_step
+from consult_rooms.ladder import Person, Roster, Rung, Snapshot, after_step, next_step
 from consult_rooms.log import ConsultLog, Data
 from consult_rooms.model import ConsultState, LogKind, OfferState, Step, Urgency
 from consult_rooms.presence import Presence
 from consult_rooms.rota import Rota
+from consult_rooms.store import UNKNOWN
 from consult_rooms.tables import consults, offers
 from foundation.database import Database, Transaction
-from foundation.errors import Unavailable
+from foundation.errors import NotFound, Unavailable
 from foundation.ids import ConsultId, FacilityId, SpecialtyId, StaffId
 from identity.store import Directory
 
@@ -72,6 +73,19 @@ class LadderRunner:
             # Who is signed in is good to know; a request rings without it.
             return Roster(people)
         return Roster(people, online)
+
+    async def roster_of(self, consult_id: ConsultId) -> Roster:
+        """Who could be rung now for that consult. Raises NotFound("consult.unknown")."""
+        async with self._database.reading() as tx:
+            asked = select(consults.c.requester_facility_id, consults.c.specialty_id).where(consults.c.id == consult_id)
+            row = (await tx.execute(asked)).one_or_none()
+        if row is None:
+            raise NotFound("consult.unknown", UNKNOWN)
+        return await self.roster(row.requester_facility_id, row.specialty_id)
+
+    async def seconds_of(self, _tx: Transaction, urgency: Urgency, step: Step) -> float | None:
+        """How long that step rings; None: until somebody takes the case."""
+        return None if after_step(step) is None else self.seconds[urgency]
 
     def first(self, urgency: Urgency, requester_id: StaffId, roster: Roster, now: datetime) -> Rise:
         """What the first step of a new request writes."""

@@ -187,6 +187,7 @@ class Scheduling:
                         specialty_id=slot.specialty_id,
                         requester_id=requester_id,
                         requester_facility_id=clinic_id,
+                        owner_id=requester_id,
                         terminal_id=terminal_id,
                         idempotency_hash=key,
                         created_at=now,
@@ -231,6 +232,7 @@ class Scheduling:
                         "specialist": slot.specialist_id,
                         "slot": slot_id,
                         "starts_at": slot.starts_at.isoformat(),
+                        "owner": requester_id,
                     },
                 )
                 self._hint(tx, slot.specialist_id, requester_id)

@@ -9,6 +9,7 @@ from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Select, select, text, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from consult_rooms.model import (
     CancelReason,
@@ -98,6 +99,7 @@ class ConsultStore:
             specialty_id=row[c.specialty_id],
             requester_id=row[c.requester_id],
             requester_facility_id=row[c.requester_facility_id],
+            owner_id=row[c.owner_id],
             terminal_id=row[c.terminal_id],
             patient=self.opened_patient(consult_id, row[c.patient_sealed]),
             question=Question(**question),
@@ -117,6 +119,9 @@ class ConsultStore:
             cancelled_at=row[c.cancelled_at],
             cancel_reason=None if row[c.cancel_reason] is None else CancelReason(row[c.cancel_reason]),
             due_at=row[c.due_at],
+            coordinator_id=row[c.coordinator_id],
+            lease_until=row[c.lease_until],
+            paused_at=row[c.paused_at],
         )
 
     async def find(self, tx: Transaction, consult_id: ConsultId, *, lock: bool = False) -> Consult | None:
@@ -183,7 +188,7 @@ class ConsultStore:
         people: Iterable[tuple[StaffId, ParticipantRole, bool]],
         invited_by: StaffId | None = None,
     ) -> None:
-        """Make people participants: (who, as what, whether they see the book)."""
+        """Make people participants: (who, as what, whether they see the book). Who is one already gets the new part."""
         rows = [
             {
                 "id": new_id("par"),
@@ -196,7 +201,10 @@ class ConsultStore:
             }
             for staff_id, role, sees_book in people
         ]
-        await tx.execute(participants.insert(), rows)
+        dialect = sqlite if tx.connection.dialect.name == "sqlite" else postgresql
+        new = dialect.insert(participants)
+        parts = {"role": new.excluded.role, "sees_book": new.excluded.sees_book}
+        await tx.execute(new.on_conflict_do_update(index_elements=["consult_id", "staff_id"], set_=parts), rows)
 
 
 def offer_of(row: Row) -> Offer:
@@ -211,6 +219,7 @@ def offer_of(row: Row) -> Offer:
         reason=None if row[c.reason] is None else DeclineReason(row[c.reason]),
         rung_at=row[c.rung_at],
         answered_at=row[c.answered_at],
+        later_at=row[c.later_at],
     )
 
 

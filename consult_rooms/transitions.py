@@ -16,6 +16,12 @@ class Act(StrEnum):
     RING = "ring"
     """Start a further step of the ladder."""
     CLAIM = "claim"
+    CHARGE = "charge"
+    """A coordinator takes charge of it; it rings on."""
+    LAPSE = "lapse"
+    """A claim whose specialist never came is lost to the ladder."""
+    HAND_OVER = "hand_over"
+    """Offer it to another specialist, or take the offer."""
     CANCEL = "cancel"
     ASK = "ask"
     """Change question or urgency."""
@@ -59,6 +65,7 @@ CONSULT: Mapping[ConsultState, Mapping[Act, ConsultState]] = {
     ConsultState.RINGING: {
         Act.RING: ConsultState.RINGING,
         Act.CLAIM: ConsultState.CLAIMED,
+        Act.CHARGE: ConsultState.RINGING,
         Act.CANCEL: ConsultState.CANCELLED,
         Act.ASK: ConsultState.RINGING,
         Act.IDENTIFY: ConsultState.RINGING,
@@ -67,6 +74,8 @@ CONSULT: Mapping[ConsultState, Mapping[Act, ConsultState]] = {
         Act.NOTE: ConsultState.RINGING,
     },
     ConsultState.CLAIMED: {
+        Act.LAPSE: ConsultState.RINGING,
+        Act.HAND_OVER: ConsultState.CLAIMED,
         Act.IDENTIFY: ConsultState.CLAIMED,
         Act.CONSENT: ConsultState.CLAIMED,
         Act.MEET: ConsultState.CLAIMED,
@@ -79,6 +88,7 @@ CONSULT: Mapping[ConsultState, Mapping[Act, ConsultState]] = {
         Act.TAKE: ConsultState.WRITTEN,
         Act.RAISE: ConsultState.CLAIMED,
         Act.RING_AGAIN: ConsultState.RINGING,
+        Act.CHARGE: ConsultState.WRITTEN,
         Act.CANCEL: ConsultState.CANCELLED,
         Act.ASK: ConsultState.WRITTEN,
         Act.IDENTIFY: ConsultState.WRITTEN,
@@ -99,12 +109,21 @@ CONSULT: Mapping[ConsultState, Mapping[Act, ConsultState]] = {
     ConsultState.CANCELLED: {},
 }
 
+_ANSWERS = frozenset(
+    {OfferState.ACCEPTED, OfferState.DECLINED, OfferState.BUSY, OfferState.FORWARDED, OfferState.IN_CHARGE}
+)
+
 OFFER: Mapping[OfferState, frozenset[OfferState]] = {
-    OfferState.RINGING: frozenset({OfferState.ACCEPTED, OfferState.DECLINED, OfferState.STOPPED}),
-    # Who declined may think again while it still rings.
+    OfferState.RINGING: _ANSWERS | {OfferState.LATER, OfferState.STOPPED},
+    OfferState.LATER: _ANSWERS | {OfferState.RINGING, OfferState.STOPPED},
+    # Who declined, was busy, named a colleague or took charge may still take it while it rings.
     OfferState.DECLINED: frozenset({OfferState.ACCEPTED}),
-    OfferState.ACCEPTED: frozenset(),
-    OfferState.STOPPED: frozenset(),
+    OfferState.BUSY: frozenset({OfferState.ACCEPTED}),
+    OfferState.FORWARDED: frozenset({OfferState.ACCEPTED}),
+    OfferState.IN_CHARGE: frozenset({OfferState.ACCEPTED}),
+    # A claim that is lost rings again for whoever had it, and for those whose ring it had stopped.
+    OfferState.ACCEPTED: frozenset({OfferState.RINGING}),
+    OfferState.STOPPED: frozenset({OfferState.RINGING}),
 }
 
 _REFUSALS: Mapping[ConsultState, tuple[str, str]] = {

@@ -19,6 +19,18 @@ _PLAIN: Mapping[LogKind, str] = {
     LogKind.CHAT: N_("%(actor)s wrote in the chat"),
     LogKind.TAKEN: N_("%(actor)s took the written case"),
     LogKind.RAISED: N_("%(actor)s made a call of the written case"),
+    LogKind.BUSY: N_("%(actor)s is busy"),
+    LogKind.LATER: N_("%(actor)s answers at %(time)s"),
+    LogKind.FORWARDED: N_("%(actor)s forwarded the ring to %(name)s"),
+    LogKind.ASKED: N_("%(actor)s asked for more first"),
+    LogKind.ANSWERED: N_("%(actor)s answered the question"),
+    LogKind.OWNER_CHANGED: N_("%(name)s is accountable for the case from here on"),
+    LogKind.CLAIM_LOST: N_("%(name)s gave no sign of life and lost the case; it rings again"),
+    LogKind.HANDOVER_OFFERED: N_("%(actor)s offered the case to %(name)s"),
+    LogKind.HANDOVER_WITHDRAWN: N_("%(actor)s withdrew the handover to %(name)s"),
+    LogKind.HANDED_OVER: N_("%(actor)s took the case over from %(name)s"),
+    LogKind.PAUSED: N_("%(actor)s paused the consult for another case"),
+    LogKind.RESUMED: N_("%(actor)s came back from the other case"),
     LogKind.OPINION_SAVED: N_("%(actor)s saved the opinion, version %(version)s"),
     LogKind.ENDED: N_("%(actor)s ended the consult"),
     LogKind.CLOSED: N_("%(actor)s closed the consult with the opinion"),
@@ -59,6 +71,15 @@ _BY_CODE: Mapping[LogKind, tuple[str, Mapping[str, str]]] = {
             "in_consult": N_("%(actor)s declined: in another consult"),
             "out_of_scope": N_("%(actor)s declined: outside the scope of practice"),
             "other": N_("%(actor)s declined: another reason"),
+        },
+    ),
+    LogKind.HANDOVER_DECLINED: (
+        "reason",
+        {
+            "in_procedure": N_("%(actor)s did not take the case over: in a procedure"),
+            "in_consult": N_("%(actor)s did not take the case over: in another consult"),
+            "out_of_scope": N_("%(actor)s did not take the case over: outside the scope of practice"),
+            "other": N_("%(actor)s did not take the case over: another reason"),
         },
     ),
     LogKind.CANCELLED: (
@@ -137,8 +158,8 @@ _WISHES: Mapping[str, str] = {
 def sentence(language: Language, row: TimelineRow, zone: ZoneInfo) -> str:
     """What happened, as one sentence without a full stop. Holds names of staff, never of a patient."""
     data = row.entry.data
-    mentioned = next((str(data[key]) for key in ("staff", "from", "specialist") if data.get(key)), "")
-    starts_at = data.get("starts_at")
+    mentioned = next((str(data[key]) for key in ("staff", "from", "specialist", "owner") if data.get(key)), "")
+    starts_at = data.get("starts_at", data.get("until"))
     return language.text(
         _message(row.entry),
         actor=row.actor_name or "",

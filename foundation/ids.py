@@ -27,6 +27,8 @@ AdditionId = NewType("AdditionId", str)
 AttachmentId = NewType("AttachmentId", str)
 UploadId = NewType("UploadId", str)
 DraftId = NewType("DraftId", str)
+InquiryId = NewType("InquiryId", str)
+HandoverId = NewType("HandoverId", str)
 
 _ID = re.compile(r"[a-z]{3}_[0-9a-f]{32}")
 

@@ -99,6 +99,10 @@ class Settings(BaseSettings):
     ring_step_seconds: float = Field(30, gt=0, description="how long a step of the ladder rings before the next")
     urgent_step_seconds: float = Field(120, gt=0, description="the same for urgent requests")
     routine_step_seconds: float = Field(300, gt=0, description="the same for routine requests")
+    claim_lease_seconds: float = Field(
+        45, gt=0, description="how long a claim holds without a sign of life before its specialist enters the room"
+    )
+    ring_later_minutes: float = Field(5, gt=0, le=60, description="how long a promised later answer keeps a ring still")
     room_opens_minutes: int = Field(15, ge=0, description="a booked room opens this long before its time")
     grant_hours: int = Field(24, ge=1, description="the longest that a consult opens a book")
     book_before_minutes: int = Field(30, ge=0, description="a booked consult opens the book this long before its time")

@@ -61,7 +61,7 @@ async def _hold_past_consults(parts: Parts, today: date, ids: Mapping[str, Patie
             )
             clock.advance(24)
             if consult.state in (ConsultState.RINGING, ConsultState.CLAIMED):
-                await then.requests.accept(specialist, consult.id)
+                await then.pairing.answers.accept(specialist, consult.id)
                 clock.advance(3)
                 await then.rooms.join(specialist, consult.id)
                 clock.advance(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import consult_rooms.pairing_tables
 import consult_rooms.tables
 import consult_rooms.written_tables
 import foundation.audit
@@ -17,6 +18,7 @@ TABLE_MODULES = (
     foundation.chain,
     identity.tables,
     consult_rooms.tables,
+    consult_rooms.pairing_tables,
     consult_rooms.written_tables,
     records_panel.tables,
 )

@@ -104,6 +104,8 @@ async def _serve(
         await gateway.start()
         devices.start()
         tasks.forever("ladder", parts.runner.run_due, pause_s=0.5)
+        tasks.forever("claims without a sign of life", parts.pairing.leases.run_due, pause_s=0.5)
+        tasks.forever("promised answers", parts.pairing.answers.ring_promised, pause_s=1.0)
         tasks.forever("audit chain", parts.chainer.run)
         greet()
         await asyncio.Event().wait()
@@ -145,6 +147,7 @@ def build_gateway(parts: Parts, nodes: WorkerNodes, tasks: Tasks) -> Gateway:
         sessions=parts.sessions,
         directory=parts.directory,
         requests=parts.requests,
+        pairing=parts.pairing,
         rooms=parts.rooms,
         queries=parts.queries,
         consult_log=parts.log,
@@ -192,6 +195,7 @@ def services_of(
         tokens=parts.tokens,
         csv_import=parts.csv_import,
         requests=parts.requests,
+        pairing=parts.pairing,
         rooms=parts.rooms,
         opinions=parts.opinions,
         scheduling=parts.scheduling,

@@ -10,11 +10,17 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from consult_rooms.answers import Answers
+from consult_rooms.claims import Claims
 from consult_rooms.devices import Devices
 from consult_rooms.exchange import Exchange
+from consult_rooms.handovers import Handovers
+from consult_rooms.inquiries import Inquiries
+from consult_rooms.leases import Leases
 from consult_rooms.log import ConsultLog
 from consult_rooms.model import Urgency
 from consult_rooms.opinions import Opinions
+from consult_rooms.pairing import Pairing
 from consult_rooms.presence import Presence
 from consult_rooms.queries import Queries
 from consult_rooms.requests import Requests
@@ -91,6 +97,7 @@ class Parts:
     rota: Rota
     runner: LadderRunner
     requests: Requests
+    pairing: Pairing
     rooms: Rooms
     opinions: Opinions
     scheduling: Scheduling
@@ -182,6 +189,7 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
         }
         runner = LadderRunner(database, log, directory, rota, presence, seconds)
         store = ConsultStore(sealer)
+        claims = Claims(store, log, directory, zone, settings.claim_lease_seconds)
         limits = Limits(
             grant=timedelta(hours=settings.grant_hours),
             before=timedelta(minutes=settings.book_before_minutes),
@@ -226,7 +234,23 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
             presence=presence,
             rota=rota,
             runner=runner,
-            requests=Requests(database, store, log, runner, directory, audit, zone, additions.follow),
+            requests=Requests(database, store, log, runner, directory, audit, claims, zone, additions.follow),
+            pairing=Pairing(
+                Answers(
+                    database,
+                    store,
+                    log,
+                    runner,
+                    directory,
+                    audit,
+                    claims,
+                    zone,
+                    later_s=settings.ring_later_minutes * 60,
+                ),
+                Inquiries(database, store, log, claims),
+                Leases(database, store, log, runner, claims),
+                Handovers(database, store, log, directory, audit, claims, zone),
+            ),
             rooms=Rooms(database, store, log, directory, zone),
             opinions=Opinions(database, store, log),
             scheduling=Scheduling(

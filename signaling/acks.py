@@ -19,6 +19,7 @@ from signaling.shapes import (
     EntryNumber,
     EntryPart,
     IceServerPart,
+    InquiryRef,
     ParticipantPart,
     ParticipantRef,
     Sdp,
@@ -43,6 +44,33 @@ class Accepted:
     room_url: str
     """The address of the room's page, for a browser."""
     example: ClassVar[dict[str, Any]] = {"consult_id": CONSULT, "room_url": f"/consults/{CONSULT}/room"}
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Held:
+    """The claim stands."""
+
+    until: datetime | None
+    """Without another sign of life it is lost then; null once its specialist has entered: it runs out no longer."""
+    example: ClassVar[dict[str, Any]] = {"until": "2026-11-23T07:03:19Z"}
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Promised:
+    """It is silent for you until then."""
+
+    until: datetime
+    """When it rings again."""
+    example: ClassVar[dict[str, Any]] = {"until": "2026-11-23T07:07:34Z"}
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Asked:
+    """The requester sees your question now."""
+
+    inquiry_id: InquiryRef
+    """The question; its answer comes with the ring."""
+    example: ClassVar[dict[str, Any]] = {"inquiry_id": "inq_0198f3a1e6f7708192a3b4c5d6e7f809"}
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -190,4 +218,4 @@ class Kept:
     example: ClassVar[dict[str, Any]] = {"number": 12, "at": "2026-11-23T07:05:10Z"}
 
 
-Ack = Done | Accepted | Requested | Watched | Joined | Published | Subscribed | Kept
+Ack = Done | Accepted | Held | Promised | Asked | Requested | Watched | Joined | Published | Subscribed | Kept

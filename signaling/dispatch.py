@@ -13,6 +13,7 @@ from consult_rooms.chat import PAGE as CHAT_PAGE
 from consult_rooms.log import PAGE as LOG_PAGE
 from consult_rooms.log import ConsultLog
 from consult_rooms.model import ChatMessage, Consent, IdentityState, LogEntry, Patient, Question
+from consult_rooms.pairing import Pairing
 from consult_rooms.presence import Presence
 from consult_rooms.queries import Queries
 from consult_rooms.requests import Requests
@@ -24,9 +25,11 @@ from foundation.ids import ConsultId, ParticipantId, SpecialtyId, StaffId, Termi
 from identity.model import Session, Staff
 from identity.sessions import Sessions
 from media.api import Relays
-from signaling import pairing_events as pairing
+from signaling import pairing_events
 from signaling import room_events as room
-from signaling.acks import Accepted, Ack, Done, Joined, Kept, Published, Requested, Subscribed, Watched
+from signaling.acks import Ack, Done, Joined, Kept, Published, Requested, Subscribed, Watched
+from signaling.answer_events import AnswerEvent
+from signaling.answering import Answering
 from signaling.attendance import Switches
 from signaling.connections import Connection
 from signaling.negotiation import Negotiation, tracks
@@ -60,6 +63,7 @@ class Dispatch:
         *,
         sessions: Sessions,
         requests: Requests,
+        pairing: Pairing,
         rooms: Rooms,
         queries: Queries,
         consult_log: ConsultLog,
@@ -74,6 +78,7 @@ class Dispatch:
     ) -> None:
         self._sessions = sessions
         self._requests = requests
+        self._answering = Answering(pairing)
         self._rooms = rooms
         self._queries = queries
         self._log = consult_log
@@ -88,12 +93,17 @@ class Dispatch:
 
     async def answer(self, connection: Connection, name: object, arguments: tuple[object, ...]) -> dict[str, Any]:
         """The acknowledgement of one event: `{"ok": true, …}` or `{"error": {…}}`."""
+        event: ClientEvent | None = None
         try:
             connection.take(self._clock)
             event = parse(name, arguments)
             async with asyncio.timeout(WAIT_S), _turn(connection):
                 return {"ok": True, **wire(await self._carry_out(connection, event))}
         except HoichanError as error:
+            # What was refused, to whom, about what: ids and codes alone. A name that nobody knows is not repeated.
+            about = getattr(event, "consult_id", None)
+            told = "?" if event is None else event.name
+            log.info("refused %s of %s about %s: %s", told, connection.staff_id, about, error.code)
             return refusal(error, connection.language)
         except TimeoutError:
             log.warning("an event took longer than %s s", WAIT_S)
@@ -103,7 +113,7 @@ class Dispatch:
             return refusal(Unavailable("internal", INTERNAL), connection.language)
 
     async def _carry_out(self, connection: Connection, event: ClientEvent) -> Ack:
-        if isinstance(event, pairing.Beat):
+        if isinstance(event, pairing_events.Beat):
             await self.beat(connection)
             return Done()
         session = await self._sessions.get(connection.session_id)
@@ -114,6 +124,8 @@ class Dispatch:
         caller = _caller(connection, session)
         if isinstance(event, room.RoomEvent):
             return await self._meet(caller, event)
+        if isinstance(event, AnswerEvent):
+            return await self._answering.carry_out(caller.staff, event)
         return await self._pair(caller, event)
 
     async def beat(self, connection: Connection) -> None:
@@ -125,25 +137,19 @@ class Dispatch:
         except Unavailable:
             log.warning("the bus is down; a socket's person is not seen as online")
 
-    async def _pair(self, caller: Caller, event: pairing.PairingEvent) -> Ack:
+    async def _pair(self, caller: Caller, event: pairing_events.PairingEvent) -> Ack:
         """Events about requests and rings."""
         staff = caller.staff
         match event:
-            case pairing.RequestConsult():
+            case pairing_events.RequestConsult():
                 return await self._request(caller, event)
-            case pairing.AcceptOffer(consult_id=consult_id):
-                await self._requests.accept(staff, ConsultId(consult_id))
-                return Accepted(consult_id, f"/consults/{consult_id}/room")
-            case pairing.DeclineOffer(consult_id=consult_id, reason=reason):
-                await self._requests.decline(staff, ConsultId(consult_id), reason)
-                return Done()
-            case pairing.CancelRequest(consult_id=consult_id, reason=why):
+            case pairing_events.CancelRequest(consult_id=consult_id, reason=why):
                 await self._requests.cancel(staff, ConsultId(consult_id), why)
                 return Done()
-            case pairing.WidenRequest(consult_id=consult_id):
+            case pairing_events.WidenRequest(consult_id=consult_id):
                 await self._requests.widen(staff, ConsultId(consult_id))
                 return Done()
-            case pairing.WatchConsult(consult_id=consult_id, after=after):
+            case pairing_events.WatchConsult(consult_id=consult_id, after=after):
                 return await self._watch(caller, ConsultId(consult_id), after)
             case _:
                 raise Invalid("event.unknown", UNKNOWN)
@@ -191,7 +197,7 @@ class Dispatch:
                 raise Invalid("event.unknown", UNKNOWN)
         return Done()
 
-    async def _request(self, caller: Caller, event: pairing.RequestConsult) -> Ack:
+    async def _request(self, caller: Caller, event: pairing_events.RequestConsult) -> Ack:
         asked, given = event.question, event.consent
         consult = await self._requests.create(
             caller.staff,

@@ -16,6 +16,7 @@ import socketio  # type: ignore[import-untyped]  # python-socketio has no type m
 from aiohttp import hdrs, web
 
 from consult_rooms.log import ConsultLog
+from consult_rooms.pairing import Pairing
 from consult_rooms.presence import Presence
 from consult_rooms.queries import Queries
 from consult_rooms.requests import Requests
@@ -66,6 +67,7 @@ class Gateway:
         sessions: Sessions,
         directory: Directory,
         requests: Requests,
+        pairing: Pairing,
         rooms: Rooms,
         queries: Queries,
         consult_log: ConsultLog,
@@ -108,6 +110,7 @@ class Gateway:
         self._dispatch = Dispatch(
             sessions=sessions,
             requests=requests,
+            pairing=pairing,
             rooms=rooms,
             queries=queries,
             consult_log=consult_log,

@@ -1,4 +1,4 @@
-"""What a client sends about requests and rings. The docstrings here are printed in `docs/protocol.md`."""
+"""What a client sends about its own requests. The docstrings here are printed in `docs/protocol.md`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from consult_rooms.model import CancelReason, DeclineReason, Urgency
-from signaling.acks import Accepted, Ack, Done, Requested, Watched
+from consult_rooms.model import CancelReason, Urgency
+from signaling.acks import Ack, Done, Requested, Watched
 from signaling.shapes import (
     CONSULT,
     STRICT,
@@ -66,30 +66,6 @@ class RequestConsult:
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
-class AcceptOffer:
-    """Take the case that rings. The first wins; the others get `consult.already_claimed`, which names the winner."""
-
-    consult_id: ConsultRef
-    """The consult that rings."""
-    name: ClassVar[str] = "accept_offer"
-    ack: ClassVar[type[Ack]] = Accepted
-    example: ClassVar[dict[str, Any]] = {"consult_id": CONSULT}
-
-
-@dataclass(frozen=True, slots=True, config=STRICT)
-class DeclineOffer:
-    """Say that you cannot take it. It stops ringing for you on every page, and rings on for others."""
-
-    consult_id: ConsultRef
-    """The consult that rings."""
-    reason: DeclineReason
-    """Why."""
-    name: ClassVar[str] = "decline_offer"
-    ack: ClassVar[type[Ack]] = Done
-    example: ClassVar[dict[str, Any]] = {"consult_id": CONSULT, "reason": "in_procedure"}
-
-
-@dataclass(frozen=True, slots=True, config=STRICT)
 class CancelRequest:
     """Withdraw one's own request while it rings."""
 
@@ -126,4 +102,4 @@ class WatchConsult:
     example: ClassVar[dict[str, Any]] = {"consult_id": CONSULT, "after": 0}
 
 
-PairingEvent = Beat | RequestConsult | AcceptOffer | DeclineOffer | CancelRequest | WidenRequest | WatchConsult
+PairingEvent = Beat | RequestConsult | CancelRequest | WidenRequest | WatchConsult

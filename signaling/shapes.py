@@ -24,6 +24,7 @@ ConsultRef = Annotated[str, Field(pattern=r"^con_[0-9a-f]{32}$")]
 StaffRef = Annotated[str, Field(pattern=r"^[a-z]{3}_[0-9a-f]{32}$")]
 SpecialtyRef = Annotated[str, Field(pattern=r"^[a-z]{3}_[0-9a-f]{32}$")]
 ParticipantRef = Annotated[str, Field(pattern=r"^par_[0-9a-f]{32}$")]
+InquiryRef = Annotated[str, Field(pattern=r"^inq_[0-9a-f]{32}$")]
 ClientKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
 """A key that the client makes up, at random, and repeats when it tries again."""
 Sdp = Annotated[str, Field(min_length=1, max_length=SDP_LENGTH)]

@@ -10,6 +10,7 @@ from aiohttp import web
 from consult_rooms.devices import Devices
 from consult_rooms.exchange import Exchange
 from consult_rooms.opinions import Opinions
+from consult_rooms.pairing import Pairing
 from consult_rooms.presence import Presence
 from consult_rooms.queries import Queries
 from consult_rooms.requests import Requests
@@ -67,6 +68,7 @@ class Services:
     tokens: ApiTokens
     csv_import: CsvImport
     requests: Requests
+    pairing: Pairing
     rooms: Rooms
     opinions: Opinions
     scheduling: Scheduling

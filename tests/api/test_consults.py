@@ -36,7 +36,7 @@ async def test_a_change_brings_a_consult_back(hospital: Hospital, clinic: System
     ids = await made(hospital, clinic, 3)
     since = hospital.clock.now().isoformat().replace("+00:00", "Z")
     assert (await clinic.get(f"/consults?updated_since={since}")).body["items"] == []
-    await hospital.world.requests.accept(hospital.world["ha"], ids[1])
+    await hospital.world.answers.accept(hospital.world["ha"], ids[1])
     [row] = (await clinic.get(f"/consults?updated_since={since}")).body["items"]
     assert (row["id"], row["state"], row["specialist_facility_id"]) == (ids[1], "claimed", STROKE_HOSPITAL)
 
@@ -46,7 +46,7 @@ async def test_each_side_sees_its_own(hospital: Hospital, clinic: System) -> Non
     hub = await hospital.system(STROKE_HOSPITAL)
     assert (await hub.get("/consults")).body["items"] == []
     assert (await hub.get(f"/consults/{consult_id}")).code == "consult.unknown"
-    await hospital.world.requests.accept(hospital.world["ha"], consult_id)
+    await hospital.world.answers.accept(hospital.world["ha"], consult_id)
     assert [row["id"] for row in (await hub.get("/consults")).body["items"]] == [consult_id]
     assert (await hub.get(f"/consults/{consult_id}")).status == 200
     for stranger in (CENTRAL_HOSPITAL, FOREIGN_HOSPITAL, OTHER_CLINIC):
@@ -61,7 +61,7 @@ async def test_each_side_sees_its_own(hospital: Hospital, clinic: System) -> Non
 async def test_a_whole_consult_with_opinion_once_it_is_locked(hospital: Hospital, clinic: System) -> None:
     world, ha = hospital.world, hospital.world["ha"]
     consult_id = (await clinic.post("/requests", hospital.new_request(), key="1")).body["id"]
-    await world.requests.accept(ha, consult_id)
+    await world.answers.accept(ha, consult_id)
     await world.rooms.join(ha, consult_id)
     await world.opinions.save(ha, consult_id, "Chuyển viện ngay.", 0)
     await world.rooms.end(ha, consult_id)

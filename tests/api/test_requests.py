@@ -20,7 +20,7 @@ async def test_a_request_rings_and_is_followed(hospital: Hospital, clinic: Syste
     assert made.body["requester"]["full_name"] == "BS. Lan"
     assert [(one["staff"]["full_name"], one["state"]) for one in made.body["offers"]] == [("BS. Hà", "ringing")]
     assert {one["number"] for one in made.body["emergency_telephones"]} == {"0255 000 1002", "0255 000 1003"}
-    await hospital.world.requests.accept(hospital.world["ha"], made.body["id"])
+    await hospital.world.answers.accept(hospital.world["ha"], made.body["id"])
     seen = await clinic.get(f"/requests/{made.body['id']}")
     assert (seen.body["state"], seen.body["specialist"]["full_name"]) == ("claimed", "BS. Hà")
     [entry] = await hospital.audited("api.create_request")
@@ -135,7 +135,7 @@ async def test_cancelling_stops_the_ring_and_may_be_repeated(hospital: Hospital,
 
 async def test_a_claimed_request_is_not_cancelled(hospital: Hospital, clinic: System) -> None:
     made = await clinic.post("/requests", hospital.new_request(), key="1")
-    await hospital.world.requests.accept(hospital.world["ha"], made.body["id"])
+    await hospital.world.answers.accept(hospital.world["ha"], made.body["id"])
     refused = await clinic.post(f"/requests/{made.body['id']}/cancel", {"requester_user_name": "lan"})
     assert (refused.status, refused.code) == (409, "consult.already_claimed")
     assert "BS. Hà" in refused.body["detail"]

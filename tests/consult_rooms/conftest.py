@@ -9,6 +9,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from consult_rooms.answers import Answers
+from consult_rooms.claims import Claims
+from consult_rooms.handovers import Handovers
+from consult_rooms.inquiries import Inquiries
+from consult_rooms.leases import Leases
 from consult_rooms.log import ConsultLog
 from consult_rooms.model import (
     Appointment,
@@ -22,6 +27,7 @@ from consult_rooms.model import (
     Urgency,
 )
 from consult_rooms.opinions import Opinions
+from consult_rooms.pairing import Pairing
 from consult_rooms.presence import Presence
 from consult_rooms.queries import Queries
 from consult_rooms.requests import Requests
@@ -81,12 +87,22 @@ class World:
     rota: Rota
     log: ConsultLog
     runner: LadderRunner
+    claims: Claims
     requests: Requests
+    answers: Answers
+    inquiries: Inquiries
+    leases: Leases
+    handovers: Handovers
     rooms: Rooms
     opinions: Opinions
     scheduling: Scheduling
     queries: Queries
     people: dict[str, Staff]
+
+    @property
+    def pairing(self) -> Pairing:
+        """What the edges are given."""
+        return Pairing(self.answers, self.inquiries, self.leases, self.handovers)
 
     def __getitem__(self, user_name: str) -> Staff:
         return self.people[user_name]
@@ -267,6 +283,8 @@ async def build(
     turns = Rota(database, directory, bus, ZONE)
     log = ConsultLog(database, bus, directory)
     runner = LadderRunner(database, log, directory, turns, presence, SECONDS)
+    claims = Claims(store, log, directory, ZONE)
+    audit = Audit(database)
     if rota:
         for weekday in range(7):
             await turns.add(
@@ -288,7 +306,12 @@ async def build(
         rota=turns,
         log=log,
         runner=runner,
-        requests=Requests(database, store, log, runner, directory, Audit(database), ZONE),
+        claims=claims,
+        requests=Requests(database, store, log, runner, directory, audit, claims, ZONE),
+        answers=Answers(database, store, log, runner, directory, audit, claims, ZONE),
+        inquiries=Inquiries(database, store, log, claims),
+        leases=Leases(database, store, log, runner, claims),
+        handovers=Handovers(database, store, log, directory, audit, claims, ZONE),
         rooms=Rooms(database, store, log, directory, ZONE),
         opinions=Opinions(database, store, log),
         scheduling=Scheduling(database, store, log, directory, bus, ZONE, timedelta(minutes=15)),

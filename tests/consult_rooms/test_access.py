@@ -44,6 +44,7 @@ CLAIMED = Consult(
     specialty_id=FIELD,
     requester_id=StaffId("lan"),
     requester_facility_id=CLINIC,
+    owner_id=StaffId("ha"),
     terminal_id=None,
     patient=PATIENT,
     question=QUESTION,

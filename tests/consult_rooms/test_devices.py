@@ -28,7 +28,7 @@ def devices(world: World) -> Devices:
 async def consult(world: World) -> Consult:
     """A consult that a specialist has taken, so that its room is open."""
     asked = await world.ask()
-    await world.requests.accept(world["ha"], asked.id)
+    await world.answers.accept(world["ha"], asked.id)
     return asked
 
 

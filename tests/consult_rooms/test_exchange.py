@@ -56,7 +56,7 @@ async def test_pages_hold_each_consult_once_even_of_one_instant(
 async def test_a_change_moves_a_consult_to_the_end(world: World, exchange: Exchange) -> None:
     made = await asked(world, 3)
     since = world.clock.now()
-    await world.requests.accept(world["ha"], made[0].id)
+    await world.answers.accept(world["ha"], made[0].id)
     assert [one.consult.id for one in await exchange.changed(CLINIC, limit=9)] == [made[n].id for n in (1, 2, 0)]
     assert [one.consult.id for one in await exchange.changed(CLINIC, since=since, limit=9)] == [made[0].id]
     assert [one.consult.id for one in await exchange.changed(STROKE_HOSPITAL, limit=9)] == [made[0].id]
@@ -69,7 +69,7 @@ async def test_only_the_two_sides_know_of_a_consult(world: World, exchange: Exch
     for facility_id in (STROKE_HOSPITAL, CENTRAL_HOSPITAL, FOREIGN_HOSPITAL, OTHER_CLINIC):
         with pytest.raises(NotFound):
             await exchange.consult(facility_id, consult.id)
-    await world.requests.accept(world["ha"], consult.id)
+    await world.answers.accept(world["ha"], consult.id)
     assert (await exchange.consult(STROKE_HOSPITAL, consult.id)).consult.specialist_id == world["ha"].id
     with pytest.raises(NotFound):
         await exchange.request(STROKE_HOSPITAL, consult.id)

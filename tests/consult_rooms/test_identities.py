@@ -24,7 +24,7 @@ MERGED = replace(PATIENT, patient_id=PatientId("pat_" + "b" * 32), name="Nguyễ
 
 async def test_a_temporary_identity_is_confirmed_merged_and_taken_back(world: World) -> None:
     consult = await world.ask(patient=UNKNOWN_WOMAN)
-    await world.requests.accept(world["ha"], consult.id)
+    await world.answers.accept(world["ha"], consult.id)
     assert not await world.opens_book("ha", consult.id)
     lan = world["lan"]
     confirmed = await world.requests.change_identity(lan, consult.id, PATIENT, "confirmed")
@@ -59,7 +59,7 @@ async def test_turning_to_another_patient_leaves_question_and_consent_with_the_f
     asked = Question(situation="Yếu nửa người phải")
     given = Consent(consult=True, record_view=True, by=ConsentBy.SELF)
     consult = await world.ask(question=asked, consent=given)
-    before = await world.requests.accept(world["ha"], consult.id)
+    before = await world.answers.accept(world["ha"], consult.id)
     lan = world["lan"]
     turned = await world.requests.change_identity(lan, consult.id, MERGED, "turned")
     assert (turned.patient, turned.question, turned.consent) == (MERGED, Question(), None)
@@ -78,7 +78,7 @@ async def test_additions_do_not_follow_to_another_patient(world: World) -> None:
 
     world.requests._follow = follow
     consult = await world.ask(patient=UNKNOWN_WOMAN)
-    await world.requests.accept(world["ha"], consult.id)
+    await world.answers.accept(world["ha"], consult.id)
     await world.requests.change_identity(world["lan"], consult.id, PATIENT, "confirmed")
     await world.requests.change_identity(world["lan"], consult.id, MERGED, "turned")
     assert followed == [PATIENT]
@@ -93,7 +93,7 @@ async def test_the_same_identity_twice_changes_nothing(world: World) -> None:
 
 async def test_who_and_what_may_change_an_identity(world: World) -> None:
     consult = await world.ask()
-    await world.requests.accept(world["ha"], consult.id)
+    await world.answers.accept(world["ha"], consult.id)
     with pytest.raises(Forbidden):
         await world.requests.change_identity(world["ha"], consult.id, MERGED, "merged")
     for bad in (
@@ -114,7 +114,7 @@ async def test_who_and_what_may_change_an_identity(world: World) -> None:
 
 async def test_a_later_refusal_closes_the_book(world: World) -> None:
     consult = await world.ask(consent=None)
-    await world.requests.accept(world["ha"], consult.id)
+    await world.answers.accept(world["ha"], consult.id)
     assert await world.opens_book("ha", consult.id)
     refusal = Consent(consult=True, record_view=False, by=ConsentBy.SELF, note="Không muốn")
     changed = await world.requests.record_consent(world["lan"], consult.id, refusal)
@@ -136,7 +136,7 @@ SECRETS = (NAME, "Diễm", "•••• 4821", "alteplase", "tiêu sợi huyế
 async def live_through(world: World) -> None:
     """A consult with everything that people write."""
     consult = await world.ask(question=Question(situation="Huyết áp 180", recommendation="tiêu sợi huyết?"))
-    await world.requests.accept(world["ha"], consult.id)
+    await world.answers.accept(world["ha"], consult.id)
     await world.rooms.join(world["ha"], consult.id)
     await world.rooms.chat(world["lan"], consult.id, f"{NAME}: Huyết áp 190", "1")
     await world.opinions.save(world["ha"], consult.id, "Dùng alteplase", 0)

@@ -53,7 +53,7 @@ async def test_before_the_claim_only_the_requester_sees_the_name(
 
 async def test_after_the_claim_the_specialist_sees_the_name_and_their_hospital_first(world: World) -> None:
     consult = await world.ask()
-    await world.requests.accept(world["khai"], consult.id)
+    await world.answers.accept(world["khai"], consult.id)
     view = await world.queries.consult(world["khai"], consult.id)
     assert view.consult.patient.name == NAME
     assert view.telephones[0].name == "Bệnh viện Trung ương"
@@ -73,11 +73,11 @@ async def test_a_ring_shows_what_one_must_know_and_no_name(world: World) -> None
     assert ring.emergency_telephone == "0255 000 1001"
     assert set(ring.also_ringing) == {"BS. Hà", "BS. An", "BS. Hết Hạn"}
     assert NAME not in repr(ring)
-    await world.requests.decline(world["khai"], consult.id, DeclineReason.IN_CONSULT)
+    await world.answers.decline(world["khai"], consult.id, DeclineReason.IN_CONSULT)
     assert await world.queries.rings_for(world["khai"].id) == []
     (again,) = await world.queries.rings_for(world["ha"].id)
     assert "BS. Khải" not in again.also_ringing
-    await world.requests.accept(world["an"], consult.id)
+    await world.answers.accept(world["an"], consult.id)
     assert await world.queries.rings_for(world["ha"].id) == []
 
 
@@ -86,7 +86,7 @@ async def test_the_waiting_view_tells_silences_apart(world: World) -> None:
     await world.presence.beat(world["khai"].id, "s2", ConsultId("con_x"))
     consult = await world.ask()
     await world.requests.widen(world["lan"], consult.id)
-    await world.requests.decline(world["hetha"], consult.id, DeclineReason.OUT_OF_SCOPE)
+    await world.answers.decline(world["hetha"], consult.id, DeclineReason.OUT_OF_SCOPE)
     view = await world.queries.waiting_view(consult.id)
     assert {person.name: (person.answer, person.reason) for person in view.people} == {
         "BS. Hà": (Answer.RINGING, None),
@@ -115,7 +115,7 @@ async def test_lists_follow_a_consult_from_ring_to_close(world: World) -> None:
     consult = await world.ask()
     assert [row.consult.id for row in await world.queries.waiting(world["lan"])] == [consult.id]
     assert await world.queries.waiting(world["ha"]) == []
-    await world.requests.accept(world["ha"], consult.id)
+    await world.answers.accept(world["ha"], consult.id)
     (row,) = await world.queries.waiting(world["ha"])
     assert (row.patient_name, row.age, row.related, row.specialist_name) == (NAME, 68, Relation.SPECIALIST, "BS. Hà")
     await world.rooms.end(world["ha"], consult.id)
@@ -141,7 +141,7 @@ async def test_the_past_is_paged_newest_first(world: World) -> None:
 
 async def test_the_queue_is_the_coordinators_and_names_nobody(world: World) -> None:
     consult = await world.ask()
-    await world.requests.decline(world["ha"], consult.id, DeclineReason.OTHER)
+    await world.answers.decline(world["ha"], consult.id, DeclineReason.OTHER)
     (row,) = await world.queries.queue(world["dieu"])
     assert (row.rung, row.declined, row.row.patient_name) == (4, 1, None)
     assert NAME not in repr(row)
@@ -168,8 +168,8 @@ async def live_through(world: World) -> list[ConsultId]:
     consult = await world.ask("live", patient=UNKNOWN_WOMAN, consent=None)
     lan, ha = world["lan"], world["ha"]
     await world.requests.change_question(lan, consult.id, consult.question)
-    await world.requests.decline(ha, consult.id, DeclineReason.IN_PROCEDURE)
-    await world.requests.accept(ha, consult.id)
+    await world.answers.decline(ha, consult.id, DeclineReason.IN_PROCEDURE)
+    await world.answers.accept(ha, consult.id)
     _, here = await world.rooms.join(lan, consult.id)
     _, there = await world.rooms.join(ha, consult.id)
     await world.rooms.first_frame(here, there.id, "video")
@@ -193,6 +193,25 @@ async def live_through(world: World) -> list[ConsultId]:
         for kind in (LogKind.ADDED, LogKind.ADDITION_WITHDRAWN):
             for what in ("vitals", "result", "picture", "document"):
                 await world.log.append(tx, consult.id, kind, lan.id, {"addition": "add_1", "what": what})
+    # What passes around a claim is tried in `test_answers`, `test_leases` and `test_handovers`.
+    async with world.database.transaction() as tx:
+        khai = world["khai"].id
+        for kind, data in (
+            (LogKind.BUSY, {}),
+            (LogKind.LATER, {"until": "2026-11-23T07:05:00+00:00"}),
+            (LogKind.FORWARDED, {"staff": khai}),
+            (LogKind.ASKED, {"inquiry": "inq_1"}),
+            (LogKind.ANSWERED, {"inquiry": "inq_1"}),
+            (LogKind.OWNER_CHANGED, {"owner": khai}),
+            (LogKind.CLAIM_LOST, {"staff": khai, "owner": lan.id}),
+            (LogKind.HANDOVER_OFFERED, {"staff": khai}),
+            *((LogKind.HANDOVER_DECLINED, {"reason": reason.value}) for reason in DeclineReason),
+            (LogKind.HANDOVER_WITHDRAWN, {"staff": khai}),
+            (LogKind.HANDED_OVER, {"from": khai, "owner": ha.id}),
+            (LogKind.PAUSED, {}),
+            (LogKind.RESUMED, {}),
+        ):
+            await world.log.append(tx, consult.id, kind, ha.id, data)
     await world.requests.change_identity(lan, consult.id, (await world.ask("named")).patient, "confirmed")
     await world.requests.change_identity(lan, consult.id, None, "reverted")
     given = (await world.ask("given")).consent

@@ -55,7 +55,7 @@ async def test_fifty_accepts_have_one_winner_and_forty_nine_clear_refusals(world
 
     async def accept(staff: Staff) -> Consult | HoichanError:
         try:
-            return await world.requests.accept(staff, consult.id)
+            return await world.answers.accept(staff, consult.id)
         except HoichanError as error:
             return error
 
@@ -74,7 +74,7 @@ async def test_fifty_accepts_have_one_winner_and_forty_nine_clear_refusals(world
 
 async def test_the_winner_may_click_twice(world: World) -> None:
     consult = await world.ask()
-    taken = await asyncio.gather(*(world.requests.accept(world["ha"], consult.id) for _ in range(10)))
+    taken = await asyncio.gather(*(world.answers.accept(world["ha"], consult.id) for _ in range(10)))
     assert {result.specialist_id for result in taken} == {world["ha"].id}
     assert (await world.kinds(consult)).count("claimed") == 1
 
@@ -83,7 +83,7 @@ async def test_a_claim_stops_every_other_ring(world: World) -> None:
     consult = await world.ask()
     await world.requests.widen(world["lan"], consult.id)
     world.clock.advance(5)
-    await world.requests.accept(world["khai"], consult.id)
+    await world.answers.accept(world["khai"], consult.id)
     async with world.database.reading() as tx:
         states = {offer.staff_id: offer.state for offer in await world.store.offers(tx, consult.id)}
     assert states[world["khai"].id] is OfferState.ACCEPTED
@@ -105,7 +105,7 @@ async def test_a_claim_stops_every_other_ring(world: World) -> None:
 async def test_who_may_not_claim_is_refused_and_audited(world: World, who: str, code: str) -> None:
     consult = await world.ask()
     with pytest.raises(Forbidden) as denial:
-        await world.requests.accept(world[who], consult.id)
+        await world.answers.accept(world[who], consult.id)
     assert denial.value.code == code
     async with world.database.reading() as tx:
         rows = (await tx.execute(audit_entries.select())).all()
@@ -114,13 +114,13 @@ async def test_who_may_not_claim_is_refused_and_audited(world: World, who: str, 
 
 async def test_one_of_the_specialty_may_claim_without_being_rung(world: World) -> None:
     consult = await world.ask()
-    taken = await world.requests.accept(world["an"], consult.id)
+    taken = await world.answers.accept(world["an"], consult.id)
     assert taken.specialist_id == world["an"].id
 
 
 async def test_when_all_of_a_step_decline_the_next_begins_at_once(world: World) -> None:
     consult = await world.ask()
-    await world.requests.decline(world["ha"], consult.id, DeclineReason.IN_PROCEDURE)
+    await world.answers.decline(world["ha"], consult.id, DeclineReason.IN_PROCEDURE)
     async with world.database.reading() as tx:
         now = await world.store.get(tx, consult.id)
         offers = await world.store.offers(tx, consult.id)
@@ -131,24 +131,24 @@ async def test_when_all_of_a_step_decline_the_next_begins_at_once(world: World) 
         world["hetha"].id,
     }
     assert [offer.reason for offer in offers if offer.state is OfferState.DECLINED] == [DeclineReason.IN_PROCEDURE]
-    await world.requests.decline(world["ha"], consult.id, DeclineReason.OTHER)  # again: nothing happens
+    await world.answers.decline(world["ha"], consult.id, DeclineReason.OTHER)  # again: nothing happens
     assert (await world.kinds(consult)).count("declined") == 1
 
 
 async def test_who_declined_may_think_again(world: World) -> None:
     consult = await world.ask()
-    await world.requests.decline(world["ha"], consult.id, DeclineReason.IN_CONSULT)
-    assert (await world.requests.accept(world["ha"], consult.id)).specialist_id == world["ha"].id
+    await world.answers.decline(world["ha"], consult.id, DeclineReason.IN_CONSULT)
+    assert (await world.answers.accept(world["ha"], consult.id)).specialist_id == world["ha"].id
 
 
 async def test_decline_refuses_a_made_up_reason_and_strangers(world: World) -> None:
     consult = await world.ask()
     with pytest.raises(Invalid):
-        await world.requests.decline(world["ha"], consult.id, "tired")
+        await world.answers.decline(world["ha"], consult.id, "tired")
     with pytest.raises(NotFound):
-        await world.requests.decline(world["xa"], consult.id, DeclineReason.OTHER)
+        await world.answers.decline(world["xa"], consult.id, DeclineReason.OTHER)
     with pytest.raises(Conflict) as error:
-        await world.requests.decline(world["an"], consult.id, DeclineReason.OTHER)
+        await world.answers.decline(world["an"], consult.id, DeclineReason.OTHER)
     assert error.value.code == "consult.not_rung"
 
 
@@ -160,7 +160,7 @@ async def test_a_cancelled_request_rings_no_more(world: World) -> None:
     assert cancelled.state is ConsultState.CANCELLED
     assert cancelled.cancel_reason is CancelReason.TRANSFERRED
     with pytest.raises(Conflict) as error:
-        await world.requests.accept(world["ha"], consult.id)
+        await world.answers.accept(world["ha"], consult.id)
     assert error.value.code == "consult.cancelled"
     world.clock.advance(60)
     await world.runner.run_due()
@@ -169,7 +169,7 @@ async def test_a_cancelled_request_rings_no_more(world: World) -> None:
 
 async def test_too_late_to_cancel_says_who_took_it(world: World) -> None:
     consult = await world.ask()
-    await world.requests.accept(world["ha"], consult.id)
+    await world.answers.accept(world["ha"], consult.id)
     with pytest.raises(Conflict) as error:
         await world.requests.cancel(world["lan"], consult.id)
     assert error.value.parameters["name"] == "BS. Hà"
@@ -184,7 +184,7 @@ async def test_widen_goes_to_the_coordinator_and_no_further(world: World) -> Non
     with pytest.raises(Conflict) as error:
         await world.requests.widen(world["lan"], consult.id)
     assert error.value.code == "consult.last_step"
-    assert (await world.requests.accept(world["ha"], consult.id)).state is ConsultState.CLAIMED
+    assert (await world.answers.accept(world["ha"], consult.id)).state is ConsultState.CLAIMED
 
 
 async def test_a_more_urgent_question_shortens_the_step(world: World) -> None:
@@ -233,7 +233,7 @@ async def test_bad_input_is_refused_by_field(world: World) -> None:
     with pytest.raises(Forbidden):
         await world.ask(by="ha")
     with pytest.raises(NotFound):
-        await world.requests.accept(world["ha"], ConsultId(new_id("con")))
+        await world.answers.accept(world["ha"], ConsultId(new_id("con")))
 
 
 async def test_a_clinic_without_a_hospital_still_keeps_its_request(world: World) -> None:

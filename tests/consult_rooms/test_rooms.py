@@ -17,7 +17,7 @@ from tests.consult_rooms.conftest import World
 async def claimed(world: World) -> Consult:
     """A request that BS. Hà has taken."""
     consult = await world.ask()
-    return await world.requests.accept(world["ha"], consult.id)
+    return await world.answers.accept(world["ha"], consult.id)
 
 
 async def test_joining_again_is_no_second_join_and_leaving_is_not_ending(world: World, claimed: Consult) -> None:
@@ -54,7 +54,7 @@ async def test_nobody_enters_before_the_claim_or_after_the_end(world: World) -> 
     with pytest.raises(Conflict) as error:
         await world.rooms.join(world["lan"], consult.id)
     assert error.value.code == "consult.not_claimed"
-    await world.requests.accept(world["ha"], consult.id)
+    await world.answers.accept(world["ha"], consult.id)
     await world.rooms.end(world["ha"], consult.id)
     with pytest.raises(Conflict) as error:
         await world.rooms.join(world["lan"], consult.id)

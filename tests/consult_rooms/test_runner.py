@@ -85,7 +85,7 @@ async def test_a_claim_and_a_due_step_at_one_moment_agree(world: World) -> None:
     asked = [await world.ask(f"k{number}") for number in range(10)]
     world.clock.advance(30)
     await asyncio.gather(
-        *(world.requests.accept(world["ha"], consult.id) for consult in asked),
+        *(world.answers.accept(world["ha"], consult.id) for consult in asked),
         *(world.runner.run_due() for _ in range(3)),
     )
     async with world.database.reading() as tx:
@@ -103,7 +103,7 @@ async def test_an_entry_whose_hint_was_lost_is_found_by_looking(
     node = await build(database, clock, bus, sealer, people)
     async with bus.subscribe("log") as hints:
         consult = await node.ask(patient=UNKNOWN_WOMAN)
-        await node.requests.accept(people["ha"], consult.id)
+        await node.answers.accept(people["ha"], consult.id)
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(anext(hints), 0.01)
     # Another process, which has never heard of it, looks by the store's time.

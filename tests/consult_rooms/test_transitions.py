@@ -23,6 +23,10 @@ LEADS = {
     (S.RINGING, A.ASK): S.RINGING,
     (S.RINGING, A.IDENTIFY): S.RINGING,
     (S.RINGING, A.CONSENT): S.RINGING,
+    (S.RINGING, A.CHARGE): S.RINGING,
+    (S.WRITTEN, A.CHARGE): S.WRITTEN,
+    (S.CLAIMED, A.LAPSE): S.RINGING,
+    (S.CLAIMED, A.HAND_OVER): S.CLAIMED,
     (S.CLAIMED, A.IDENTIFY): S.CLAIMED,
     (S.CLAIMED, A.CONSENT): S.CLAIMED,
     (S.CLAIMED, A.MEET): S.CLAIMED,
@@ -75,10 +79,13 @@ def test_every_pair_leads_where_the_table_says_or_is_refused(state: ConsultState
 def test_every_state_is_in_both_tables() -> None:
     assert set(CONSULT) == set(S)
     assert set(OFFER) == set(OfferState)
-    assert OFFER[OfferState.ACCEPTED] == OFFER[OfferState.STOPPED] == frozenset()
+    assert OFFER[OfferState.ACCEPTED] == OFFER[OfferState.STOPPED] == {OfferState.RINGING}
 
 
 def test_what_an_offer_can_come_from() -> None:
-    assert before(OfferState.ACCEPTED) == [OfferState.RINGING, OfferState.DECLINED]
-    assert before(OfferState.DECLINED) == before(OfferState.STOPPED) == [OfferState.RINGING]
-    assert before(OfferState.RINGING) == []
+    answerable = {OfferState.RINGING, OfferState.LATER}
+    said_no = {OfferState.DECLINED, OfferState.BUSY, OfferState.FORWARDED, OfferState.IN_CHARGE}
+    assert set(before(OfferState.ACCEPTED)) == answerable | said_no
+    assert set(before(OfferState.STOPPED)) == answerable
+    assert all(set(before(answer)) == answerable for answer in said_no)
+    assert set(before(OfferState.RINGING)) == {OfferState.LATER, OfferState.ACCEPTED, OfferState.STOPPED}

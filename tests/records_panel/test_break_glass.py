@@ -77,7 +77,7 @@ class Ward:
             (patient_id,) = await self.book.import_many(tx, books, author="demo")
         patient = Patient(patient_id, IdentityState.ESTABLISHED, LANH.name, LANH.birth_date, LANH.sex, "••••4471")
         consult = await self.world.ask(patient=patient)
-        await self.world.requests.accept(self.world["ha"], consult.id)
+        await self.world.answers.accept(self.world["ha"], consult.id)
         await self.world.rooms.invite(self.world["ha"], consult.id, self.world["bong"].id, ParticipantRole.OBSERVER)
         await self.world.rooms.end(self.world["ha"], consult.id)
         await self.world.opinions.save(self.world["ha"], consult.id, "Theo dõi", 0)
@@ -173,7 +173,7 @@ async def test_nobody_elses_book_and_nobody_else(ward: Ward) -> None:
         await ward.panel.place(ward.world["xa"], None, consult.id)
     with pytest.raises(BookClosed):
         await ward.read("lan", consult)
-    await ward.world.requests.accept(ward.world["khai"], other.id)
+    await ward.world.answers.accept(ward.world["khai"], other.id)
     with pytest.raises(BookClosed):
         await ward.read("lan", replace(other, id=consult.id))
 

@@ -74,7 +74,7 @@ class Clinic:
             consent=None,
             idempotency_key=f"key-{patient.patient_id}-{patient.age_years}",
         )
-        return await self.world.requests.accept(self.expert, consult.id)
+        return await self.world.answers.accept(self.expert, consult.id)
 
     async def ask_for(self, identity: Identity, resources: list[dict[str, Any]]) -> Consult:
         (patient_id,) = await self.records.add(identity, resources=resources)

@@ -53,7 +53,7 @@ def panel(world: World, book: Any, audit: Any = None) -> Panel:
 
 async def claimed(world: World) -> Consult:
     consult = await world.ask()
-    return await world.requests.accept(world["ha"], consult.id)
+    return await world.answers.accept(world["ha"], consult.id)
 
 
 async def place_of(world: World, opened: Panel, consult: Consult, user_name: str) -> Place:
@@ -224,7 +224,7 @@ async def test_the_embedded_book_opens_for_a_confirmed_identity(world: World, se
         (patient_id,) = await book.import_many(tx, [NewBook(LANH, [allergy("Penicillin", "high")])], author="demo")
     patient = Patient(patient_id, IdentityState.ESTABLISHED, LANH.name, LANH.birth_date, LANH.sex, "••••4471")
     consult = await world.ask(patient=patient)
-    await world.requests.accept(world["ha"], consult.id)
+    await world.answers.accept(world["ha"], consult.id)
     opened = panel(world, book)
     place = await place_of(world, opened, consult, "ha")
     view = (await opened.open_book(world["ha"], None, place)).view

@@ -128,6 +128,7 @@ class Node:
             sessions=sessions,
             directory=world.directory,
             requests=world.requests,
+            pairing=world.pairing,
             rooms=world.rooms,
             queries=self.queries,
             consult_log=world.log,
@@ -209,7 +210,7 @@ class Live:
     async def claimed(self, key: str = "k") -> Consult:
         """A consult that BS. Hà took."""
         consult = await self.world.ask(key)
-        return await self.world.requests.accept(self.world["ha"], consult.id)
+        return await self.world.answers.accept(self.world["ha"], consult.id)
 
 
 @asynccontextmanager

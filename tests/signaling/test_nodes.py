@@ -104,7 +104,7 @@ async def test_a_session_that_ends_is_cut_on_every_node(pair: Live) -> None:
 
 async def test_a_node_that_starts_later_tells_nothing_old(pair: Live) -> None:
     consult = await pair.world.ask()
-    await pair.world.requests.accept(pair.world["ha"], consult.id)
+    await pair.world.answers.accept(pair.world["ha"], consult.id)
     third = await pair.build_node()
     lan = await pair.connect("lan", node=third)
     await asyncio.sleep(1.2)

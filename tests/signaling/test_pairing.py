@@ -91,7 +91,7 @@ async def test_what_rings_is_rung_again_on_connect(live: Live) -> None:
     consult = await live.world.ask()
     ha = await live.connect("ha")
     assert (await ha.next("ring"))["consult_id"] == consult.id
-    await live.world.requests.accept(live.world["ha"], consult.id)
+    await live.world.answers.accept(live.world["ha"], consult.id)
     await ha.next("ring_stopped", consult_id=consult.id, reason="claimed")
     assert len(ha.all("ring")) == 1
 
@@ -104,7 +104,7 @@ async def test_a_lost_hint_is_made_good_by_the_look(live: Live, monkeypatch: pyt
     consult = await live.world.ask()
     await ha.next("ring", within_s=1.6, consult_id=consult.id)
     await lan.done("watch_consult", consult_id=consult.id)
-    await live.world.requests.accept(live.world["ha"], consult.id)
+    await live.world.answers.accept(live.world["ha"], consult.id)
     await ha.next("ring_stopped", within_s=1.6, consult_id=consult.id)
     await eventually(lambda: lan.kinds(consult) == ["claimed"], 1.6)
 

@@ -305,7 +305,7 @@ async def test_a_consults_link_publishes_under_its_name_until_it_is_revoked(
     world = await build(sqlite_database, clock, bus, sealer, await seed(sqlite_database))
     devices = Devices(world.database, world.store, Audit(world.database), bus)
     consult = await world.ask()
-    await world.requests.accept(world["ha"], consult.id)
+    await world.answers.accept(world["ha"], consult.id)
     publish, secret = await devices.create(
         world["lan"], consult.id, name="Máy siêu âm", scope=DeviceScope.PUBLISH, hours=1
     )

@@ -162,7 +162,15 @@ async def clinic(
         Files(tmp_path / "files", sealer, most_bytes=2 * 1024 * 1024),
     )
     world.requests = Requests(
-        sqlite_database, world.store, world.log, world.runner, world.directory, services.audit, ZONE, additions.follow
+        sqlite_database,
+        world.store,
+        world.log,
+        world.runner,
+        world.directory,
+        services.audit,
+        world.claims,
+        ZONE,
+        additions.follow,
     )
     panel = Panel(sqlite_database, world.store, services.audit, records.book, zone=ZONE)
     passwords = Passwords(PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1))

@@ -27,7 +27,7 @@ async def taken(clinic: Clinic, *, known: bool = True) -> Consult:
     """A case that the specialist has taken, both in its room."""
     fields = {"patient": await clinic.proof()} if known else {}
     consult_id = await clinic.ask(situation="Yếu nửa người phải", **fields)
-    consult = await clinic.world.requests.accept(clinic.expert, consult_id)
+    consult = await clinic.world.answers.accept(clinic.expert, consult_id)
     for browser in (clinic.doctor, clinic.specialist):
         await browser.get(f"/consults/{consult_id}/room")
         assert browser.csrf

@@ -27,7 +27,7 @@ async def taken(clinic: Clinic) -> Consult:
     """A case of a known patient that the specialist took, a day and more ago."""
     consent = {"consent_consult": "1", "consent_record": "1", "consent_by": "self"}
     consult_id = await clinic.ask(patient=await clinic.proof(), **consent)
-    consult = await clinic.world.requests.accept(clinic.expert, consult_id)
+    consult = await clinic.world.answers.accept(clinic.expert, consult_id)
     clinic.world.clock.advance(25 * 3600)
     for browser, name in ((clinic.doctor, "bs.bao"), (clinic.specialist, "bs.ha")):
         await browser.sign_in(name)

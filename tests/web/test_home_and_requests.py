@@ -127,7 +127,7 @@ async def test_home_of_a_doctor_on_site(clinic: Clinic) -> None:
     await clinic.doctor.get("/")
     assert "Chưa xác định danh tính , nam, 60 tuổi" in section(clinic.doctor.page, "waiting-now")
     assert f'href="/requests/{consult_id}"' in clinic.doctor.page
-    await clinic.world.requests.accept(clinic.expert, consult_id)
+    await clinic.world.answers.accept(clinic.expert, consult_id)
     await clinic.doctor.get("/")
     assert f'href="/consults/{consult_id}/room"' in clinic.doctor.page
 
@@ -140,7 +140,7 @@ async def test_home_of_a_specialist(clinic: Clinic) -> None:
     assert "/requests/new" not in page
     assert "BS. An" in section(page, "colleagues")
     assert "Không còn ý kiến nào" in section(page, "owed")
-    await clinic.world.requests.accept(clinic.expert, consult_id)
+    await clinic.world.answers.accept(clinic.expert, consult_id)
     await clinic.world.rooms.end(clinic.expert, consult_id)
     await clinic.specialist.get("/")
     assert f'href="/consults/{consult_id}/opinion"' in clinic.specialist.page

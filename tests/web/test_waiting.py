@@ -18,7 +18,7 @@ async def test_the_ladder_tells_each_answer_in_words(clinic: Clinic) -> None:
     assert "<html" not in before
     assert "Đang đổ chuông cho BS. Hà" in before
     assert "14:00:30 gọi thêm BS. An" in before
-    await clinic.world.requests.decline(clinic.expert, consult_id, DeclineReason.IN_PROCEDURE)
+    await clinic.world.answers.decline(clinic.expert, consult_id, DeclineReason.IN_PROCEDURE)
     _, after = await part(clinic.doctor, f"/requests/{consult_id}?part=ladder")
     assert re.search(r"Từ chối: [đĐ]ang làm thủ thuật", after)
     assert "Chưa ai trong số người được gọi đang trực tuyến" in after  # never "ringing" when it reaches nobody
@@ -68,7 +68,7 @@ async def test_an_unknown_reason_cancels_nothing(clinic: Clinic) -> None:
 async def test_a_claim_leads_into_the_room_and_nothing_is_cancelled_after_it(clinic: Clinic) -> None:
     consult_id = await clinic.ask()
     await clinic.doctor.get(f"/requests/{consult_id}")
-    await clinic.world.requests.accept(clinic.expert, consult_id)
+    await clinic.world.answers.accept(clinic.expert, consult_id)
     response = await clinic.doctor.post(f"/requests/{consult_id}/cancel", {"reason": "mistake"})
     assert response.status == 303
     response = await clinic.doctor.get(f"/requests/{consult_id}")

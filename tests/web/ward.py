@@ -61,7 +61,7 @@ class Ward:
 
     async def held(self, key: str = "key-1", *, ended: bool = True) -> Consult:
         """A case that was taken, met in and, unless told otherwise, ended."""
-        consult = await self.world.requests.accept(self.expert, (await self.ask(key)).id)
+        consult = await self.world.answers.accept(self.expert, (await self.ask(key)).id)
         await self.world.rooms.join(self.cast.doctor, consult.id)
         await self.world.rooms.join(self.expert, consult.id)
         await self.world.rooms.chat(self.cast.doctor, consult.id, "Huyết áp 170/90", "line-0001")
