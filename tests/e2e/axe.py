@@ -11,12 +11,13 @@ from tests.e2e.server import REPOSITORY
 AXE = REPOSITORY / "node_modules/axe-core/axe.min.js"
 
 
-async def violations(page: Page, selector: str = "html") -> list[str]:
-    """What axe-core finds below `selector` by the rules that it runs by default (WCAG A and AA, best practices)."""
+async def violations(page: Page, *rules: str, selector: str = "html") -> list[str]:
+    """What axe-core finds below `selector` by `rules`; without any by those of WCAG A and AA and of good practice."""
     if not await page.evaluate("() => 'axe' in window"):
         # Through the debugger, as the page's own policy lets in no script from elsewhere.
         await page.evaluate(AXE.read_text("utf-8"))
-    found: Any = await page.evaluate("selector => axe.run(selector, { resultTypes: ['violations'] })", selector)
+    options: dict[str, Any] = {"resultTypes": ["violations"], **({"runOnly": list(rules)} if rules else {})}
+    found: Any = await page.evaluate("([selector, options]) => axe.run(selector, options)", [selector, options])
     return [
         f"{rule['id']}: {node['target']} {node['html'][:200]} {node['failureSummary']}"
         for rule in found["violations"]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
 
 from tests.conftest import free_port
@@ -36,14 +37,37 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoServer]:
     assert running.stop() == 0, running.log()[-4000:]
 
 
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    """Headless Chromium from the system, with a fake camera and microphone."""
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """These tests share one event loop, since the browser that they share lives in it."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def chromium() -> AsyncIterator[Callable[[], Awaitable[Browser]]]:
+    """Gives headless Chromium from the system, with a fake camera and microphone; a new one when that has died."""
     program = shutil.which("chromium") or "/usr/bin/chromium"
     async with async_playwright() as playwright:
-        running = await playwright.chromium.launch(executable_path=program, args=BROWSER_ARGUMENTS)
-        yield running
-        await running.close()
+        running: list[Browser] = []
+
+        async def living() -> Browser:
+            if not running or not running[-1].is_connected():
+                running.append(await playwright.chromium.launch(executable_path=program, args=BROWSER_ARGUMENTS))
+            return running[-1]
+
+        yield living
+        for browser in running:
+            await browser.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def browser(chromium: Callable[[], Awaitable[Browser]]) -> Browser:
+    """The browser, with none of an earlier test's windows."""
+    living = await chromium()
+    for context in living.contexts:
+        await context.close()
+    return living
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import aiohttp
-import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from tests.e2e.people import DESKTOP, PHONE, Person, signed_in
@@ -19,7 +19,7 @@ NAME = "Máy siêu âm"
 TILE = f"video-tile[aria-label*='{NAME}'], video-tile:has-text('{NAME}')"
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def http() -> AsyncIterator[aiohttp.ClientSession]:
     async with aiohttp.ClientSession() as http:
         yield http

@@ -53,7 +53,7 @@ async def pictures(person: Person, since: int) -> None:
             await asyncio.sleep(0.1)
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+@pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGSTOP, marks=pytest.mark.chaos)])
 async def test_the_call_goes_on_by_the_other_worker(
     browser: Browser, two_workers: DemoServer, number: signal.Signals
 ) -> None:

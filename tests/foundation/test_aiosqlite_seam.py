@@ -65,9 +65,11 @@ async def test_a_statement_is_one_trip(sqlite_database: Database, trips: list[An
 
 
 async def test_a_transaction_adds_its_begin_and_its_commit(sqlite_database: Database, trips: list[Any]) -> None:
-    async with sqlite_database.transaction() as tx:
-        await tx.execute(text("SELECT 1"))
-    assert len(trips) == 3
+    for number in range(2):
+        async with sqlite_database.transaction() as tx:
+            await tx.execute(text("SELECT 1"))
+        assert len(trips) == 3 or number == 0, "the first round opens the connection"
+        trips.clear()
 
 
 async def test_a_cancelled_wait_leaves_a_usable_database(sqlite_database: Database) -> None:

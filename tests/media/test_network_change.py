@@ -39,7 +39,7 @@ class Site:
         self.clinic.ip(f"route replace default via {AFTER}.1 dev {new}")
 
 
-@pytest.fixture(params=["udp", "tcp"])
+@pytest.fixture(params=["udp", pytest.param("tcp", marks=pytest.mark.chaos)])
 def site(request: pytest.FixtureRequest) -> Iterator[Site]:
     """With UDP open, and with UDP closed on both networks."""
     with Namespace() as hospital, Namespace() as clinic:
