@@ -186,13 +186,13 @@ async def _in_a_room_with_a_book(doctor: Person, specialist: Person) -> None:
 
 
 async def _clean(page: Page, screenshots: Path, name: str, *, dark: bool = True) -> None:
-    """No violation in light and in dark; the pictures are left to be looked at."""
+    """No violation in light, nor of contrast in dark; the pictures are left to be looked at."""
     for scheme in ("dark", "light") if dark else ("light",):
         await page.emulate_media(color_scheme=scheme)
         # Colours change over a moment; a rule of contrast would measure the middle of it.
         await page.evaluate("() => Promise.all(document.getAnimations().map((one) => one.finished.catch(() => 0)))")
-        assert await violations(page) == [], (name, scheme)
-        await page.screenshot(path=screenshots / f"panel-{name}-{scheme}.png")
+        assert await violations(page, *(["color-contrast"] if scheme == "dark" else [])) == [], (name, scheme)
+    await page.screenshot(path=screenshots / f"panel-{name}.png")
 
 
 async def _outside(page: Page, selectors: tuple[str, ...]) -> list[str]:
