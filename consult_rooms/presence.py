@@ -1,45 +1,59 @@
-"""Who is signed in with a living socket, and who of them is in a consult. Leases on the bus, fed by heartbeats."""
+"""Who is signed in with a living socket, and who of them is in a consult. A board of the bus, a sheet a node.
+
+A socket's own pings tell its node within 10 s that the line is dead; the node's lease (`foundation.boards`) tells the
+others within 8 s that the node is.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 
+from foundation.boards import Board
 from foundation.bus import Bus
 from foundation.ids import ConsultId, StaffId
 
-TTL_S = 30.0
-"""A person whose sockets were silent for this long is offline. Sockets beat every 10 s."""
-
 
 class Presence:
-    """The group `presence:<staff id>` has one member a socket; its value is the consult in whose room it is."""
+    """The board `presence` has one entry a person and node: the room of each of that person's sockets, or ""."""
 
     def __init__(self, bus: Bus) -> None:
-        self._bus = bus
+        self._board = Board(bus, "presence")
+        self._sockets: dict[StaffId, dict[str, str]] = {}
 
     async def beat(self, staff_id: StaffId, socket_id: str, consult_id: ConsultId | None = None) -> None:
         """This socket lives; `consult_id` while it is in that consult's room."""
-        await self._bus.beat(f"presence:{staff_id}", socket_id, TTL_S, consult_id or "")
+        self._sockets.setdefault(staff_id, {})[socket_id] = consult_id or ""
+        await self._tell(staff_id)
 
     async def gone(self, staff_id: StaffId, socket_id: str) -> None:
         """This socket has closed."""
-        await self._bus.drop(f"presence:{staff_id}", socket_id)
+        sockets = self._sockets.get(staff_id)
+        if sockets is None or sockets.pop(socket_id, None) is None:
+            return
+        if not sockets:
+            del self._sockets[staff_id]
+        await self._tell(staff_id)
+
+    async def keep(self) -> None:
+        """Renew this node's lease; call it every `boards.KEEP_S`."""
+        await self._board.keep()
 
     async def online(self, staff_ids: Iterable[StaffId]) -> set[StaffId]:
         """Those of them with a living socket. Raises Unavailable("bus.unavailable")."""
-        return set(await self._sockets(staff_ids))
+        return {StaffId(staff_id) for staff_id in await self._board.read(staff_ids)}
 
     async def in_consult(self, staff_ids: Iterable[StaffId]) -> dict[StaffId, ConsultId]:
         """Those of them who are in a room now, with its consult. Raises Unavailable("bus.unavailable")."""
-        return {
-            staff_id: ConsultId(next(room for room in rooms if room))
-            for staff_id, rooms in (await self._sockets(staff_ids)).items()
-            if any(rooms)
+        rooms = {
+            staff_id: [room for sheet in sheets for room in json.loads(sheet) if room]
+            for staff_id, sheets in (await self._board.read(staff_ids)).items()
         }
+        return {StaffId(staff_id): ConsultId(found[0]) for staff_id, found in rooms.items() if found}
 
-    async def _sockets(self, staff_ids: Iterable[StaffId]) -> dict[StaffId, list[str]]:
-        asked = {f"presence:{staff_id}": staff_id for staff_id in staff_ids}
-        if not asked:
-            return {}
-        living = await self._bus.members(asked)
-        return {asked[group]: list(sockets.values()) for group, sockets in living.items()}
+    async def _tell(self, staff_id: StaffId) -> None:
+        sockets = self._sockets.get(staff_id)
+        if sockets is None:
+            await self._board.take(staff_id)
+        else:
+            await self._board.put(staff_id, json.dumps(sorted(set(sockets.values()))))

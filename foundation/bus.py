@@ -42,6 +42,19 @@ class Bus(Protocol):
         """The living members of each group with their values; a group without members is absent."""
         ...
 
+    async def note(
+        self, board: str, holder: str, ttl_s: float, changes: Mapping[str, str | None], *, whole: bool = False
+    ) -> bool:
+        """Change entries of the holder's sheet of a board (None strikes out) and keep the sheet for `ttl_s` from now.
+
+        With `whole` the sheet is written anew. Without, False when the sheet has run out: then nothing is written.
+        """
+        ...
+
+    async def look(self, board: str, entries: Iterable[str]) -> dict[str, list[str]]:
+        """What the living sheets of a board say of these entries; those of which none says anything are absent."""
+        ...
+
     async def acquire(self, name: str, holder: str, ttl_s: float) -> bool:
         """Take a lease, or renew one's own. False while somebody else holds it."""
         ...
@@ -85,6 +98,7 @@ class MemoryBus:
         self._queues: dict[str, set[asyncio.Queue[Hint]]] = defaultdict(set)
         self._groups: dict[str, dict[str, tuple[float, str]]] = defaultdict(dict)
         self._leases: dict[str, tuple[str, float]] = {}
+        self._boards: dict[str, dict[str, tuple[float, dict[str, str]]]] = defaultdict(dict)
 
     @asynccontextmanager
     async def subscribe(self, topic: str) -> AsyncIterator[AsyncIterator[Hint]]:
@@ -119,6 +133,29 @@ class MemoryBus:
             else:
                 self._groups.pop(group, None)
         return found
+
+    async def note(
+        self, board: str, holder: str, ttl_s: float, changes: Mapping[str, str | None], *, whole: bool = False
+    ) -> bool:
+        now = self._clock.monotonic()
+        until, sheet = self._boards[board].get(holder, (0.0, {}))
+        if whole:
+            sheet = {}
+        elif until <= now:
+            return False
+        for entry, value in changes.items():
+            if value is None:
+                sheet.pop(entry, None)
+            else:
+                sheet[entry] = value
+        self._boards[board][holder] = (now + ttl_s, sheet)
+        return True
+
+    async def look(self, board: str, entries: Iterable[str]) -> dict[str, list[str]]:
+        now = self._clock.monotonic()
+        living = [sheet for until, sheet in self._boards[board].values() if until > now]
+        found = {entry: [sheet[entry] for sheet in living if entry in sheet] for entry in entries}
+        return {entry: values for entry, values in found.items() if values}
 
     async def acquire(self, name: str, holder: str, ttl_s: float) -> bool:
         now = self._clock.monotonic()

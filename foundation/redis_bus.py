@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 
 from redis.asyncio import Redis
@@ -34,6 +34,30 @@ local gone = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now_ms)
 for _, member in ipairs(gone) do redis.call('ZREM', KEYS[1], member); redis.call('HDEL', KEYS[2], member) end
 return redis.call('HGETALL', KEYS[2])
 """
+# A board is a set of holders with the ends of their leases, and a hash a holder. The hashes' keys are made here and not
+# given, which one Redis allows and a Redis Cluster would not.
+_NOTE = """
+local t = redis.call('TIME'); local now_ms = t[1] * 1000 + math.floor(t[2] / 1000)
+local sheet = KEYS[1] .. ':' .. ARGV[1]
+if ARGV[3] == '1' then redis.call('DEL', sheet)
+elseif (tonumber(redis.call('ZSCORE', KEYS[1], ARGV[1])) or 0) <= now_ms then return 0 end
+local sets = tonumber(ARGV[4])
+for i = 5, 4 + 2 * sets, 2 do redis.call('HSET', sheet, ARGV[i], ARGV[i + 1]) end
+for i = 5 + 2 * sets, #ARGV do redis.call('HDEL', sheet, ARGV[i]) end
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now_ms); redis.call('ZADD', KEYS[1], now_ms + ARGV[2], ARGV[1])
+redis.call('PEXPIRE', KEYS[1], math.max(ARGV[2], redis.call('PTTL', KEYS[1])))
+redis.call('PEXPIRE', sheet, ARGV[2]); return 1
+"""
+_LOOK = """
+local t = redis.call('TIME'); local now_ms = t[1] * 1000 + math.floor(t[2] / 1000); local found = {}
+for _, holder in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now_ms, '+inf')) do
+  for i, entry in ipairs(ARGV) do
+    local value = redis.call('HGET', KEYS[1] .. ':' .. holder, entry)
+    if value then found[#found + 1] = i; found[#found + 1] = value end
+  end
+end
+return found
+"""
 _ACQUIRE = """
 local owner = redis.call('GET', KEYS[1])
 if owner and owner ~= ARGV[1] then return 0 end
@@ -50,6 +74,8 @@ class RedisBus:
         self._prefix = prefix
         self._beat = redis.register_script(_BEAT)
         self._members = redis.register_script(_MEMBERS)
+        self._note = redis.register_script(_NOTE)
+        self._look = redis.register_script(_LOOK)
         self._acquire = redis.register_script(_ACQUIRE)
         self._release = redis.register_script(_RELEASE)
 
@@ -110,6 +136,25 @@ class RedisBus:
                 flat = [_text(part) for part in await self._members(keys=self._keys(group))]
                 if flat:
                     found[group] = dict(zip(flat[::2], flat[1::2], strict=True))
+        return found
+
+    async def note(
+        self, board: str, holder: str, ttl_s: float, changes: Mapping[str, str | None], *, whole: bool = False
+    ) -> bool:
+        kept = [(entry, value) for entry, value in changes.items() if value is not None]
+        struck = [entry for entry, value in changes.items() if value is None]
+        flat = [part for pair in kept for part in pair]
+        arguments = [holder, int(ttl_s * 1000), "1" if whole else "0", len(kept), *flat, *struck]
+        with _translated():
+            return bool(await self._note(keys=[f"{self._prefix}board:{board}"], args=arguments))
+
+    async def look(self, board: str, entries: Iterable[str]) -> dict[str, list[str]]:
+        wanted = list(dict.fromkeys(entries))
+        with _translated():
+            flat = await self._look(keys=[f"{self._prefix}board:{board}"], args=wanted)
+        found: dict[str, list[str]] = {}
+        for place, value in zip(flat[::2], flat[1::2], strict=True):
+            found.setdefault(wanted[int(place) - 1], []).append(_text(value))
         return found
 
     async def acquire(self, name: str, holder: str, ttl_s: float) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 
 from foundation.ids import DepartmentId, FacilityId, SessionId, SpecialtyId, StaffId, TerminalId, TokenId
 from identity.model import (
@@ -179,6 +179,17 @@ def joined_sessions() -> Select[Any]:
         .join(staff, staff.c.id == sessions.c.staff_id)
         .join(facilities, facilities.c.id == staff.c.facility_id)
         .outerjoin(terminals, terminals.c.id == sessions.c.terminal_id)
+    )
+
+
+def living_sessions(now: datetime) -> ColumnElement[bool]:
+    """`session_lives` as a condition of a statement that joins the same tables."""
+    return and_(
+        sessions.c.ended_at.is_(None),
+        sessions.c.expires_at > now,
+        staff.c.active,
+        facilities.c.active,
+        or_(sessions.c.terminal_id.is_(None), terminals.c.active),
     )
 
 

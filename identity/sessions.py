@@ -11,19 +11,19 @@ import logging
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, select, update
+from sqlalchemy import ColumnElement, and_, not_, or_, select, update
 
 from foundation.audit import Audit, AuditEntry
 from foundation.bus import Bus
-from foundation.database import Database, Transaction
+from foundation.database import Database, Transaction, unnested
 from foundation.errors import Conflict, SignInNeeded, Unavailable
 from foundation.i18n import N_
 from foundation.ids import SessionId, StaffId, TerminalId, new_id
 from identity.authentication import Authentication, Verified
 from identity.credentials import digest, new_secret
 from identity.model import Session, Terminal
-from identity.rows import joined_sessions, session_lives, session_of
-from identity.tables import sessions, staff, terminals
+from identity.rows import joined_sessions, living_sessions, session_lives, session_of
+from identity.tables import facilities, sessions, staff, terminals
 
 log = logging.getLogger(__name__)
 
@@ -142,10 +142,21 @@ class Sessions:
         wanted = list(session_ids)
         if not wanted:
             return set()
+        # Asked the other way round, which of them are dead: of ten thousand sockets' sign-ins nearly none are, and an
+        # answer without rows costs this process nothing.
+        asked = unnested(wanted, sqlite=self._database.is_sqlite)
         async with self._database.reading() as read:
-            rows = (await read.execute(joined_sessions().where(sessions.c.id.in_(wanted)))).mappings()
-            now = await read.now()
-            return {SessionId(row[sessions.c.id]) for row in rows if session_lives(row, now)}
+            dead = (
+                select(asked.c.value)
+                .select_from(
+                    asked.outerjoin(sessions, sessions.c.id == asked.c.value)
+                    .outerjoin(staff, staff.c.id == sessions.c.staff_id)
+                    .outerjoin(facilities, facilities.c.id == staff.c.facility_id)
+                    .outerjoin(terminals, terminals.c.id == sessions.c.terminal_id)
+                )
+                .where(or_(sessions.c.id.is_(None), not_(living_sessions(await read.now()))))
+            )
+            return set(wanted).difference((await read.execute(dead)).scalars())
 
     async def lock(self, session: Session) -> None:
         """Lock at the person's wish; the password opens it again."""

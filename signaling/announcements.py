@@ -37,7 +37,7 @@ _TELLING = frozenset({*_STOPS, LogKind.INVITED})
 
 
 class Announcements:
-    """Makes the emits of log entries. Called under the lock of `Notices`, one consult at a time.
+    """Makes the emits of log entries. Called under the locks of `Notices`: each consult's entries in order.
 
     Should a call fail half-way it is made again with the same entries: what each socket has had by then is noted on it.
     """
@@ -65,6 +65,8 @@ class Announcements:
     async def make(self, consult_id: ConsultId, entries: Sequence[LogEntry]) -> None:
         """Tell this node's sockets what these new entries of one consult mean to them."""
         kinds = {entry.kind for entry in entries}
+        for connection in self._connections.greeted:
+            connection.overtaken.add(consult_id)
         if kinds & _RINGS:  # before everything else: somebody waits for it
             await self._ring(consult_id, entries)
         if kinds & _TELLING or self._connections.watching(consult_id):
@@ -81,9 +83,20 @@ class Announcements:
 
     async def greet(self, connection: Connection) -> None:
         """Give a new socket what rings for its person now."""
-        for view in await self._queries.rings_for(connection.staff_id):
-            connection.rings.add(view.consult_id)
-            await self._outlet.send(connection, self._views.ring(view, connection.language))
+        self._connections.greeted.add(connection)
+        try:
+            again: set[ConsultId] | None = None
+            while again is None or again:
+                connection.overtaken.clear()
+                rings = await self._queries.rings_for(connection.staff_id)
+                for view in rings:
+                    if (again is None or view.consult_id in again) and view.consult_id not in connection.overtaken:
+                        connection.ring(view.consult_id)
+                        await self._outlet.send(connection, self._views.ring(view, connection.language))
+                # What changed while it was read is read again: it may have begun or ceased to ring meanwhile.
+                again = set(connection.overtaken)
+        finally:
+            self._connections.greeted.discard(connection)
 
     async def agenda(self, staff_id: StaffId) -> None:
         """This person's booked times changed."""
@@ -103,7 +116,7 @@ class Announcements:
             return
         for staff_id, view in (await self._queries.rings_of(consult_id, here)).items():
             for connection in here[staff_id]:
-                connection.rings.add(consult_id)
+                connection.ring(consult_id)
                 await self._outlet.send(connection, self._views.ring(view, connection.language))
 
     async def _stop(self, consult_id: ConsultId, rows: Sequence[TimelineRow]) -> None:
@@ -114,7 +127,7 @@ class Announcements:
             stopped = RingStopped(consult_id, reason, row.actor_name, row.entry.at)
             for connection in self._connections.ringing(consult_id):
                 if reason != "declined" or connection.staff_id == row.entry.actor:
-                    connection.rings.discard(consult_id)
+                    connection.hush(consult_id)
                     await self._outlet.send(connection, stopped)
 
     async def _follow(self, consult_id: ConsultId, rows: Sequence[TimelineRow]) -> None:
@@ -130,7 +143,7 @@ class Announcements:
             unseen = [row for row in rows if row.entry.number > seen]
             if not unseen:
                 continue
-            connection.watched[consult_id] = unseen[-1].entry.number
+            connection.follow(consult_id, unseen[-1].entry.number)
             await self._outlet.send(connection, Log(consult_id, self._views.entries(unseen, connection.language)))
             if connection in listeners:
                 for line in lines:

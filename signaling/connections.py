@@ -6,7 +6,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from foundation.clock import Clock
 from foundation.errors import TooMany
@@ -22,6 +22,29 @@ PER_PERSON = 20
 """Open sockets of one person: tabs, terminals and those that are dying."""
 
 
+class Index:
+    """Sockets by the consult that rings on them, or whose log they follow: found without asking every socket."""
+
+    def __init__(self) -> None:
+        self._of: dict[ConsultId, set[Connection]] = {}
+
+    def add(self, consult_id: ConsultId, connection: Connection) -> None:
+        """Note it; again is the same."""
+        self._of.setdefault(consult_id, set()).add(connection)
+
+    def discard(self, consult_id: ConsultId, connection: Connection) -> None:
+        """Forget it, when it is there."""
+        found = self._of.get(consult_id)
+        if found is not None:
+            found.discard(connection)
+            if not found:
+                del self._of[consult_id]
+
+    def of(self, consult_id: ConsultId) -> list[Connection]:
+        """The sockets of a consult."""
+        return list(self._of.get(consult_id, ()))
+
+
 @dataclass(slots=True, eq=False)
 class Connection:
     """One open socket of a person who is signed in."""
@@ -31,15 +54,43 @@ class Connection:
     staff_id: StaffId
     language: Language
     watched: dict[ConsultId, int] = field(default_factory=dict)
-    """Consults whose log it follows, with the last number delivered."""
+    """Consults whose log it follows, with the last number delivered. Changed by `follow` and `unfollow` alone."""
     rings: set[ConsultId] = field(default_factory=set)
-    """What rings on it now."""
+    """What rings on it now. Changed by `ring` and `hush` alone."""
+    overtaken: set[ConsultId] = field(default_factory=set)
+    """While it is greeted: consults of which there was news meanwhile."""
+    home: Connections | None = None
+    """Where it is found while it is open."""
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Its events are carried out one after the other, in the order in which they came."""
     waiting: int = 0
     """Events that wait for their turn."""
     tokens: float = BURST
     counted_at: float = 0.0
+
+    def follow(self, consult_id: ConsultId, number: int) -> None:
+        """Follow a consult's log from after that number, or note that it was delivered up to there."""
+        self.watched[consult_id] = number
+        if self.home is not None:
+            self.home.followed.add(consult_id, self)
+
+    def unfollow(self, consult_id: ConsultId) -> None:
+        """Follow it no longer."""
+        self.watched.pop(consult_id, None)
+        if self.home is not None:
+            self.home.followed.discard(consult_id, self)
+
+    def ring(self, consult_id: ConsultId) -> None:
+        """It rings here now."""
+        self.rings.add(consult_id)
+        if self.home is not None:
+            self.home.rung.add(consult_id, self)
+
+    def hush(self, consult_id: ConsultId) -> None:
+        """It rings here no longer."""
+        self.rings.discard(consult_id)
+        if self.home is not None:
+            self.home.rung.discard(consult_id, self)
 
     def take(self, clock: Clock) -> None:
         """Count one event. Raises TooMany("event.too_many") above the rate."""
@@ -69,6 +120,14 @@ class Connections:
     def __init__(self) -> None:
         self._by_id: dict[str, Connection] = {}
         self._by_staff: dict[StaffId, set[Connection]] = defaultdict(set)
+        self._by_session: dict[SessionId, set[Connection]] = defaultdict(set)
+        self.followed = Index()
+        self.rung = Index()
+        self.greeted: set[Connection] = set()
+        """Those that are being given what rings for them."""
+
+    def __len__(self) -> int:
+        return len(self._by_id)
 
     def add(self, connection: Connection) -> None:
         """Note a socket. Raises TooMany("socket.too_many")."""
@@ -76,15 +135,20 @@ class Connections:
             raise TooMany("socket.too_many", TOO_MANY_TABS, retry_after_s=30)
         self._by_id[connection.id] = connection
         self._by_staff[connection.staff_id].add(connection)
+        self._by_session[connection.session_id].add(connection)
+        connection.home = self
 
     def remove(self, connection: Connection) -> None:
         """Forget a socket; one that is not there is ignored."""
-        self._by_id.pop(connection.id, None)
-        own = self._by_staff.get(connection.staff_id)
-        if own is not None:
-            own.discard(connection)
-            if not own:
-                del self._by_staff[connection.staff_id]
+        if self._by_id.pop(connection.id, None) is None:
+            return
+        _strike(self._by_staff, connection.staff_id, connection)
+        _strike(self._by_session, connection.session_id, connection)
+        connection.home = None
+        for consult_id in connection.watched:
+            self.followed.discard(consult_id, connection)
+        for consult_id in connection.rings:
+            self.rung.discard(consult_id, connection)
 
     def get(self, connection_id: str | None) -> Connection | None:
         """The socket of that id, while it is open here."""
@@ -100,15 +164,26 @@ class Connections:
 
     def of_session(self, session_id: SessionId) -> list[Connection]:
         """The sockets of one sign-in."""
-        return [connection for connection in self._by_id.values() if connection.session_id == session_id]
+        return list(self._by_session.get(session_id, ()))
 
     def watching(self, consult_id: ConsultId) -> list[Connection]:
         """Those that follow a consult's log."""
-        return [connection for connection in self._by_id.values() if consult_id in connection.watched]
+        return self.followed.of(consult_id)
 
     def ringing(self, consult_id: ConsultId) -> list[Connection]:
         """Those on which a consult rings."""
-        return [connection for connection in self._by_id.values() if consult_id in connection.rings]
+        return self.rung.of(consult_id)
+
+
+Key = TypeVar("Key")
+
+
+def _strike(index: dict[Key, set[Connection]], key: Key, connection: Connection) -> None:
+    found = index.get(key)
+    if found is not None:
+        found.discard(connection)
+        if not found:
+            del index[key]
 
 
 TOO_FAST = N_("Too much at once. Wait a second.")

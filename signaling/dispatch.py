@@ -186,7 +186,7 @@ class Dispatch:
             case room.ReportLine(state=state):
                 await self._negotiation.report(connection, consult_id, state)
             case room.LeaveRoom():
-                connection.watched.pop(consult_id, None)
+                connection.unfollow(consult_id)
                 await self._members.leave(member)
                 await self.beat(connection)
             case room.EndConsult():
@@ -214,10 +214,10 @@ class Dispatch:
     async def _watch(self, caller: Caller, consult_id: ConsultId, after: int) -> Ack:
         connection = caller.connection
         await self._queries.consult(caller.staff, consult_id)
-        async with self._notices.still():
+        async with self._notices.still(consult_id):
             entries = await self._entries(consult_id, after)
             view = await self._views.waiting(consult_id)
-            connection.watched[consult_id] = entries[-1].number if entries else after
+            connection.follow(consult_id, entries[-1].number if entries else after)
         rows = await self._queries.described(entries)
         return Watched(self._views.entries(rows, connection.language), view)
 
@@ -242,11 +242,11 @@ class Dispatch:
         switches = Switches(event.audio, event.video, event.audio_only)
         self._qualities.wishes(await self._members.enter(connection, participant, event.tab_id, switches))
         await self.beat(connection)
-        async with self._notices.still():
+        async with self._notices.still(consult_id):
             entries = await self._entries(consult_id, event.after)
             messages = await self._messages(caller.staff, consult_id, event.after)
             last = entries[-1].number if entries else event.after
-            connection.watched[consult_id] = last
+            connection.follow(consult_id, last)
         rows = await self._queries.described(entries)
         return Joined(
             participant_id=participant.id,

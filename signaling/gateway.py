@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 import socketio  # type: ignore[import-untyped]  # python-socketio has no type marker
 from aiohttp import hdrs, web
+from multidict import CIMultiDict
 
 from consult_rooms.log import ConsultLog
 from consult_rooms.pairing import Pairing
@@ -21,6 +22,7 @@ from consult_rooms.presence import Presence
 from consult_rooms.queries import Queries
 from consult_rooms.requests import Requests
 from consult_rooms.rooms import Rooms
+from foundation.boards import KEEP_S
 from foundation.bus import Bus
 from foundation.clock import Clock
 from foundation.database import Database
@@ -53,7 +55,10 @@ MESSAGE_BYTES = 200_000
 BACKLOG = 1_000
 """Packets that may wait for one socket; a client that reads slower than that is cut and asks again."""
 PING_S = 5
-"""Between pings, and the wait for each answer: a dead line is known within 10 s."""
+PING_TIMEOUT_S = 4
+"""Between pings, and the wait for each answer: a dead line is known within 9 s of its last sign of life."""
+SWEEP_S = 2.0
+"""Between looks for clients of long polling that came no more; a websocket's own reader knows by itself."""
 
 
 class Gateway:
@@ -91,7 +96,9 @@ class Gateway:
             cors_allowed_origins=sorted(self._origins),
             max_http_buffer_size=MESSAGE_BYTES,
             ping_interval=PING_S,
-            ping_timeout=PING_S,
+            ping_timeout=PING_TIMEOUT_S,
+            # The library's own watch wakes once a socket and ping: 2,500 times a second with ten thousand.
+            monitor_clients=False,
         )
         self._server.on("connect", self._connect)
         self._server.on("disconnect", self._disconnect)
@@ -137,6 +144,8 @@ class Gateway:
         self._tasks.forever("signaling: hints of logs", self._notices.listen)
         self._tasks.forever("signaling: hints of agendas", self._notices.listen_for_agendas)
         self._tasks.forever("signaling: hints to officers", self._notices.listen_for_oversight)
+        self._tasks.forever("signaling: presence", self._presence.keep, pause_s=KEEP_S)
+        self._tasks.forever("signaling: sockets that polled", self._sweep, pause_s=SWEEP_S)
         self._tasks.forever("signaling: members of rooms", self._members.tick, pause_s=0.5)
         self._tasks.forever("signaling: changes of quality", self._qualities.tell, pause_s=0.5)
         self._tasks.forever("signaling: hints of rooms", self._members.listen)
@@ -175,8 +184,21 @@ class Gateway:
                 status=403,
                 content_type="application/problem+json",
             )
+        if hdrs.SEC_WEBSOCKET_EXTENSIONS in request.headers:
+            # No permessage-deflate (RFC 7692): its windows cost 300 kB a socket, and messages here are short.
+            kept = CIMultiDict(request.headers)
+            del kept[hdrs.SEC_WEBSOCKET_EXTENSIONS]
+            request = request.clone(headers=kept)
         response: web.StreamResponse = await self._server.handle_request(request)
         return response
+
+    async def _sweep(self) -> None:
+        """Close those that fell silent, and forget those that have closed."""
+        for socket_id, transport in list(self._server.eio.sockets.items()):
+            if transport.closed:
+                self._server.eio.sockets.pop(socket_id, None)
+            elif not transport.upgraded and not transport.closing:
+                await transport.check_ping_timeout()
 
     async def _connect(self, socket_id: str, environ: dict[str, Any], _auth: object = None) -> None:
         """A client asks in. A refusal is the packet CONNECT_ERROR with `{"message", "data": {"code"}}`."""
@@ -219,8 +241,7 @@ class Gateway:
 
     async def _greet(self, connection: Connection) -> None:
         await self._dispatch.beat(connection)
-        async with self._notices.still():
-            await self._announcements.greet(connection)
+        await self._announcements.greet(connection)
 
     async def _disconnect(self, socket_id: str, _reason: object = None) -> None:
         connection = self._connections.get(socket_id)

@@ -2,15 +2,18 @@
 
 Each node remembers the last number that it has read of each consult. A hint of the bus topic `log`, or the look each
 second that makes good a lost hint, makes it read on from there; what it reads goes to this node's sockets in order,
-each entry once. One lock keeps reading and joining apart, so that a newcomer neither misses an entry nor gets it twice.
+each entry once. A lock for each consult keeps reading and joining apart, so that a newcomer neither misses an entry nor
+gets it twice; consults do not wait for one another, up to `AT_ONCE` of them.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from weakref import WeakValueDictionary
 
 from consult_rooms.log import PAGE, TOPIC, ConsultLog
 from consult_rooms.model import LogEntry
@@ -22,6 +25,8 @@ from identity import oversight
 from signaling.announcements import Announcements
 from signaling.connections import Connections
 
+log = logging.getLogger(__name__)
+
 AGENDA = "agenda"
 """Bus topic of hints `{"staff": id}`: this person's slots or booked times changed."""
 LATE = timedelta(seconds=15)
@@ -29,6 +34,8 @@ LATE = timedelta(seconds=15)
 REMEMBERED = timedelta(hours=1)
 """How long the position in a quiet consult is kept; older entries count as delivered."""
 TRIM_S = 300.0
+AT_ONCE = 8
+"""Consults that are read and delivered at once, fewer than the database has connections."""
 DAY = timedelta(days=1)
 
 
@@ -50,7 +57,10 @@ class Notices:
         self._connections = connections
         self._announcements = announcements
         self._clock = clock
-        self._lock = asyncio.Lock()
+        self._locks: WeakValueDictionary[ConsultId, asyncio.Lock] = WeakValueDictionary()
+        self._places = asyncio.Semaphore(AT_ONCE)
+        self._wanted: set[ConsultId] = set()
+        """Consults that wait to be read: one more hint of them says nothing new."""
         self._positions: dict[ConsultId, tuple[int, datetime]] = {}
         """Of each consult, the last number delivered and that entry's time."""
         self._floor: datetime | None = None
@@ -59,9 +69,10 @@ class Notices:
         self._trimmed_at = clock.monotonic()
 
     @asynccontextmanager
-    async def still(self) -> AsyncIterator[None]:
-        """Hold delivery back while a socket is given its first view of something."""
-        async with self._lock:
+    async def still(self, consult_id: ConsultId) -> AsyncIterator[None]:
+        """Hold a consult's delivery back while a socket is given its first view of it."""
+        lock = self._locks.setdefault(consult_id, asyncio.Lock())
+        async with lock:
             yield
 
     async def open(self) -> list[ConsultId]:
@@ -79,9 +90,12 @@ class Notices:
 
     async def listen(self) -> None:
         """Follow hints, for ever."""
-        async with self._bus.subscribe(TOPIC) as hints:
+        async with self._bus.subscribe(TOPIC) as hints, asyncio.TaskGroup() as group:
             async for hint in hints:
-                await self._grown(ConsultId(str(hint["consult"])), int(hint["number"]))
+                consult_id = ConsultId(str(hint["consult"]))
+                if self._lacks(consult_id, int(hint["number"])) and consult_id not in self._wanted:
+                    self._wanted.add(consult_id)
+                    group.create_task(self._read_soon(consult_id))
 
     async def listen_for_agendas(self) -> None:
         """Follow hints of slots and rotas, which stand in no consult's log, for ever."""
@@ -100,26 +114,40 @@ class Notices:
         if self._newest is None:
             raise RuntimeError("open() comes before look()")
         heads = await self._log.heads(self._newest - LATE)
-        for consult_id, number in heads.items():
-            await self._grown(consult_id, number)
+        async with asyncio.TaskGroup() as group:
+            for consult_id, number in heads.items():
+                if self._lacks(consult_id, number) and consult_id not in self._wanted:
+                    self._wanted.add(consult_id)
+                    group.create_task(self._read_soon(consult_id))
         self._trim()
 
     async def catch_up(self, consult_id: ConsultId) -> None:
         """Deliver what this consult's log holds beyond the last number delivered."""
-        async with self._lock:
+        async with self.still(consult_id):
             position, _ = self._positions.get(consult_id, (0, None))
             more = True
             while more and (entries := await self._log.since(consult_id, position)):
                 position, more = entries[-1].number, len(entries) == PAGE
                 fresh = entries if consult_id in self._positions else [e for e in entries if self._is_new(e)]
-                if fresh and self._connections.all():
+                if fresh and len(self._connections):
                     await self._announcements.make(consult_id, fresh)
                 self._note(entries[-1])
 
-    async def _grown(self, consult_id: ConsultId, number: int) -> None:
+    async def _read_soon(self, consult_id: ConsultId) -> None:
+        try:
+            async with self._places:
+                self._wanted.discard(consult_id)  # a hint from here on may tell of what this reading misses
+                await self.catch_up(consult_id)
+        except (
+            Exception
+        ):  # a task root: one consult's failure must not keep the others' news back; the look comes again
+            log.exception("a consult's news could not be delivered and will be tried again")
+        finally:
+            self._wanted.discard(consult_id)
+
+    def _lacks(self, consult_id: ConsultId, number: int) -> bool:
         known = self._positions.get(consult_id)
-        if known is None or known[0] < number:
-            await self.catch_up(consult_id)
+        return known is None or known[0] < number
 
     def _is_new(self, entry: LogEntry) -> bool:
         """Whether an entry of a consult that is not remembered was written since this node began, or since lately."""

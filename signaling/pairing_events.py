@@ -24,7 +24,7 @@ from signaling.shapes import (
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class Beat:
-    """A sign of life, every 10 s. Who was silent for 30 s counts as offline and is rung later than others."""
+    """A sign of life. None is needed: the pings of the connection say whether its person is online."""
 
     name: ClassVar[str] = "beat"
     ack: ClassVar[type[Ack]] = Done

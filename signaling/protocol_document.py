@@ -50,6 +50,7 @@ def document() -> str:
             RATE_PER_S=f"{connections.RATE_PER_S:.0f}",
             BURST=f"{connections.BURST:.0f}",
             PING_S=gateway.PING_S,
+            PING_TIMEOUT_S=gateway.PING_TIMEOUT_S,
             MESSAGE_BYTES=f"{gateway.MESSAGE_BYTES:,}",
             BACKLOG=f"{gateway.BACKLOG:,}",
             GRACE_S=f"{room_members.GRACE_S:.0f}",

@@ -265,7 +265,7 @@ class RoomMembers:
     async def _dispossess(self, consult_id: ConsultId, member: Member) -> None:
         connection = self._connections.get(member.connection_id)
         if connection is not None:
-            connection.watched.pop(consult_id, None)
+            connection.unfollow(consult_id)
             await self._outlet.send(connection, TakenOver(consult_id))
 
     def _forget(self, member: Member) -> None:

@@ -41,6 +41,30 @@ async def test_a_member_that_stops_beating_is_gone(any_bus: Bus, clock: object) 
     assert await any_bus.members(["presence:sta_1"]) == {"presence:sta_1": {"socket_2": ""}}
 
 
+async def test_a_board_shows_every_living_sheet(any_bus: Bus) -> None:
+    assert not await any_bus.note("people", "node_1", 30, {"a": "1"})
+    assert await any_bus.note("people", "node_1", 30, {"a": "1", "b": "2"}, whole=True)
+    assert await any_bus.note("people", "node_2", 30, {"b": "3"}, whole=True)
+    found = await any_bus.look("people", ["a", "b", "c"])
+    assert {entry: sorted(values) for entry, values in found.items()} == {"a": ["1"], "b": ["2", "3"]}
+    assert await any_bus.note("people", "node_1", 30, {"a": None, "b": None, "c": "4"})
+    assert await any_bus.look("people", ["a", "b", "c"]) == {"b": ["3"], "c": ["4"]}
+    assert await any_bus.note("people", "node_2", 30, {"d": "5"}, whole=True)
+    assert await any_bus.look("people", ["a", "b", "c", "d"]) == {"c": ["4"], "d": ["5"]}
+    assert await any_bus.look("others", ["d"]) == {}
+
+
+async def test_a_sheet_that_is_not_renewed_is_gone(any_bus: Bus, clock: object) -> None:
+    assert await any_bus.note("people", "node_1", 0.05, {"a": "1"}, whole=True)
+    assert await any_bus.note("people", "node_2", 30, {"a": "2"}, whole=True)
+    if isinstance(any_bus, RedisBus):
+        await asyncio.sleep(0.08)
+    else:
+        clock.advance(0.08)  # type: ignore[attr-defined]  # the FakeClock that the fixture gave this bus
+    assert await any_bus.look("people", ["a"]) == {"a": ["2"]}
+    assert not await any_bus.note("people", "node_1", 30, {"a": "1"})
+
+
 async def test_a_lease_has_one_holder_until_it_is_given_back(any_bus: Bus) -> None:
     assert await any_bus.acquire("ladder", "node_1", 30)
     assert not await any_bus.acquire("ladder", "node_2", 30)

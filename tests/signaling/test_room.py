@@ -227,13 +227,14 @@ async def test_the_first_frame_is_logged_once(live: Live) -> None:
     assert (await kinds(live, consult)).count("first_frame") == 1
 
 
-async def test_a_beat_keeps_a_person_online_and_says_who_is_in_a_room(live: Live) -> None:
+async def test_a_node_keeps_its_people_online_and_says_who_is_in_a_room(live: Live) -> None:
     _lan, ha, consult = await publishing(live)
     everyone = [live.world["ha"].id, live.world["khai"].id]
     assert await live.world.presence.online(everyone) == {live.world["ha"].id}
-    live.world.clock.advance(25)
-    await ha.done("beat")
-    live.world.clock.advance(25)
+    live.world.clock.advance(9)
+    assert await live.world.presence.online(everyone) == set()
+    await live.world.presence.keep()
     assert await live.world.presence.in_consult(everyone) == {live.world["ha"].id: consult.id}
-    live.world.clock.advance(31)
+    await ha.socket.disconnect()
+    await eventually(lambda: live.world["ha"].id not in live.world.presence._sockets)
     assert await live.world.presence.online(everyone) == set()

@@ -1,4 +1,4 @@
-// One Socket.IO connection of a page: calls with acknowledgements, events, signs of life.
+// One Socket.IO connection of a page: calls with acknowledgements, events. Its own pings say that it lives.
 
 import { io, type Socket } from "socket.io-client";
 import type { Failure, ServerEvents } from "./protocol.ts";
@@ -17,27 +17,20 @@ export class CallError extends Error {
 
 type Ack = { ok: true; error?: undefined } | { error: Failure };
 
-const BEAT_MS = 10_000;
 const CALL_MS = 10_000;
 
 export class Connection {
   readonly #socket: Socket;
   readonly #offline: string;
   #hasConnected = false;
-  readonly #beats: ReturnType<typeof setInterval>;
 
   /** `offline` is the sentence for a call that got no answer. */
   constructor(offline: string, address?: string) {
     const options = { transports: ["websocket", "polling"], reconnectionDelay: 300, reconnectionDelayMax: 2_000, timeout: 5_000 };
     this.#socket = address === undefined ? io(options) : io(address, options);
     this.#offline = offline;
-    const beat = () => {
-      if (this.#socket.connected) this.#socket.emit("beat", {}, () => undefined);
-    };
-    this.#beats = setInterval(beat, BEAT_MS);
     this.#socket.on("connect", () => {
       this.#hasConnected = true;
-      beat();
     });
   }
 
@@ -82,7 +75,6 @@ export class Connection {
   }
 
   close(): void {
-    clearInterval(this.#beats);
     this.#socket.disconnect();
   }
 }
