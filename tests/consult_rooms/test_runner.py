@@ -30,7 +30,7 @@ class DeafBus(MemoryBus):
 class NoBus(MemoryBus):
     """A bus that is down."""
 
-    async def members(self, groups: object) -> dict[str, dict[str, str]]:
+    async def look(self, board: str, entries: object) -> dict[str, list[str]]:
         raise Unavailable("bus.unavailable", "down")
 
 
