@@ -99,6 +99,11 @@ class Transaction:
         """Run a statement; the same as on the connection."""
         return await self.connection.execute(statement, parameters)
 
+    async def lock(self, number: int) -> None:
+        """Hold a lock of this program until the transaction ends. On SQLite each writer has the database alone."""
+        if self.connection.dialect.name == "postgresql":
+            await self.connection.execute(text("SELECT pg_advisory_xact_lock(4801, :number)"), {"number": number})
+
     def after_commit(self, action: Callable[[], Awaitable[None]]) -> None:
         """Run `action` after the commit. Its failure is logged: what matters is already in the database."""
         self._after.append(action)

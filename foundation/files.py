@@ -125,7 +125,7 @@ class Files:
             raise NotFound("file.unknown", UNKNOWN) from error
         except OSError as error:
             raise Unavailable("files.unavailable", UNAVAILABLE) from error
-        return await asyncio.to_thread(self._sealer.open, sealed, _place(file_id))
+        return await asyncio.to_thread(self._sealer.open, sealed, place_of(file_id))
 
     async def _received(self, chunks: AsyncIterator[bytes]) -> bytes:
         content = bytearray()
@@ -153,7 +153,7 @@ class Files:
         return Kept(self._write(picture), kind, len(picture), width, height, small_id)
 
     def _write(self, content: bytes) -> FileId:
-        file_id = FileId("fil_" + self._sealer.index("file", content).hex())
+        file_id = FileId("fil_" + self._sealer.mark("file", content).hex())
         path = self._path(file_id)
         if path.exists():
             return file_id
@@ -163,7 +163,7 @@ class Files:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             try:
                 with fresh.open("xb") as file:
-                    file.write(self._sealer.seal(content, _place(file_id)))
+                    file.write(self._sealer.seal(content, place_of(file_id)))
                     file.flush()
                     os.fsync(file.fileno())
                 fresh.replace(path)
@@ -257,7 +257,7 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _place(file_id: FileId) -> str:
+def place_of(file_id: FileId) -> str:
     return f"files:{file_id}"
 
 

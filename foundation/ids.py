@@ -29,6 +29,8 @@ UploadId = NewType("UploadId", str)
 DraftId = NewType("DraftId", str)
 InquiryId = NewType("InquiryId", str)
 HandoverId = NewType("HandoverId", str)
+ImportRunId = NewType("ImportRunId", str)
+"""Of one run of `hoichan book import`."""
 
 _ID = re.compile(r"[a-z]{3}_[0-9a-f]{32}")
 

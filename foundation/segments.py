@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 SEGMENT = 1024 * 1024
-_SEAL = 1 + 12 + 16
+LARGE = "large"
+"""Name of the folder of segmented files."""
+SEAL = 1 + 12 + 16
 """Bytes that sealing adds: the key's number, the nonce, the tag."""
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
@@ -46,7 +48,7 @@ class Segments:
 
     def __init__(self, folder: Path, sealer: Sealer) -> None:
         self._arriving = folder / "arriving"
-        self._large = folder / "large"
+        self._large = folder / LARGE
         self._sealer = sealer
 
     def keep_piece(self, upload_id: UploadId, start: int, content: bytes) -> Piece:
@@ -81,7 +83,7 @@ class Segments:
         contents = (self.piece(upload_id, piece) for piece in pieces)
         self._write(
             self._path(file_id),
-            (self._sealer.seal(part, _place(file_id, index)) for index, part in enumerate(_cut(contents))),
+            (self._sealer.seal(part, place_of_segment(file_id, index)) for index, part in enumerate(_cut(contents))),
         )
 
     def drop(self, file_id: FileId) -> None:
@@ -93,8 +95,8 @@ class Segments:
         try:
             with self._path(file_id).open("rb") as file:
                 for index in range(start // SEGMENT, (stop + SEGMENT - 1) // SEGMENT):
-                    file.seek(index * (SEGMENT + _SEAL))
-                    part = self._sealer.open(file.read(SEGMENT + _SEAL), _place(file_id, index))
+                    file.seek(index * (SEGMENT + SEAL))
+                    part = self._sealer.open(file.read(SEGMENT + SEAL), place_of_segment(file_id, index))
                     first = index * SEGMENT
                     yield part[max(start - first, 0) : stop - first]
         except FileNotFoundError as error:
@@ -194,7 +196,7 @@ def _cut(contents: Iterable[bytes]) -> Iterator[bytes]:
         yield bytes(held)
 
 
-def _place(file_id: FileId, index: int) -> str:
+def place_of_segment(file_id: FileId, index: int) -> str:
     return f"files:{file_id}:{index}"
 
 

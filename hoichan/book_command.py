@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import sys
 from collections import Counter
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,11 +11,14 @@ import click
 from sqlalchemy import func, select
 
 from foundation.audit import AuditEntry
-from foundation.errors import HoichanError
+from foundation.file_rekeying import FileRekeying
 from foundation.ids import PatientId
+from hoichan.acting import acting
 from hoichan.sources_command import sources
-from records_panel.book_import import AUTHOR, BookImport
+from records_panel.book_import import BookImport
+from records_panel.import_people import AUTHOR
 from records_panel.ips_export import ips_document
+from records_panel.reindexing import Reindexing
 from records_panel.rekeying import Rekeying
 from records_panel.tables import import_problems, imports, patients, resource_log, summaries
 
@@ -72,7 +72,7 @@ def import_books(paths: tuple[Path, ...], facility: str, report: Path | None) ->
         for code, count in problems.most_common():
             click.echo(f"{count:>9} {code}", err=True)
 
-    _run(work)
+    acting(work)
 
 
 @book.command()
@@ -89,20 +89,23 @@ def status() -> None:
         click.echo(f"{books} books with {log} rows in the log and {made} summaries")
         click.echo(f"{whole} files imported, {part} not to their end")
 
-    _run(work)
+    acting(work)
 
 
 @book.command()
 def problems() -> None:
-    """What imports found wrong, newest first: a short mark of the file, the place in it, a code."""
+    """What imports found wrong, newest first: run, number of the file in it, place, type of the entry, code."""
 
     async def work(parts: Parts) -> None:
         query = select(import_problems).order_by(import_problems.c.number.desc()).limit(_MOST_PROBLEMS)
         async with parts.database.reading() as tx:
             for row in await tx.execute(query):
-                click.echo(f"{row.at:%Y-%m-%d %H:%M} {row.mark.hex()[:8]} {row.place:24} {row.code}")
+                run = (row.run_id or "")[-8:]
+                click.echo(
+                    f"{row.at:%Y-%m-%d %H:%M} {run:8} {row.file:>4} {row.place:24} {row.code} {row.resource_type}"
+                )
 
-    _run(work)
+    acting(work)
 
 
 @book.command()
@@ -118,46 +121,45 @@ def export(patient_id: str, reason: str) -> None:
         bundle = await parts.book.fetch(asked, whole=True)
         click.echo(json.dumps(ips_document(bundle, parts.clock.now()), ensure_ascii=False, indent=1))
 
-    _run(work)
+    acting(work)
 
 
 @book.command()
 def rekey() -> None:
-    """Seal what books hold under the newest key of the key file; work goes on meanwhile.
+    """Seal what books and stored files hold under the newest key of the key file; work goes on meanwhile.
 
     First add a line with a new number to the key file of every node, and start them anew. Then run this; it can be
     stopped and killed at any time, and goes on where it was. When it says that nothing is left under older keys, their
-    lines may leave the file, unless other parts still need them: files, consults and chats keep the key that they had.
+    lines may leave the file, unless other parts still need them: consults and chats keep the key that they had.
     """
 
     async def work(parts: Parts) -> None:
-        rekeying = Rekeying(parts.database, parts.sealer)
+        rekeying, files = Rekeying(parts.database, parts.sealer), FileRekeying(parts.settings.files, parts.sealer)
         counts: Counter[str] = Counter()
         async for name, count in rekeying.run():
             counts[name] += count
+        async for count in files.run():
+            counts["files"] += count
         for name, count in counts.items():
             click.echo(f"{count:>9} {name}")
-        click.echo(f"{await rekeying.left():>9} left under older keys")
+        click.echo(f"{await rekeying.left() + await files.left():>9} left under older keys")
 
-    _run(work)
+    acting(work)
 
 
-def _run(work: Callable[[Parts], Awaitable[None]]) -> None:
-    """Do the work with the services of the settings. An embedded database is migrated first, as `hoichan run` does."""
-    from hoichan.__main__ import read_settings
-    from hoichan.migrate import upgrade
-    from hoichan.wiring import opened
+@book.command()
+def reindex() -> None:
+    """Move the blind indexes by which citizens are found to the key of the line `index` of the key file.
 
-    settings = read_settings()
+    The key file of every node has to name it, and the one before it as `also-index`; docs/operations.md tells the
+    order. Work goes on meanwhile. It can be stopped and killed at any time, and goes on where it was. Once a run says
+    that none stood under another key, the line `also-index` may leave the files.
+    """
 
-    async def act() -> None:
-        async with opened(settings) as parts:
-            if not settings.database_url:
-                await upgrade(parts.database)
-            try:
-                await work(parts)
-            except HoichanError as error:
-                click.echo(f"{parts.languages.get('en').error(error)} ({error.code})", err=True)
-                sys.exit(1)
+    async def work(parts: Parts) -> None:
+        changed = 0
+        async for count in Reindexing(parts.database, parts.sealer).run():
+            changed += count
+        click.echo(f"{changed:>9} citizens stood under another index key")
 
-    asyncio.run(act())
+    acting(work)

@@ -208,6 +208,7 @@ def services_of(
         break_glass=parts.break_glass,
         glass_reviews=parts.glass_reviews,
         viewings=parts.viewings,
+        import_runs=parts.import_runs,
         additions=parts.additions,
         rota=parts.rota,
         ready=ready,

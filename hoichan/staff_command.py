@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 import click
 
-from foundation.errors import HoichanError
+from hoichan.acting import acting
 from identity.entries import FacilityEntry, StaffEntry, day
 from identity.guard import Operator
 from identity.model import Facility, FacilityKind, ManagingLevel, Role, Staff, TechnicalLevel
@@ -53,7 +51,7 @@ def create_admin(
         )
         _print_password(*await parts.accounts.create_staff(OPERATOR, entry))
 
-    _run(work)
+    acting(work)
 
 
 @staff.command()
@@ -101,7 +99,7 @@ def create(
         )
         _print_password(*await parts.accounts.create_staff(OPERATOR, entry))
 
-    _run(work)
+    acting(work)
 
 
 @staff.command("reset-password")
@@ -113,7 +111,7 @@ def reset_password(user_name: str) -> None:
         person = await _person(parts, user_name)
         _print_password(person, await parts.accounts.reset_password(OPERATOR, person.id))
 
-    _run(work)
+    acting(work)
 
 
 @staff.command()
@@ -126,7 +124,7 @@ def deactivate(user_name: str) -> None:
         await parts.accounts.deactivate(OPERATOR, person.id)
         click.echo(f"{person.user_name} is deactivated")
 
-    _run(work)
+    acting(work)
 
 
 @staff.command("list")
@@ -143,7 +141,7 @@ def list_staff(facility_code: str | None, inactive: bool) -> None:
                 roles = ",".join(sorted(person.roles)) + ("" if person.active else " (deactivated)")
                 click.echo(f"{facility.code}\t{person.user_name}\t{person.full_name}\t{roles}")
 
-    _run(work)
+    acting(work)
 
 
 async def _facility_for(parts: Parts, code: str | None, name: str | None, commune_code: str) -> Facility:
@@ -180,25 +178,3 @@ async def _person(parts: Parts, user_name: str) -> Staff:
 def _print_password(person: Staff, password: str) -> None:
     click.echo(f"{person.full_name} signs in as {person.user_name} with this password, shown only now:", err=True)
     click.echo(password)
-
-
-def _run(work: Callable[[Parts], Awaitable[None]]) -> None:
-    """Do the work with the services of the settings. An embedded database is migrated first, as `hoichan run` does."""
-    from hoichan.__main__ import read_settings
-    from hoichan.migrate import upgrade
-    from hoichan.wiring import opened
-
-    settings = read_settings()
-
-    async def act() -> None:
-        async with opened(settings) as parts:
-            if not settings.database_url:
-                await upgrade(parts.database)
-            try:
-                await work(parts)
-            except HoichanError as error:
-                sentence = parts.languages.get("en").error(error)
-                field = getattr(error, "field", None)
-                raise click.ClickException(f"{field}: {sentence}" if field else sentence) from error
-
-    asyncio.run(act())

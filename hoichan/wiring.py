@@ -62,6 +62,7 @@ from records_panel.embedded_book import EmbeddedBook
 from records_panel.fhir_client import FhirBook
 from records_panel.glass_reviews import GlassReviews
 from records_panel.grants import Limits
+from records_panel.import_runs import ImportRuns
 from records_panel.panel import Panel
 from records_panel.patients import Patients
 from records_panel.searches import Searches
@@ -111,6 +112,7 @@ class Parts:
     break_glass: BreakGlass
     glass_reviews: GlassReviews
     viewings: Viewings
+    import_runs: ImportRuns
     additions: Additions
     relays: Relays
 
@@ -268,6 +270,7 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
             ),
             glass_reviews=GlassReviews(database, audit, guard, directory, sealer),
             viewings=Viewings(database, audit, guard, directory, sealer, searches),
+            import_runs=ImportRuns(database),
             additions=additions,
             relays=_relays(settings, clock),
         )

@@ -1,36 +1,44 @@
 """Bundles and NDJSON as others export them, resource by resource, however large and however odd. No database here.
 
-A line of NDJSON and a file of ordinary size are read by Python's own parser. A larger file, and one that is nested
-deeper than that parser likes, is read as a stream (ijson): memory is bounded by the largest resource, and what is
-nested deeper than any FHIR is cut off and told.
+A file of ordinary size and a line of NDJSON are parsed whole. A larger file, and one in which anything cannot be read
+as it was written, is taken entry by entry (`entry_texts`): memory is bounded by the largest entry, each entry tells
+what was wrong with it alone, and it brings its text along, so that nothing of it is lost. A Bundle within a Bundle (the
+answer to a batch, or to `$summary` in Parameters) gives its own entries.
 """
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
 
-import ijson  # type: ignore[import-untyped]  # has no types, and nobody publishes any
-
+from records_panel.entry_texts import MOST_DEEP, Text, entry_texts, member_text, shallow
 from records_panel.fhir_reading import Json, as_dict, dicts, word
 
 ORDINARY_BYTES = 8 * 1024 * 1024
-_MOST_DEEP = 60
-"""FHIR's own resources are nested some fifteen levels; extensions of extensions a few more."""
 _LONGEST_LINE = 64 * 1024 * 1024
+_BUNDLES = ("Bundle", "Parameters")
+_MOST_WITHIN = 3
+"""Bundles within Bundles that are opened."""
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """One entry of a file. `place` is such as `entry 3` or `line 12`; without a resource it says what was wrong."""
+    """One entry of a file. `place` is such as `entry 3` or `line 12`; without a resource it says what was wrong.
+
+    `original` is its text, when the resource does not hold all that stood there.
+    """
 
     place: str
     resource: Json | None
     full_url: str = ""
     problems: tuple[str, ...] = ()
+    original: bytes = b""
 
 
 def read_file(path: Path, *, ordinary: int = ORDINARY_BYTES) -> Iterator[Read]:
@@ -38,157 +46,139 @@ def read_file(path: Path, *, ordinary: int = ORDINARY_BYTES) -> Iterator[Read]:
     if path.suffix.lower() in (".ndjson", ".jsonl"):
         yield from _lines(path)
     elif path.stat().st_size > ordinary:
-        yield from _stream(path)
+        with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as text:
+            yield from _each(text, "")
     else:
-        try:
-            content, problems = _parsed(path.read_bytes())
-        except RecursionError:
-            yield from _stream(path)
-        except ValueError:
-            yield Read("file", None, problems=("not_json",))
-        else:
-            yield from _of(content, "", problems)
-
-
-def _parsed(data: bytes) -> tuple[Any, tuple[str, ...]]:
-    problems: list[str] = []
-
-    def pairs(items: list[tuple[str, Any]]) -> Json:
-        found = dict(items)
-        if len(found) < len(items):
-            problems.append("duplicate_key")
-        return found
-
-    def constant(_name: str) -> None:
-        problems.append("not_a_number")
-
-    content = json.loads(data.decode("utf-8-sig", "replace"), object_pairs_hook=pairs, parse_constant=constant)
-    if _cut(content):
-        problems.append("too_deep")
-    return content, tuple(dict.fromkeys(problems))
-
-
-def _cut(content: Any) -> bool:
-    """Cut what is nested deeper than any FHIR, without recursion; whether there was any."""
-    was_deep = False
-    left = [(content, 0)]
-    while left:
-        value, depth = left.pop()
-        inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-        for key, item in list(inner):
-            if not isinstance(item, (dict, list)):
-                continue
-            if depth >= _MOST_DEEP:
-                value[key] = type(item)()
-                was_deep = True
-            else:
-                left.append((item, depth + 1))
-    return was_deep
+        yield from _whole(path.read_bytes(), "")
 
 
 def _lines(path: Path) -> Iterator[Read]:
     with path.open("rb") as file:
         for number, line in enumerate(iter(lambda: file.readline(_LONGEST_LINE), b""), 1):
-            if not line.strip():
-                continue
-            try:
-                content, problems = _parsed(line)
-            except RecursionError:
-                yield Read(f"line {number}", None, problems=("too_deep",))
-            except ValueError:
-                yield Read(f"line {number}", None, problems=("not_json",))
-            else:
-                yield from _of(content, f"line {number}", problems)
+            if line.strip():
+                yield from _whole(line, f"line {number}")
 
 
-def _of(content: Any, place: str, problems: tuple[str, ...]) -> Iterator[Read]:
+def _whole(text: bytes, place: str) -> Iterator[Read]:
+    """A text in one go; entry by entry when that cannot be done without loss."""
+    if text.startswith(_UTF_16):
+        text = text.decode("utf-16", "replace").encode()
+    try:
+        content, problems = _parsed(text)
+    except RecursionError:
+        yield from _each(text, place)
+    except ValueError:
+        yield from _broken(text, place)
+    else:
+        if problems or _is_deep(content):
+            yield from _each(text, place)
+        else:
+            yield from _of(content, place, 1)
+
+
+def _broken(text: bytes, place: str) -> Iterator[Read]:
+    """What can be read of a text that is no JSON as a whole, such as one that was cut off in sending."""
+    was_told = False
+    for read in _each(text, place):
+        was_told = was_told or "not_json" in read.problems
+        yield read
+    if not was_told:
+        yield Read(place or "file", None, problems=("not_json",))
+
+
+def _parsed(text: bytes) -> tuple[Any, list[str]]:
+    """The value, and what of the text it does not hold."""
+    problems: dict[str, None] = {}
+
+    def pairs(items: list[tuple[str, Any]]) -> Json:
+        found = dict(items)
+        if len(found) < len(items):
+            problems["duplicate_key"] = None
+        return found
+
+    def constant(_name: str) -> None:
+        problems["not_a_number"] = None
+
+    try:
+        plain = text.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        problems["not_text"] = None
+        plain = text.decode("utf-8-sig", "replace")
+    content = json.loads(plain, object_pairs_hook=pairs, parse_constant=constant)
+    if "\\ud" in plain or "\\uD" in plain:
+        content, is_text = _as_text(content)
+        if not is_text:
+            problems["not_text"] = None
+    return content, list(problems)
+
+
+def _as_text(content: Any) -> tuple[Any, bool]:
+    """The content without halves of surrogate pairs (RFC 8259 §8.2), and whether it had none."""
+    written = json.dumps(content, ensure_ascii=False)
+    try:
+        written.encode()
+    except UnicodeEncodeError:
+        return json.loads(written.encode("utf-16", "surrogatepass").decode("utf-16", "replace")), False
+    return content, True
+
+
+def _is_deep(content: Any) -> bool:
+    """Whether anything lies deeper than is read, below an entry of a Bundle. Without recursion."""
+    left = [(content, 0)]
+    while left:
+        value, depth = left.pop()
+        for item in value.values() if isinstance(value, dict) else value:
+            if isinstance(item, (dict, list)):
+                if depth > MOST_DEEP:
+                    return True
+                left.append((item, depth + 1))
+    return False
+
+
+def _of(content: Any, place: str, within: int) -> Iterator[Read]:
     """The entries of a Bundle, or the resource itself."""
-    if as_dict(content).get("resourceType") not in ("Bundle", "Parameters"):
-        resource = content if word(as_dict(content).get("resourceType")) else None
-        yield Read(place or "file", resource, problems=problems if resource else (*problems, "no_resource"))
+    kind = word(as_dict(content).get("resourceType"))
+    if kind not in _BUNDLES:
+        yield Read(place or "file", content if kind else None, problems=() if kind else ("no_resource",))
         return
     for number, entry in enumerate(dicts(content.get("entry") or content.get("parameter")), 1):
-        yield _entry(entry, f"{place} entry {number}".strip(), problems if number == 1 else ())
+        here = f"{place} entry {number}".strip()
+        resource = as_dict(entry.get("resource"))
+        if resource.get("resourceType") == "Bundle" and within < _MOST_WITHIN:
+            yield from _of(resource, here, within + 1)
+        elif word(resource.get("resourceType")):
+            yield Read(here, resource, word(entry.get("fullUrl")))
+        else:
+            yield Read(here, None, problems=("no_resource",))
 
 
-def _entry(entry: Json, place: str, problems: tuple[str, ...]) -> Read:
-    resource = entry.get("resource")
-    if not isinstance(resource, dict) or not word(resource.get("resourceType")):
+def _each(text: Text, place: str, within: int = 1) -> Iterator[Read]:
+    """The entries of a text, each parsed alone; a resource that stands alone is one entry."""
+    found = entry_texts(text)
+    if found.kind not in _BUNDLES:
+        yield _one(text[:], place or "file", is_entry=False)
+        return
+    for number, entry in enumerate(found, 1):
+        here = f"{place} entry {number}".strip()
+        inner = member_text(entry, "resource") if b'"Bundle"' in entry and within < _MOST_WITHIN else b""
+        if inner and entry_texts(inner).kind == "Bundle":
+            yield from _each(inner, here, within + 1)
+        else:
+            yield _one(entry, here, is_entry=True)
+    if not found.is_whole:
+        yield Read(f"{place} after entry {len(found)}".strip(), None, problems=("not_json",))
+
+
+def _one(text: bytes, place: str, *, is_entry: bool) -> Read:
+    near, was_deep = shallow(text)
+    try:
+        content, problems = _parsed(near)
+    except ValueError:
+        return Read(place, None, problems=("not_json",))
+    if was_deep:
+        problems.append("too_deep")
+    entry = as_dict(content) if is_entry else {"resource": content}
+    resource = as_dict(entry.get("resource"))
+    if not word(resource.get("resourceType")):
         return Read(place, None, problems=(*problems, "no_resource"))
-    return Read(place, resource, word(entry.get("fullUrl")), problems)
-
-
-def _stream(path: Path) -> Iterator[Read]:
-    """Entries of a Bundle as they come. A resource that stands alone is one entry."""
-    number = 0
-    with path.open("rb") as file:
-        try:
-            for prefix, builder in _entries(file):
-                number += 1
-                yield _entry(as_dict(builder.value), f"entry {number}" if prefix else "file", builder.problems)
-        except (ijson.JSONError, UnicodeDecodeError):
-            yield Read(f"after entry {number}", None, problems=("not_json",))
-
-
-def _entries(file: Any) -> Iterator[tuple[str, _Builder]]:
-    builder: _Builder | None = None
-    for prefix, event, value in ijson.parse(file, use_float=True):
-        if builder is None and prefix == "entry.item" and event == "start_map":
-            builder = _Builder()
-        if builder is not None:
-            builder.take(event, value)
-            if builder.is_whole:
-                yield prefix, builder
-                builder = None
-
-
-class _Builder:
-    """Builds one value from a parser's events without recursion, so that no depth harms it."""
-
-    def __init__(self) -> None:
-        self.value: Any = None
-        self.is_whole = False
-        self._open: list[Any] = []
-        self._keys: list[str] = []
-        self._cut = 0
-        self._problems: dict[str, None] = {}
-
-    @property
-    def problems(self) -> tuple[str, ...]:
-        """What was wrong inside."""
-        return tuple(self._problems)
-
-    def take(self, event: str, value: Any) -> None:
-        """The next event of ijson."""
-        if event in ("start_map", "start_array"):
-            if self._cut or len(self._open) >= _MOST_DEEP:
-                self._cut += 1
-                self._problems["too_deep"] = None
-                return
-            made: Any = {} if event == "start_map" else []
-            self._put(made)
-            self._open.append(made)
-            self._keys.append("")
-        elif event in ("end_map", "end_array"):
-            if self._cut:
-                self._cut -= 1
-                return
-            self.value = self._open.pop()
-            self._keys.pop()
-            self.is_whole = not self._open
-        elif self._cut:
-            return
-        elif event == "map_key":
-            if value in self._open[-1]:
-                self._problems["duplicate_key"] = None
-            self._keys[-1] = value
-        else:
-            self._put(value)
-
-    def _put(self, value: Any) -> None:
-        if not self._open:
-            return
-        if isinstance(self._open[-1], dict):
-            self._open[-1][self._keys[-1]] = value
-        else:
-            self._open[-1].append(value)
+    return Read(place, resource, word(entry.get("fullUrl")), tuple(problems), text if problems else b"")

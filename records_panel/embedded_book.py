@@ -232,8 +232,8 @@ class EmbeddedBook:
 def written(resource: Json, patient_id: PatientId, facility_code: str, *, imported: bool = False) -> Json:
     """A resource as it is stored: text in NFC, an id, this patient as its subject, its source facility.
 
-    Strict: raises `Invalid("book.resource")` for what is no FHIR resource, is too large or belongs elsewhere. What is
-    `imported` may also tell of the document that it came in (Composition) and of its Patient, and may be larger.
+    Strict: raises `Invalid` (`book.resource`, `book.too_large`) for what is no FHIR resource or belongs elsewhere. What
+    is `imported` may also tell of the document that it came in (Composition) and of its Patient, and may be larger.
     """
     kind = resource.get("resourceType")
     refused = ("Bundle",) if imported else ("Patient", "Bundle", "Composition")
@@ -245,7 +245,7 @@ def written(resource: Json, patient_id: PatientId, facility_code: str, *, import
     except (RecursionError, UnicodeEncodeError) as error:
         raise Invalid("book.resource", NOT_A_RESOURCE) from error
     if size > (MOST_IMPORTED_BYTES if imported else MOST_BYTES):
-        raise Invalid("book.resource", NOT_A_RESOURCE)
+        raise Invalid("book.too_large", TOO_LARGE)
     if not isinstance(stored.get("id"), str) or not _ID.fullmatch(stored["id"]):
         stored["id"] = new_id("res").replace("_", "-")
     meta = dict(as_dict(stored.get("meta")))
@@ -310,4 +310,5 @@ def summary_place(patient_id: PatientId) -> str:
     return f"summaries:{patient_id}"
 
 
+TOO_LARGE = N_("This entry is too large for a health book.")
 NOT_A_RESOURCE = N_("This is not an entry that a health book can hold.")

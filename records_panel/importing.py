@@ -6,6 +6,7 @@ Ids of other systems are unique only there, so a stored id carries a mark of its
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import re
@@ -22,6 +23,8 @@ from records_panel.references import person_name
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
+ORIGINAL = "original-"
+"""How the id of a Binary begins that holds an entry as it came."""
 _OF_PATIENT = ("subject", "patient", "beneficiary", "individual")
 _SEXES = ("male", "female", "other", "unknown")
 
@@ -120,6 +123,22 @@ def stored_id(resource: Json, full_url: str, source: str) -> str:
     mark = hashlib.sha256(source.encode()).hexdigest()[:8]
     marked = f"{identifier}.{mark}"
     return marked if _ID.fullmatch(marked) else hashlib.sha256(marked.encode()).hexdigest()[:40]
+
+
+def original_of(resource: Json, text: bytes) -> Json:
+    """A Binary (FHIR R4) of the text from which a resource was read, under an id that follows from the resource's.
+
+    It is restricted as the resource is. It cannot be told from the Binary of another system by anything but its id.
+    """
+    name = f"{resource.get('resourceType')}/{resource.get('id')}"
+    meta = {key: value for key, value in as_dict(resource.get("meta")).items() if key == "security"}
+    return {
+        "resourceType": "Binary",
+        "id": ORIGINAL + hashlib.sha256(name.encode()).hexdigest()[:40],
+        "meta": meta,
+        "contentType": "application/fhir+json",
+        "data": base64.b64encode(text).decode(),
+    }
 
 
 def with_references(value: Any, names: Mapping[str, str]) -> Any:

@@ -18,7 +18,7 @@ from records_panel.describing import heading
 from records_panel.document import NO_INFORMATION, Document, categories
 from records_panel.fhir_reading import Json, as_dict, codes, dicts, word
 from records_panel.histories import PREGNANCY_CODES, is_directive
-from records_panel.importing import with_references
+from records_panel.importing import ORIGINAL, with_references
 from records_panel.model import AbsenceKind
 
 _TITLES: Mapping[str, str] = MappingProxyType(
@@ -107,7 +107,9 @@ def ips_document(bundle: Json, made_at: datetime) -> Json:
 def _readable(bundle: Json, document: Document) -> list[Json]:
     kinds = {word(as_dict(entry.get("resource")).get("resourceType")) for entry in dicts(bundle.get("entry"))}
     outer = {id(entry.get("resource")) for entry in dicts(bundle.get("entry"))}
-    return [one for one in document.all(*sorted(kinds)) if id(one) in outer]
+    found = [one for one in document.all(*sorted(kinds)) if id(one) in outer]
+    # The text of an entry as it came says again what the entry says, in no form that a reader of IPS knows.
+    return [one for one in found if not word(one.get("id")).startswith(ORIGINAL)]
 
 
 def _composition(

@@ -21,6 +21,8 @@ from records_panel.names import words
 from records_panel.tables import patient_words, patients
 
 Found = tuple[PatientId, Identity]
+_NUMBERS = 1
+"""Name of the lock (`Transaction.lock`) of those who give a number to somebody while index keys change."""
 
 
 class Register:
@@ -38,13 +40,13 @@ class Register:
 
     async def by_cccd(self, tx: Transaction, number: Cccd) -> Found | None:
         """The one citizen with this number."""
-        return await self._one(tx, patients.c.cccd_index, self._sealer.index("cccd", number.number))
+        return await self._one(tx, patients.c.cccd_index, self._sealer.indexes("cccd", number.number))
 
     async def by_bhyt(self, tx: Transaction, number: Bhyt) -> Found | None:
         """The one citizen with this insurance, whichever of the three forms is on the paper."""
         if number.is_cccd:
-            return await self._one(tx, patients.c.cccd_index, self._sealer.index("cccd", number.key))
-        return await self._one(tx, patients.c.bhyt_index, self._sealer.index("bhyt", number.key))
+            return await self._one(tx, patients.c.cccd_index, self._sealer.indexes("cccd", number.key))
+        return await self._one(tx, patients.c.bhyt_index, self._sealer.indexes("bhyt", number.key))
 
     async def by_words(
         self,
@@ -58,13 +60,14 @@ class Register:
         limit: int,
     ) -> list[Found]:
         """At most `limit` citizens of that birth year whose name holds all of these words, and so their commune."""
-        keys = {self._word("name", word, birth_year) for word in name}
-        keys |= {self._word("commune", word, birth_year) for word in commune}
+        looked_for = {_word_of("name", word, birth_year) for word in name}
+        looked_for |= {_word_of("commune", word, birth_year) for word in commune}
+        keys = {key for one in looked_for for key in self._sealer.indexes(*one)}
         matching = (
             select(patient_words.c.patient_id)
             .where(patient_words.c.word_index.in_(keys))
             .group_by(patient_words.c.patient_id)
-            .having(func.count() == len(keys))
+            .having(func.count() == len(looked_for))
         )
         query = select(patients.c.id, patients.c.identity).where(patients.c.id.in_(matching))
         if commune_code:
@@ -90,6 +93,7 @@ class Register:
         """
         rows: list[dict[str, Any]] = []
         found_by: list[dict[str, Any]] = []
+        citizens = list(citizens)
         for patient_id, identity in citizens:
             rows.append(
                 {"id": patient_id, "created_at": at, "created_by": author, "demo": demo}
@@ -99,6 +103,8 @@ class Register:
             found_by += self._words(patient_id, identity)
         if not rows:
             return
+        for patient_id, identity in citizens:
+            await self._alone(tx, patient_id, identity)
         try:
             await tx.execute(insert(patients), rows)
         except IntegrityError as error:
@@ -117,19 +123,60 @@ class Register:
         if row is None:
             raise NotFound("patient.unknown", UNKNOWN)
         known = self._open(patient_id, row.identity)
+        await self._alone(tx, patient_id, identity)
         change = update(patients).where(patients.c.id == patient_id).values(self._columns(patient_id, identity))
         try:
             await tx.execute(change)
         except IntegrityError as error:
             raise Conflict("patient.number_taken", NUMBER_TAKEN) from error
         # The old words are known, so that the table needs no second index: it would be half as large again.
-        keys = [row["word_index"] for row in self._words(patient_id, known)]
+        keys = [key for one in _words_of(known) for key in self._sealer.indexes(*one)]
         old = patient_words.c.word_index.in_(keys) & (patient_words.c.patient_id == patient_id)
         await tx.execute(delete(patient_words).where(old))
         await tx.execute(insert(patient_words), self._words(patient_id, identity))
 
-    async def _one(self, tx: Transaction, column: Any, index: bytes) -> Found | None:
-        row = (await tx.execute(select(patients.c.id, patients.c.identity).where(column == index))).first()
+    async def reindex(self, tx: Transaction, patient_id: PatientId, sealed: bytes, stored: Mapping[str, Any]) -> bool:
+        """Put a citizen's indexes under the key that is written now; whether any stood under another.
+
+        `sealed` is the identity as read, `stored` its two index columns. The caller has locked the row. Raises
+        `Conflict("patient.number_taken")` when the number is already somebody else's under that key.
+        """
+        identity = self._open(patient_id, sealed)
+        columns = self._columns(patient_id, identity)
+        numbers = {name: columns[name] for name in stored}
+        fresh = {self._sealer.index(*one) for one in _words_of(identity)}
+        stale = {key for one in _words_of(identity) for key in self._sealer.indexes(*one)} - fresh
+        theirs = patient_words.c.patient_id == patient_id
+        gone = await tx.execute(delete(patient_words).where(patient_words.c.word_index.in_(stale), theirs))
+        if gone.rowcount:
+            here = select(patient_words.c.word_index).where(patient_words.c.word_index.in_(fresh), theirs)
+            there = set((await tx.execute(here)).scalars())
+            words_to_add = [{"word_index": key, "patient_id": patient_id} for key in fresh - there]
+            if words_to_add:
+                await tx.execute(insert(patient_words), words_to_add)
+        if numbers != dict(stored):
+            try:
+                await tx.execute(update(patients).where(patients.c.id == patient_id).values(numbers))
+            except IntegrityError as error:
+                raise Conflict("patient.number_taken", NUMBER_TAKEN) from error
+        return bool(gone.rowcount) or numbers != dict(stored)
+
+    async def _alone(self, tx: Transaction, patient_id: PatientId, identity: Identity) -> None:
+        """While indexes change, a number may be somebody's under another key, which no unique column sees."""
+        if not self._sealer.is_index_changing:
+            return
+        await tx.lock(_NUMBERS)
+        number, insurance = identity.citizen_number, identity.insurance
+        for found in (
+            await self.by_cccd(tx, number) if number else None,
+            await self.by_bhyt(tx, insurance) if insurance else None,
+        ):
+            if found is not None and found[0] != patient_id:
+                raise Conflict("patient.number_taken", NUMBER_TAKEN)
+
+    async def _one(self, tx: Transaction, column: Any, indexes: tuple[bytes, ...]) -> Found | None:
+        same = column == indexes[0] if len(indexes) == 1 else column.in_(indexes)
+        row = (await tx.execute(select(patients.c.id, patients.c.identity).where(same))).first()
         return None if row is None else (PatientId(row.id), self._open(PatientId(row.id), row.identity))
 
     def _columns(self, patient_id: PatientId, identity: Identity) -> dict[str, Any]:
@@ -145,16 +192,21 @@ class Register:
         }
 
     def _words(self, patient_id: PatientId, identity: Identity) -> list[dict[str, Any]]:
-        year = identity.birth_date.year
-        keys = {self._word("name", word, year) for word in words(identity.name)}
-        keys |= {self._word("commune", word, year) for word in words(identity.commune)}
-        return [{"word_index": key, "patient_id": patient_id} for key in keys]
-
-    def _word(self, kind: str, word: str, birth_year: int) -> bytes:
-        return self._sealer.index(f"{kind}-word", f"{birth_year}\x00{word}")
+        return [{"word_index": self._sealer.index(*one), "patient_id": patient_id} for one in _words_of(identity)]
 
     def _open(self, patient_id: PatientId, sealed: bytes) -> Identity:
         return _from_json(json.loads(self._sealer.open_text(sealed, _place(patient_id))))
+
+
+def _words_of(identity: Identity) -> set[tuple[str, str]]:
+    """Kind and value of what a citizen is found by, beside numbers."""
+    year = identity.birth_date.year
+    found = {_word_of("name", word, year) for word in words(identity.name)}
+    return found | {_word_of("commune", word, year) for word in words(identity.commune)}
+
+
+def _word_of(kind: str, word: str, birth_year: int) -> tuple[str, str]:
+    return f"{kind}-word", f"{birth_year}\x00{word}"
 
 
 def _place(patient_id: PatientId) -> str:

@@ -159,7 +159,7 @@ import_problems = Table(
     metadata,
     # What was wrong with an entry, for the administrator; `place` such as `entry 3`, `file` its number in the run.
     Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
-    Column("run_id", ForeignKey("import_runs.id"), index=True),  # none before release 0015
+    Column("run_id", ForeignKey("import_runs.id"), index=True),  # none before migration 0016
     Column("mark", ForeignKey("imports.mark"), nullable=False, index=True),
     Column("file", Integer, nullable=False, server_default="0"),
     Column("place", String(64), nullable=False),

@@ -10,6 +10,7 @@ from foundation.i18n import N_
 from identity.csv_columns import ImportKind
 from identity.model import FacilityKind, ManagingLevel, Role, Scope, Sensitivity, TechnicalLevel
 from records_panel.glass import GlassReason, Verdict
+from records_panel.import_runs import Outcome
 from web.consult_labels import CONSULT_LABELS
 
 GLASS_REASONS: Mapping[str, str] = MappingProxyType(
@@ -41,6 +42,12 @@ LABELS: Mapping[type[StrEnum], Mapping[str, str]] = MappingProxyType(
             Sensitivity.VERY_RESTRICTED: N_("Very restricted (V), on top of its kind"),
         },
         GlassReason: GLASS_REASONS,
+        Outcome: {
+            Outcome.ACCEPTED: N_("Accepted"),
+            Outcome.SUPERSEDED: N_("Superseded"),
+            Outcome.UNCHANGED: N_("Unchanged"),
+            Outcome.REFUSED: N_("Refused"),
+        },
         Verdict: {Verdict.JUSTIFIED: N_("Justified"), Verdict.UNJUSTIFIED: N_("Not justified")},
         FacilityKind: {
             FacilityKind.COMMUNE_STATION: N_("Commune health station"),

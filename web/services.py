@@ -34,6 +34,7 @@ from identity.tokens import ApiTokens
 from records_panel.additions import Additions
 from records_panel.break_glass import BreakGlass
 from records_panel.glass_reviews import GlassReviews
+from records_panel.import_runs import ImportRuns
 from records_panel.panel import Panel
 from records_panel.patients import Patients
 from records_panel.viewings import Viewings
@@ -81,6 +82,7 @@ class Services:
     break_glass: BreakGlass
     glass_reviews: GlassReviews
     viewings: Viewings
+    import_runs: ImportRuns
     additions: Additions
     rota: Rota
     ready: Callable[[], Awaitable[dict[str, bool]]]

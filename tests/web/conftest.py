@@ -35,6 +35,7 @@ from identity.terminals import Terminals
 from identity.throttle import Throttle
 from identity.tokens import ApiTokens
 from records_panel.glass_reviews import GlassReviews
+from records_panel.import_runs import ImportRuns
 from records_panel.searches import Searches
 from records_panel.viewings import Viewings
 from web import application
@@ -81,6 +82,7 @@ def build_services(
         "csv_import": CsvImport(database, audit, passwords, sessions),
         "glass_reviews": GlassReviews(database, audit, guard, directory, SEALER),
         "viewings": Viewings(database, audit, guard, directory, SEALER, Searches(MemoryStorage())),
+        "import_runs": ImportRuns(database),
         "ready": ready,
         "watched": dict,
         "is_demo": bool(demo_sign_ins),

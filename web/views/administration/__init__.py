@@ -8,6 +8,7 @@ from aiohttp import web
 
 from web.views.administration import (
     audit,
+    book_imports,
     emergencies,
     facilities,
     imports,
@@ -26,6 +27,7 @@ ROUTES: tuple[Iterable[web.AbstractRouteDef], ...] = (
     terminals.routes,
     tokens.routes,
     imports.routes,
+    book_imports.routes,
     audit.routes,
     emergencies.routes,
 )
