@@ -12,13 +12,12 @@ from datetime import datetime
 
 from foundation.files import FileKind, Kept
 from foundation.ids import new_id
+from records_panel.attachments import FILE_PREFIX
 from records_panel.bedside import BOUNDS, LabResult, Sign, Signs
 from records_panel.fhir_reading import Json
 from records_panel.summary import LOINC
 
 UCUM = "http://unitsofmeasure.org"
-FILE_PREFIX = "urn:hoichan:file:"
-"""The `Attachment.url` of a file of this installation; its content is given out by an access-checked route alone."""
 ADDITION_SYSTEM = "urn:hoichan:addition"
 _TERMINOLOGY = "http://terminology.hl7.org/CodeSystem/"
 _UNITS = {"mm[Hg]": "mmHg", "/min": "/phút", "Cel": "°C", "{score}": "điểm"}

@@ -143,15 +143,11 @@ class AdditionStore:
     async def row_of_file(self, tx: Transaction, consult: Consult, file_id: FileId) -> Row[Any]:
         """The addition with that file, of this consult or in its patient's book. Raises `NotFound("file.unknown")`."""
         theirs = and_(additions.c.patient_id.is_not(None), additions.c.patient_id == consult.patient.patient_id)
-        query = select(additions).where(
-            or_(and_(*await self._of_person(tx, consult.id)), theirs),
-            or_(additions.c.file_id == file_id, additions.c.small_id == file_id),
-            additions.c.withdrawn_at.is_(None),
-        )
-        row: Row[Any] | None = (await tx.execute(query.limit(1))).one_or_none()
-        if row is None:
-            raise NotFound("file.unknown", NO_FILE)
-        return row
+        return await _with_file(tx, or_(and_(*await self._of_person(tx, consult.id)), theirs), file_id)
+
+    async def row_in_book(self, tx: Transaction, patient_id: PatientId, file_id: FileId) -> Row[Any]:
+        """The addition with that file in this patient's book. Raises `NotFound("file.unknown")`."""
+        return await _with_file(tx, additions.c.patient_id == patient_id, file_id)
 
     async def withdraw(self, tx: Transaction, row: Row[Any], actor: StaffId) -> None:
         """Take one back, out of the book where it stands."""
@@ -219,6 +215,18 @@ class AdditionStore:
         if row.patient_id is not None:
             marked = [added_resources.in_error(resource) for resource in self.opened(row)["resources"]]
             await self._book.append(tx, row.patient_id, marked, author=actor, facility_code=row.facility_code)
+
+
+async def _with_file(tx: Transaction, place: ColumnElement[bool], file_id: FileId) -> Row[Any]:
+    query = select(additions).where(
+        place,
+        or_(additions.c.file_id == file_id, additions.c.small_id == file_id),
+        additions.c.withdrawn_at.is_(None),
+    )
+    row: Row[Any] | None = (await tx.execute(query.limit(1))).one_or_none()
+    if row is None:
+        raise NotFound("file.unknown", NO_FILE)
+    return row
 
 
 def _place(addition_id: str) -> str:

@@ -12,7 +12,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
+
+from sqlalchemy import Row
 
 from consult_rooms import bounds
 from consult_rooms.access import Relation
@@ -23,9 +25,10 @@ from consult_rooms.store import ConsultStore
 from foundation.audit import Audit, AuditEntry
 from foundation.database import Database, Transaction
 from foundation.errors import Forbidden, HoichanError, NotFound
+from foundation.files import UNKNOWN as NO_FILE
 from foundation.files import FileKind, Files
 from foundation.i18n import N_
-from foundation.ids import AdditionId, ConsultId, FileId, StaffId, new_id
+from foundation.ids import AdditionId, ConsultId, FileId, PatientId, StaffId, new_id
 from identity.model import Session, Staff
 from identity.store import Directory
 from records_panel import added_resources
@@ -35,6 +38,7 @@ from records_panel.addition_store import Addition, AdditionKind, AdditionStore, 
 from records_panel.bedside import LabResult, Signs, description
 from records_panel.embedded_book import EmbeddedBook
 from records_panel.grants import Limits
+from records_panel.panel import OpenBook
 
 EARLIEST = timedelta(hours=24)
 """How long before it arrives a value may have been taken: it may have waited for the line."""
@@ -223,9 +227,36 @@ class Additions:
             await self._deny(entry, denial)
             raise
         await self._audit.commit(_with(entry, place.consult.patient.patient_id, {"addition": row.id}))
-        facts = self._additions.opened(row)["facts"]
-        kind = FileKind.JPEG if file_id == row.small_id and file_id != row.file_id else FileKind(facts["type"])
-        return kind, await self._files.open(file_id)
+        return await self._given(row, file_id)
+
+    async def file_of_open_book(
+        self,
+        staff: Staff,
+        session: Session | None,
+        consult_id: ConsultId | None,
+        patient_id: PatientId,
+        opened: OpenBook,
+        file_id: FileId,
+        *,
+        address: str | None = None,
+    ) -> tuple[FileKind, bytes]:
+        """`file` for whom something else than the consult has just opened the whole book: an emergency, a Consent.
+
+        Gives what stands in the book as it was `opened`, so that what is withheld there is withheld here. Raises
+        `NotFound("file.unknown")`, and what `Files.open` does.
+        """
+        entry = _entry(staff, session, "file.read", consult_id, address, target=file_id[:64])
+        told: dict[str, str | int | bool | None] = {"purpose": opened.access.purpose.value}
+        try:
+            async with self._database.reading() as tx:
+                row = await self._additions.row_in_book(tx, patient_id, file_id)
+            if row.file_id not in opened.files:
+                raise NotFound("file.unknown", NO_FILE)
+        except NotFound as denial:
+            await self._audit.commit(_with(entry, patient_id, told | {"reason": denial.code}, outcome="denied"))
+            raise
+        await self._audit.commit(_with(entry, patient_id, told | {"addition": row.id}))
+        return await self._given(row, file_id)
 
     async def follow(self, tx: Transaction, actor: StaffId, consult: Consult, patient: Patient) -> None:
         """Let every addition stand in the book of the new patient, and in no other. Keeps `identities.Follower`.
@@ -284,6 +315,11 @@ class Additions:
             await self._deny(entry, denial)
             raise
 
+    async def _given(self, row: Row[Any], file_id: FileId) -> tuple[FileKind, bytes]:
+        facts = self._additions.opened(row)["facts"]
+        kind = FileKind.JPEG if file_id == row.small_id and file_id != row.file_id else FileKind(facts["type"])
+        return kind, await self._files.open(file_id)
+
     def _require(self, staff: Staff, place: Standing, now: datetime) -> None:
         place.require(*Relation)
         if not adds_to_book(staff, place, now, self._limits):
@@ -304,7 +340,7 @@ def _entry(
     staff: Staff,
     session: Session | None,
     action: str,
-    consult_id: ConsultId,
+    consult_id: ConsultId | None,
     address: str | None,
     *,
     target: str | None = None,

@@ -6,7 +6,7 @@ the data protection officers as soon as it is durable.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from sqlalchemy import insert, select
 
@@ -16,7 +16,7 @@ from foundation.bus import Bus
 from foundation.database import Database
 from foundation.errors import Forbidden, Invalid, NotFound, SignInNeeded
 from foundation.i18n import N_
-from foundation.ids import ConsultId, GlassId, new_id
+from foundation.ids import ConsultId, GlassId, PatientId, new_id
 from foundation.sealing import Sealer
 from foundation.text import clean_text
 from identity.accounts import PRESENT, PRESENT_LAST
@@ -27,7 +27,7 @@ from identity.sessions import ENDED
 from identity.store import Directory
 from identity.tables import staff as staff_table
 from records_panel.glass import GlassReason
-from records_panel.grants import Limits
+from records_panel.grants import Decision, Limits
 from records_panel.panel import Panel, Place
 from records_panel.searches import Searches
 from records_panel.tables import break_glass
@@ -41,8 +41,18 @@ def words_place(glass_id: GlassId) -> str:
     return f"break_glass.words:{glass_id}"
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What whoever breaks the glass has to give: the password again, why, and from where it came."""
+
+    password: str
+    reason: GlassReason
+    words: str
+    address: str
+
+
 class BreakGlass:
-    """Opens books in emergencies, to clinicians of the consult and of its two facilities."""
+    """Opens books in emergencies, to clinicians of the consult and of its two facilities; outside one to clinicians."""
 
     def __init__(
         self,
@@ -95,14 +105,37 @@ class BreakGlass:
         Raises `NotFound("consult.unknown")`, `Forbidden("glass.denied")`, `Invalid` with `field` (`glass.words`,
         `password.present`), `TooMany("sign_in.throttled")`. Refusals and wrong passwords are on the audit trail.
         """
-        person = session.staff
-        place, decision = await self._panel.door(person, session, consult_id, address=address)
-        patient_id = place.consult.patient.patient_id
+        place, decision = await self._panel.door(session.staff, session, consult_id, address=address)
+        told = Told(password, reason, words, address)
+        await self._break(session, place, decision, told)
+        return await self._panel.place(session.staff, session, consult_id, address=address)
+
+    async def open_outside(
+        self,
+        session: Session,
+        patient_id: PatientId,
+        *,
+        password: str,
+        reason: GlassReason,
+        words: str,
+        address: str = "",
+    ) -> GlassId:
+        """Open the book of a patient outside any consult, whom `Patients.in_emergency` has established.
+
+        Gives what `Panel.outside` takes. Raises as `open`, but for the consult.
+        """
+        place, decision = await self._panel.outside_door(session.staff, session, patient_id)
+        return await self._break(session, place, decision, Told(password, reason, words, address))
+
+    async def _break(self, session: Session, place: Place, decision: Decision, told: Told) -> GlassId:
+        person, reason, consult, patient_id = session.staff, told.reason, place.consult, place.patient_id
+        consult_id = consult.id if consult else None
+        asking_facility_id = consult.requester_facility_id if consult else person.facility_id
         entry = AuditEntry(
             actor=person.id,
             action=ACT,
             session=session.id,
-            address=address,
+            address=told.address,
             patient_id=patient_id,
             consult_id=consult_id,
             details={"reason": reason.value, "facility": person.facility_id, "purpose": "BTG"},
@@ -110,14 +143,14 @@ class BreakGlass:
         if not decision.breakable or patient_id is None:
             await self._audit.commit(replace(entry, outcome="denied"))
             raise Forbidden("glass.denied", GLASS_DENIED)
-        words = clean_text(words)
+        words = clean_text(told.words)
         if len("".join(words.split())) < self.limits.glass_words:
             raise Invalid("glass.words", TOO_FEW, field="words", least=self.limits.glass_words)
         if len(words) > MOST_WORDS:
             raise Invalid("glass.words", TOO_MANY, field="words", most=MOST_WORDS)
-        number = await self._password(session, password, address)
+        number = await self._password(session, told.password, told.address)
         glass_id = GlassId(new_id("gls"))
-        facilities = {person.facility_id, place.consult.requester_facility_id}
+        facilities = {person.facility_id, asking_facility_id}
         async with self._database.transaction() as tx:
             # The lock makes a deactivation or a reset wait until this is there to be seen.
             c = staff_table.c
@@ -131,7 +164,7 @@ class BreakGlass:
                 "facility_id": person.facility_id,
                 "patient_id": patient_id,
                 "consult_id": consult_id,
-                "asking_facility_id": place.consult.requester_facility_id,
+                "asking_facility_id": asking_facility_id,
                 "reason": reason,
                 "words": self._sealer.seal_text(words, words_place(glass_id)),
                 "at": now,
@@ -146,7 +179,7 @@ class BreakGlass:
                 await alert(self._bus, [officer.id for officer in officers])
 
             tx.after_commit(tell)
-        return await self._panel.place(person, session, consult_id, address=address)
+        return glass_id
 
     async def _password(self, session: Session, password: str, address: str) -> int:
         """Which of the person's passwords was given. Raises `Invalid("password.present")`, `TooMany`."""

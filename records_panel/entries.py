@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from records_panel.absent_codes import absence_in_words, absence_of, is_partial
+from records_panel.attachments import file_of
 from records_panel.describing import described
 from records_panel.document import NO_INFORMATION, Document
 from records_panel.fhir_reading import (
@@ -285,18 +286,26 @@ def family(document: Document) -> Section[Entry]:
 
 
 def documents(document: Document) -> Section[Entry]:
-    """Documents that the book refers to (DocumentReference)."""
+    """Documents that the book refers to (DocumentReference), and pictures that were added to it (Media)."""
 
     def entry(resource: Json) -> Entry:
         titles = [told(as_dict(content.get("attachment")), "title") for content in dicts(resource.get("content"))]
-        kind = concept_text(resource.get("type"))
+        kind, file = concept_text(resource.get("type")), file_of(resource)
+        if resource.get("resourceType") == "Media":
+            # Pictures of other systems stand with the report or section that is about them.
+            text = (told(as_dict(resource.get("content")), "title") or "Ảnh") if file else ""
+        else:
+            text = line(resource.get("description")) or kind or next(filter(None, titles), "")
         return Entry(
-            text=line(resource.get("description")) or kind or next(filter(None, titles), ""),
+            text=text or ("Tài liệu" if file else ""),
             detail=concept_text(resource.get("category")),
-            origin=document.references.origin(resource, first_when(resource, "date", "indexed", "created")),
+            origin=document.references.origin(
+                resource, first_when(resource, "date", "createdDateTime", "indexed", "created")
+            ),
+            file=file,
         )
 
-    return _listed(document, ("DocumentReference",), DOCUMENTS, lambda _resource: None, entry)
+    return _listed(document, ("DocumentReference", "Media"), DOCUMENTS, lambda _resource: None, entry)
 
 
 def plans(document: Document) -> Section[Entry]:

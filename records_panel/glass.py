@@ -30,6 +30,10 @@ class GlassReason(StrEnum):
         return self is GlassReason.RESTRICTED
 
 
+OUTSIDE = (GlassReason.DANGER, GlassReason.UNABLE)
+"""The reasons for which a book is opened outside any consult; what is withheld in it can be asked for afterwards."""
+
+
 class Verdict(StrEnum):
     """What a data protection officer makes of an opening."""
 
@@ -45,7 +49,8 @@ class Glass:
     id: GlassId
     staff_id: StaffId
     patient_id: PatientId
-    consult_id: ConsultId
+    consult_id: ConsultId | None
+    """None: outside any consult, of a patient found by the exact number."""
     facility_id: FacilityId
     """Where the person worked then."""
     reason: GlassReason

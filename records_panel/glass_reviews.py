@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, or_, select, update
+from sqlalchemy import Select, func, or_, select, update
 
 from consult_rooms.tables import consults
 from foundation.audit import Audit, AuditEntry
@@ -40,7 +40,8 @@ class GlassRow:
     person_name: str
     facility_name: str
     asking_facility_id: FacilityId
-    consult_code: str
+    consult_code: str | None
+    """None: outside any consult."""
     reviewed_at: datetime | None
     reviewer_name: str | None
     verdict: Verdict | None
@@ -73,6 +74,13 @@ class GlassReviews:
         """What awaits review, the most urgent first; at most `PAGE`. Raises `Forbidden("policy.denied")`."""
         query = _query().where(break_glass.c.reviewed_at.is_(None)).order_by(break_glass.c.due_at, break_glass.c.id)
         return await self._listed(officer, query)
+
+    async def count(self, officer: Staff) -> int:
+        """How many await this officer's review, however many `waiting` lists. Raises `Forbidden("policy.denied")`."""
+        await self._admit(officer, "glass.list")
+        query = select(func.count()).select_from(break_glass).where(break_glass.c.reviewed_at.is_(None))
+        async with self._database.reading() as tx:
+            return int((await tx.execute(_within(officer, query))).scalar_one())
 
     async def settled(self, officer: Staff, before: datetime | None = None) -> list[GlassRow]:
         """What was reviewed, the latest first; `before` is the time of the last one on the page before."""
@@ -138,11 +146,8 @@ class GlassReviews:
 
     async def _listed(self, officer: Staff, query: Select[Any]) -> list[GlassRow]:
         await self._admit(officer, "glass.list")
-        c = break_glass.c
-        if not officer.installation_wide:
-            query = query.where(or_(c.facility_id == officer.facility_id, c.asking_facility_id == officer.facility_id))
         async with self._database.reading() as tx:
-            rows = (await tx.execute(query.limit(PAGE))).mappings().all()
+            rows = (await tx.execute(_within(officer, query).limit(PAGE))).mappings().all()
             return await self._named(tx, rows)
 
     async def _one(self, tx: Transaction, officer: Staff, glass_id: GlassId) -> tuple[GlassRow, bytes, bytes | None]:
@@ -172,10 +177,18 @@ class GlassReviews:
         ]
 
 
+def _within(officer: Staff, query: Select[Any]) -> Select[Any]:
+    """What is within this officer's reach."""
+    c = break_glass.c
+    if officer.installation_wide:
+        return query
+    return query.where(or_(c.facility_id == officer.facility_id, c.asking_facility_id == officer.facility_id))
+
+
 def _query() -> Select[Any]:
     c = break_glass.c
     further = (c.asking_facility_id, c.words, c.note, c.reviewed_at, c.reviewer_id, c.verdict, consults.c.code)
-    return select(*GLASS_COLUMNS, *further).join(consults, consults.c.id == c.consult_id)
+    return select(*GLASS_COLUMNS, *further).outerjoin(consults, consults.c.id == c.consult_id)
 
 
 def _note_place(glass_id: GlassId) -> str:

@@ -29,6 +29,14 @@ async def holding(tx: Transaction, staff_id: StaffId, patient_id: PatientId | No
     return max(found, key=lambda glass: (glass.reason.opens_restricted, glass.at), default=None)
 
 
+async def outside_patient(tx: Transaction, staff_id: StaffId, glass_id: GlassId) -> PatientId | None:
+    """Whose book this person opened by it outside any consult, however long ago."""
+    c = break_glass.c
+    query = select(c.patient_id).where(c.id == glass_id, c.staff_id == staff_id, c.consult_id.is_(None))
+    found = (await tx.execute(query)).scalar_one_or_none()
+    return None if found is None else PatientId(found)
+
+
 def glass_of(row: Mapping[Any, Any]) -> Glass:
     """A row that holds `GLASS_COLUMNS`."""
     c = break_glass.c
@@ -36,7 +44,7 @@ def glass_of(row: Mapping[Any, Any]) -> Glass:
         id=GlassId(row[c.id]),
         staff_id=StaffId(row[c.staff_id]),
         patient_id=PatientId(row[c.patient_id]),
-        consult_id=ConsultId(row[c.consult_id]),
+        consult_id=None if row[c.consult_id] is None else ConsultId(row[c.consult_id]),
         facility_id=FacilityId(row[c.facility_id]),
         reason=GlassReason(row[c.reason]),
         at=row[c.at],

@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from consult_rooms.model import ConsentBy, Consult, ConsultState, IdentityState, Participant, ParticipantRole
-from foundation.ids import FacilityId
+from foundation.ids import FacilityId, PatientId
 from identity.model import Role, Sensitivity, Staff
 from identity.policy import Action, may
 from records_panel.consents import Directive, Portion
@@ -80,7 +80,8 @@ class Asked:
     """Who asks for the book of a consult's patient, why, when, and all that decides. `today` is the facility's day."""
 
     person: Staff
-    consult: Consult
+    consult: Consult | None
+    """None: outside any consult. Then it is the book of `outside`, and an emergency alone can open it."""
     participant: Participant | None
     hub_ids: frozenset[FacilityId]
     """Hospitals linked to the requesting facility."""
@@ -92,6 +93,15 @@ class Asked:
     glass: Glass | None = None
     directives: tuple[Directive, ...] | None = None
     """Of the book's Consents; None: they are not known before it is fetched."""
+    outside: PatientId | None = None
+
+    @property
+    def patient_id(self) -> PatientId | None:
+        """Whose book it is; None while nobody knows."""
+        if self.consult is None:
+            return self.outside
+        patient = self.consult.patient
+        return patient.patient_id if patient.identity is IdentityState.ESTABLISHED else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +140,8 @@ class Decision:
 
 def decide(asked: Asked, limits: Limits) -> Decision:
     """What this person may read of this book now."""
-    consult, person = asked.consult, asked.person
-    if consult.patient.identity is not IdentityState.ESTABLISHED or consult.patient.patient_id is None:
+    person = asked.person
+    if asked.patient_id is None:
         return Decision(Why.NOT_ESTABLISHED)
     if not may(person, Action.TAKE_PART):
         return Decision(Why.ROLE)
@@ -164,6 +174,8 @@ def _ordinary(asked: Asked, said: Ruling, limits: Limits) -> Decision:
 def _by_consult(asked: Asked, limits: Limits) -> tuple[Why, datetime | None]:
     """Whether the consult itself opens the book to this person, and until when."""
     consult, participant, now = asked.consult, asked.participant, asked.now
+    if consult is None:
+        return Why.NO_PLACE, None
     theirs = participant is not None and (participant.staff_id, participant.consult_id) == (asked.person.id, consult.id)
     if participant is None or not theirs or not participant.sees_book:
         return Why.NO_PLACE, None
@@ -183,7 +195,7 @@ def _by_consult(asked: Asked, limits: Limits) -> tuple[Why, datetime | None]:
 
 def _with_glass(asked: Asked, said: Ruling, ordinary: Decision) -> Decision:
     glass, person = asked.glass, asked.person
-    if glass is None or not glass.opens(person.id, asked.consult.patient.patient_id, asked.now):
+    if glass is None or not glass.opens(person.id, asked.patient_id, asked.now):
         return replace(ordinary, breakable=not ordinary.opens or _more(ordinary.kinds))
     kinds = person.sensitivities
     if glass.reason.opens_restricted:
@@ -202,7 +214,10 @@ def _more(kinds: frozenset[Sensitivity]) -> bool:
 
 
 def _may_break(asked: Asked) -> bool:
-    """A clinician with a licence that has not run out, of the consult or of one of its two facilities."""
+    """A clinician with a licence that has not run out, of the consult or of one of its two facilities.
+
+    Outside any consult every such clinician: the patient lies in front of them, wherever that is.
+    """
     person, participant = asked.person, asked.participant
     if person.roles.isdisjoint({Role.RURAL_DOCTOR, Role.SPECIALIST}):
         return False
@@ -210,13 +225,15 @@ def _may_break(asked: Asked) -> bool:
     without = person.licence_number is None and Role.RURAL_DOCTOR in person.roles
     if not without and not person.licence_valid(asked.today):
         return False
-    if person.facility_id in _facilities(asked):
+    if asked.consult is None or person.facility_id in _facilities(asked):
         return True
     of_consult = participant is not None and participant.staff_id == person.id
     return of_consult and person.facility_id in asked.hub_ids
 
 
 def _facilities(asked: Asked) -> frozenset[FacilityId]:
-    """The two that hold the consult."""
+    """The two that hold the consult; none outside one."""
+    if asked.consult is None:
+        return frozenset()
     both = (asked.consult.requester_facility_id, asked.consult.specialist_facility_id)
     return frozenset(one for one in both if one is not None)

@@ -193,6 +193,8 @@ class Entry:
     """ICD-10, LOINC or SNOMED CT, carried beside the record's own text."""
     not_done: bool = False
     """It was decided against or refused: a vaccine not given, a procedure not done."""
+    file: str = ""
+    """Id of the file of this installation that it is about."""
 
 
 class DrugState(StrEnum):

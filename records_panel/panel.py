@@ -21,13 +21,14 @@ from foundation.audit import Audit, AuditEntry
 from foundation.database import Database
 from foundation.errors import Forbidden, NotFound, Unavailable
 from foundation.i18n import N_
-from foundation.ids import ConsultId, FacilityId, PatientId, new_id
+from foundation.ids import ConsultId, FacilityId, GlassId, PatientId, new_id
 from identity.model import Session, Staff
+from records_panel.attachments import files_in
 from records_panel.consents import Directive, directives
 from records_panel.fhir_mapping import book_view
 from records_panel.fhir_reading import Json
 from records_panel.glass import Glass
-from records_panel.glasses import holding
+from records_panel.glasses import holding, outside_patient
 from records_panel.grants import Asked, Decision, Limits, Why, decide
 from records_panel.model import BookView
 from records_panel.sources import HealthBook
@@ -38,7 +39,8 @@ from records_panel.withholding import released
 class Place:
     """What a person is to a consult, at the store's time. `related` is None for who came in by an emergency alone."""
 
-    consult: Consult
+    consult: Consult | None
+    """None: outside any consult, to which an emergency opening alone leads."""
     participant: Participant | None
     related: Relation | None
     now: datetime
@@ -46,6 +48,13 @@ class Place:
     """Hospitals linked to the requesting facility."""
     glass: Glass | None = None
     """This person's emergency opening of this patient's book that holds now."""
+    outside: PatientId | None = None
+    """Whose book it is outside a consult."""
+
+    @property
+    def patient_id(self) -> PatientId | None:
+        """Whose book it is; None while nobody knows."""
+        return self.outside if self.consult is None else self.consult.patient.patient_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +63,8 @@ class OpenBook:
 
     view: BookView
     access: Decision
+    files: frozenset[str] = frozenset()
+    """Ids of the files of this installation that are in what was read of it."""
 
 
 class BookClosed(Forbidden):
@@ -112,6 +123,36 @@ class Panel:
             raise NotFound("consult.unknown", UNKNOWN)
         return found, decision
 
+    async def outside(
+        self, staff: Staff, session: Session | None, glass_id: GlassId, *, address: str | None = None
+    ) -> Place:
+        """The place of an emergency opening of one's own outside any consult.
+
+        Raises `NotFound("glass.unknown")` for anybody else, `Forbidden("glass.over")` when it holds no longer.
+        """
+        entry = replace(_entry(staff, session, address, None), target=glass_id[:64])
+        async with self._database.reading() as tx:
+            patient_id = await outside_patient(tx, staff.id, glass_id)
+            now = await tx.now()
+            glass = await holding(tx, staff.id, patient_id, now)
+        if patient_id is None:
+            await self._deny(entry, "glass.unknown")
+            raise NotFound("glass.unknown", NO_OPENING)
+        if glass is None:
+            await self._deny(replace(entry, patient_id=patient_id), "glass.over")
+            raise Forbidden("glass.over", GLASS_OVER)
+        return Place(None, None, None, now, glass=glass, outside=patient_id)
+
+    async def outside_door(
+        self, staff: Staff, session: Session | None, patient_id: PatientId
+    ) -> tuple[Place, Decision]:
+        """`door` outside any consult, for who has established the patient; nothing of the book is known by it."""
+        async with self._database.reading() as tx:
+            now = await tx.now()
+            glass = await holding(tx, staff.id, patient_id, now)
+        place = Place(None, None, None, now, glass=glass, outside=patient_id)
+        return place, self.access(staff, session, place)
+
     def access(
         self, staff: Staff, session: Session | None, place: Place, *, told: tuple[Directive, ...] | None = None
     ) -> Decision:
@@ -126,6 +167,7 @@ class Panel:
             facility_code=session.facility.code if session else "",
             glass=place.glass,
             directives=told,
+            outside=place.outside,
         )
         return decide(asked, self._limits)
 
@@ -143,11 +185,12 @@ class Panel:
         Raises `BookClosed`, `NotFound("patient.unknown")`, `Unavailable("book.unavailable")` when the source does not
         answer.
         """
-        patient_id = place.consult.patient.patient_id
+        patient_id = place.patient_id
         details: dict[str, str | int | bool | None] = {"whole": whole, "facility": staff.facility_id}
         # Entries of one attempt bear one number, so that a refusal after the fetch takes the permission back.
         details["read"] = new_id("rea")
-        entry = replace(_entry(staff, session, address, place.consult.id), patient_id=patient_id, details=details)
+        consult_id = place.consult.id if place.consult else None
+        entry = replace(_entry(staff, session, address, consult_id), patient_id=patient_id, details=details)
         decision = self.access(staff, session, place)
         if patient_id is None or not (decision.opens or decision.pending):
             raise await self._closed(entry, decision)
@@ -159,8 +202,9 @@ class Panel:
             raise await self._closed(entry, final)
         if not decision.opens:
             await self._audit.commit(_by(entry, final))
-        view = book_view(released(bundle, final), place.now, source=self._book.name, zone=self._zone)
-        return OpenBook(view, final)
+        shown = released(bundle, final)
+        view = book_view(shown, place.now, source=self._book.name, zone=self._zone)
+        return OpenBook(view, final, files_in(shown) if whole else frozenset())
 
     async def _found(self, staff: Staff, consult_id: ConsultId) -> Place:
         async with self._database.reading() as tx:
@@ -184,7 +228,7 @@ class Panel:
         await self._audit.commit(replace(entry, outcome="denied", details=entry.details | {"reason": reason}))
 
 
-def _entry(staff: Staff, session: Session | None, address: str | None, consult_id: ConsultId) -> AuditEntry:
+def _entry(staff: Staff, session: Session | None, address: str | None, consult_id: ConsultId | None) -> AuditEntry:
     session_id = session.id if session else None
     return AuditEntry(staff.id, "book.read", session_id, address, consult_id=consult_id)
 
@@ -199,6 +243,8 @@ def _by(entry: AuditEntry, decision: Decision) -> AuditEntry:
     return replace(entry, details=details)
 
 
+NO_OPENING = N_("There is no such emergency opening.")
+GLASS_OVER = N_("This emergency opening has ended. If the emergency goes on, open the book again.")
 DENIED = N_("This book is open only to the people of the consult, from the claim until the opinion is closed.")
 NOT_ESTABLISHED = N_("The identity of this patient is not established yet, so no book is shown.")
 UNAVAILABLE = N_("The health book cannot be fetched now. It is not empty: nothing is known of it at the moment.")

@@ -17,7 +17,7 @@ from consult_rooms.model import IdentityState, Patient
 from foundation.audit import Audit, AuditEntry
 from foundation.clock import Clock
 from foundation.database import Database, Transaction
-from foundation.errors import Conflict, Forbidden, HoichanError, Invalid, TooMany, Unavailable
+from foundation.errors import Conflict, Forbidden, HoichanError, Invalid, NotFound, TooMany, Unavailable
 from foundation.i18n import N_
 from foundation.ids import PatientId, TokenId, new_id
 from foundation.sealing import Sealer
@@ -26,7 +26,7 @@ from identity.model import Staff
 from identity.policy import Action, require
 from records_panel.citizens import Evidence, Identity, MaskedPatient, SearchResult
 from records_panel.evidence import agreeing, checked
-from records_panel.identifiers import NumberKind, masked, read_bhyt, read_cccd
+from records_panel.identifiers import NumberKind, masked, read_bhyt, read_birth_date, read_cccd
 from records_panel.names import same, words
 from records_panel.register import Found, Register
 from records_panel.searches import Searches
@@ -152,6 +152,40 @@ class Patients:
         await self._audit.commit(replace(entry, details={"by": "+".join(sorted(given))}))
         return _patient(patient_id, identity)
 
+    async def in_emergency(
+        self, staff: Staff, number: str, birth_date: str, *, address: str | None = None, session: str | None = None
+    ) -> PatientId:
+        """Whose number and birth date these are, for a clinician who is about to open that book in an emergency.
+
+        Raises `NotFound("patient.no_such")` when nobody has both, with the same words when somebody has one;
+        `Forbidden("policy.denied")`, `TooMany("patient.searches")`, `Invalid` for a number or date out of form.
+        """
+        kind = NumberKind.CCCD if read_bhyt(number).is_cccd else NumberKind.BHYT
+        read_birth_date(birth_date)
+        entry = AuditEntry(
+            actor=staff.id, action="patient.search", session=session, address=address, details={"by": kind.value}
+        )
+        await self._admit(entry, staff, Action.TAKE_PART)
+        async with self._database.reading() as tx:
+            found = await self._find(tx, kind, number)
+        if found is not None:
+            try:
+                await self._searches.confirm(staff.id, found[0])
+            except TooMany as error:
+                await self._refused(replace(entry, patient_id=found[0]), error)
+                raise
+        evidence = {Evidence(kind.value): number, Evidence.BIRTH_DATE: birth_date}
+        if found is None or agreeing(found[1], evidence) != (2, 0):
+            known = found[0] if found else None
+            await self._audit.commit(
+                replace(entry, outcome="denied", patient_id=known, details=entry.details | {"reason": "disagrees"})
+            )
+            raise NotFound("patient.no_such", NO_SUCH)
+        await self._audit.commit(
+            replace(entry, action="patient.confirm", patient_id=found[0], details={"by": f"{kind.value}+birth_date"})
+        )
+        return found[0]
+
     def proof(self, staff: Staff, patient_id: PatientId) -> str:
         """What a form carries after `confirm`: sealed, of this person, for twelve hours. An id alone opens nothing."""
         plain = json.dumps({"patient": patient_id, "at": self._clock.now().timestamp()})
@@ -204,15 +238,16 @@ class Patients:
         entry = replace(entry, details={"by": kind.value})
         await self._admit(entry, staff, Action.FIND_PATIENT)
         async with self._database.reading() as tx:
-            found: Found | None
-            if kind is NumberKind.CCCD:
-                found = await self._register.by_cccd(tx, read_cccd(number))
-            else:
-                found = await self._register.by_bhyt(tx, read_bhyt(number))
+            found = await self._find(tx, kind, number)
         rows = 1 if found else 0
         patient_id = found[0] if found else None
         await self._audit.commit(replace(entry, patient_id=patient_id, details={"by": kind.value, "rows": rows}))
         return MaskedPatient.of(*found) if found else None
+
+    async def _find(self, tx: Transaction, kind: NumberKind, number: str) -> Found | None:
+        if kind is NumberKind.CCCD:
+            return await self._register.by_cccd(tx, read_cccd(number))
+        return await self._register.by_bhyt(tx, read_bhyt(number))
 
     async def _somebody_like(self, tx: Transaction, identity: Identity) -> bool:
         year = identity.birth_date.year
@@ -250,6 +285,7 @@ def _proof_place(staff: Staff) -> str:
 
 NOT_CONFIRMED = N_("What was given does not agree with this book. Ask again, or choose another person.")
 TWO_NEEDED = N_("Confirm two identifiers: full name, birth date, citizen number or insurance number.")
+NO_SUCH = N_("No health book has this number together with this birth date. Look at the card again.")
 PROOF_VOID = N_("The confirmation of the patient has run out. Find and confirm the patient again.")
 MAY_EXIST = N_(
     "Somebody with this name and birth date has a book already. Choose that book, or say that it is another person."

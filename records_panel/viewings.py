@@ -1,4 +1,8 @@
-"""Who has viewed a book: every view with who, when, where and why, as the audit trail has it. Looking is a view too."""
+"""Who has viewed a book: every view with who, when, where and why, as the audit trail has it. Looking is a view too.
+
+One look at a panel is many reads: they are told as one line a person, purpose and visit, which holds the single ones.
+A visit is a consult; outside one it is a person's session.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, func, or_, select
 
 from consult_rooms.tables import consults
 from foundation.audit import Audit, AuditEntry, audit_entries
@@ -18,14 +22,20 @@ from identity.guard import Guard
 from identity.model import Session, Staff
 from identity.policy import Action, Target
 from identity.store import Directory
+from records_panel.break_glass import ACT as BROKE
 from records_panel.citizens import MaskedPatient
+from records_panel.grants import Decision, Purpose
 from records_panel.identifiers import NumberKind, read_bhyt, read_cccd
 from records_panel.register import Register
 from records_panel.searches import Searches
 
-PAGE = 50
+PAGE = 20
+"""Visits."""
+ENOUGH = 1_000
+"""Single reads after which a page ends, at the end of a visit."""
 LOOKED = "book.viewers"
 _BOOK = "book."
+_FURTHER = ("file.read", "additions.read")
 _INTERNAL = "book.consents"
 """This system asked a book's Consents; nobody saw anything."""
 
@@ -48,14 +58,48 @@ class Viewing:
     """Of an emergency opening; of a refusal its code."""
     allowed: bool
     consult_code: str | None
+    visit: str
+    """The same for all reads of one visit."""
+
+    @property
+    def is_emergency(self) -> bool:
+        """Whether it was an emergency opening, or a read by one."""
+        return self.purpose == Purpose.BREAK_THE_GLASS or self.act == BROKE
+
+    @property
+    def group(self) -> tuple[object, ...]:
+        """What all reads of one line have in common."""
+        return self.visit, self.actor, self.facility, self.is_emergency, self.allowed
+
+
+@dataclass(frozen=True, slots=True)
+class ViewingGroup:
+    """The reads of one person for one purpose in one visit, the latest first; never empty."""
+
+    rows: tuple[Viewing, ...]
+
+    @property
+    def latest(self) -> Viewing:
+        """The last one, which also tells what all have in common."""
+        return self.rows[0]
+
+    @property
+    def first(self) -> Viewing:
+        """The one with which it began."""
+        return self.rows[-1]
 
 
 @dataclass(frozen=True, slots=True)
 class ViewingPage:
     """The latest first. `before` is the way to the next page."""
 
-    rows: tuple[Viewing, ...]
+    groups: tuple[ViewingGroup, ...]
     before: int | None
+
+    @property
+    def rows(self) -> tuple[Viewing, ...]:
+        """Every single read of the page, group by group."""
+        return tuple(row for group in self.groups for row in group.rows)
 
 
 class Viewings:
@@ -81,14 +125,21 @@ class Viewings:
         self,
         session: Session,
         patient_id: PatientId,
-        consult_id: ConsultId,
+        consult_id: ConsultId | None,
+        access: Decision,
         *,
         before: int | None = None,
         address: str | None = None,
     ) -> ViewingPage:
-        """For somebody to whom `Panel.open_book` has just opened this book; recorded before it is read."""
+        """For somebody to whom `Panel.open_book` has just opened this book; recorded before it is read.
+
+        `access` is by which right it is open: the look is part of the same visit, for the same purpose.
+        """
         entry = _entry(session, address, patient_id)
-        await self._audit.commit(replace(entry, consult_id=consult_id))
+        why: dict[str, str | int | bool | None] = {"purpose": access.purpose.value, "ground": access.ground}
+        if access.glass is not None:
+            why["reason"] = access.glass.reason.value
+        await self._audit.commit(replace(entry, consult_id=consult_id, details=entry.details | why))
         return await self._page(patient_id, before)
 
     async def find(
@@ -141,18 +192,32 @@ class Viewings:
 
     async def _page(self, patient_id: PatientId, before: int | None) -> ViewingPage:
         c = audit_entries.c
-        query = (
-            select(audit_entries)
-            .where(c.patient_id == patient_id, c.action.startswith(_BOOK, autoescape=True), c.action != _INTERNAL)
-            .order_by(c.number.desc())
+        visit = func.coalesce(c.consult_id, c.session, c.actor)
+        acts = or_(c.action.startswith(_BOOK, autoescape=True), c.action.in_(_FURTHER))
+        theirs = (c.patient_id == patient_id, acts, c.action != _INTERNAL)
+        latest = func.max(c.number)
+        visits = (
+            select(visit.label("visit"), latest.label("latest"), func.count().label("reads"))
+            .where(*theirs)
+            .group_by(visit)
+            .order_by(latest.desc())
             .limit(PAGE + 1)
         )
         if before is not None:
-            query = query.where(c.number < before)
+            visits = visits.having(latest < before)
         async with self._database.reading() as tx:
-            rows = list((await tx.execute(query)).all())
-            shown = await self._told(tx, rows[:PAGE])
-        return ViewingPage(tuple(shown), rows[PAGE - 1].number if len(rows) > PAGE else None)
+            found = list((await tx.execute(visits)).all())
+            page = _enough(found)
+            shown = select(audit_entries, visit.label("visit")).where(*theirs, visit.in_([one.visit for one in page]))
+            rows = list((await tx.execute(shown.order_by(c.number.desc()))).all())
+            told = await self._told(tx, rows)
+        groups: dict[tuple[object, ...], list[Viewing]] = {}
+        for one in told:
+            groups.setdefault(one.group, []).append(one)
+        more = len(found) > len(page)
+        return ViewingPage(
+            tuple(ViewingGroup(tuple(group)) for group in groups.values()), page[-1].latest if more else None
+        )
 
     async def _told(self, tx: Transaction, rows: list[Row[Any]]) -> list[Viewing]:
         people = await self._directory.staff_many({StaffId(row.actor) for row in rows}, tx=tx)
@@ -184,9 +249,22 @@ class Viewings:
                     reason=str(row.details.get("reason") or ""),
                     allowed=row.outcome == "success",
                     consult_code=codes.get(row.consult_id),
+                    visit=row.visit,
                 )
             )
         return told
+
+
+def _enough(visits: list[Row[Any]]) -> list[Row[Any]]:
+    """At most a page of visits, and fewer when they hold many reads; the first one always."""
+    page: list[Row[Any]] = []
+    reads = 0
+    for one in visits[:PAGE]:
+        if page and reads + one.reads > ENOUGH:
+            break
+        page.append(one)
+        reads += one.reads
+    return page
 
 
 def _entry(session: Session, address: str | None, patient_id: PatientId) -> AuditEntry:

@@ -22,7 +22,7 @@ PAGES = {
         "/password",
         "/terminal",
     ),
-    "bs.thuha": ("/", "/agenda", "/consults", "/emergency"),
+    "bs.thuha": ("/", "/agenda", "/consults", "/emergency", "/emergency/patient"),
     "dp.ngan": ("/", "/coordinator", "/slots", "/rota", "/agenda", "/consults"),
     "qt.hieu": (
         "/",

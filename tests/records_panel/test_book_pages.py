@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import html
+import itertools
 import json
 import re
+from dataclasses import fields, replace
+from typing import Any
 
 import pytest
 
 from foundation.ids import PatientId
+from records_panel.fhir_mapping import book_view
+from records_panel.model import Absence, AbsenceKind, BookView, Section
 from tests.consult_rooms.conftest import UNKNOWN_WOMAN
 from tests.records_panel.conftest import LANH
 from tests.records_panel.samples import value
 from tests.records_panel.test_fragments import TABS, Clinic, clinic, demo_book, fragment, people, services
 from tests.web.conftest import Browser
-from web.views.book_tabs import TAB_OF, TITLES
+from web.views.book_tabs import PARTS, TAB_OF, TITLES
 
 __all__ = ["clinic", "people", "services"]
 
@@ -122,10 +127,6 @@ async def test_ids_are_single_on_every_tab(clinic: Clinic) -> None:
 
 
 def test_every_section_of_the_book_stands_on_a_tab() -> None:
-    from dataclasses import fields
-
-    from records_panel.model import BookView
-
     sections = {field.name for field in fields(BookView) if str(field.type).startswith("Section")}
     assert sections - set(TAB_OF) == {"abnormal"}, "which is part of the results"
     assert set(TITLES) == set(TAB_OF)
@@ -134,12 +135,12 @@ def test_every_section_of_the_book_stands_on_a_tab() -> None:
 async def confirm_other(clinic: Clinic, consult_id: str) -> tuple[PatientId, str]:
     identity, resources = demo_book("pre-eclampsia")
     (patient_id,) = await clinic.records.add(identity, resources=resources)
-    fields = {
+    given = {
         "patient_id": patient_id,
         "number": str(identity.cccd),
         "birth_date": f"{identity.birth_date:%d/%m/%Y}",
     }
-    _, text = await fragment(clinic.doctor, f"/consults/{consult_id}/identity", fields)
+    _, text = await fragment(clinic.doctor, f"/consults/{consult_id}/identity", given)
     return patient_id, text
 
 
@@ -187,3 +188,29 @@ async def test_only_the_requester_turns_the_room(clinic: Clinic) -> None:
     consult = await clinic.ask(UNKNOWN_WOMAN)
     response, _ = await fragment(clinic.specialist, f"/consults/{consult.id}/another-patient")
     assert response.status == 403
+
+
+async def test_the_four_silences_are_said_for_every_section_of_every_tab(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    consult = await clinic.ask_for(*demo_book("stroke"))
+    said: dict[AbsenceKind, set[str]] = {}
+    for kind in AbsenceKind:
+        silent: Section[Any] = Section((), (Absence(kind, count=2 if kind is AbsenceKind.WITHHELD else 0),))
+
+        def silenced(bundle: Any, now: Any, *, silent: Section[Any] = silent, **named: Any) -> BookView:
+            view = book_view(bundle, now, **named)
+            parts = [field.name for field in fields(view) if isinstance(getattr(view, field.name), Section)]
+            return replace(view, **dict.fromkeys(parts, silent))
+
+        monkeypatch.setattr("records_panel.panel.book_view", silenced)
+        said[kind] = set()
+        for tab, parts in PARTS.items():
+            _, text = await fragment(clinic.specialist, f"/consults/{consult.id}/book?tab={tab}")
+            found = re.findall(r'<p class="absence" data-kind="([a-z-]+)">(.*?)</p>', text, re.DOTALL)
+            mine = [re.sub(r"<[^>]+>", " ", words) for known, words in found if known == kind]
+            # A section of all that has no place of its own is not there when it is empty.
+            assert len(mine) >= len(set(parts) - {"others"}), (tab, kind)
+            said[kind] |= {" ".join(words.split()).rpartition(": ")[2].casefold() for words in mine}
+    for one, another in itertools.combinations(AbsenceKind, 2):
+        assert said[one].isdisjoint(said[another]), (one, another)

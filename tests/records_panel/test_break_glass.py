@@ -27,6 +27,7 @@ from records_panel.break_glass import BreakGlass
 from records_panel.embedded_book import EmbeddedBook, NewBook
 from records_panel.glass import GlassReason, Verdict
 from records_panel.glass_reviews import GlassReviews
+from records_panel.grants import Decision, Why
 from records_panel.identifiers import NumberKind
 from records_panel.panel import BookClosed, OpenBook, Panel
 from records_panel.searches import Searches
@@ -165,6 +166,42 @@ async def test_a_closed_book_opens_for_four_hours_and_everybody_knows(ward: Ward
         await ward.read("ha", consult)
 
 
+async def test_outside_any_consult_a_book_opens_to_who_opened_it(ward: Ward) -> None:
+    patient_id = PatientId(str((await ward.closed()).patient.patient_id))
+    far = await ward.session("xa")
+    glass_id = await ward.glass.open_outside(
+        far, patient_id, password=PASSWORD, reason=GlassReason.UNABLE, words=WORDS, address="10.0.0.9"
+    )
+    place = await ward.panel.outside(far.staff, far, glass_id)
+    opened = await ward.panel.open_book(far.staff, far, place)
+    assert [line.text for line in opened.view.red_line.items] == ["Penicillin"]
+    [broken], [*reads] = await ward.trail("book.break_glass"), await ward.trail("book.read")
+    assert (broken.patient_id, broken.consult_id, broken.outcome) == (patient_id, None, "success")
+    assert (reads[-1].consult_id, reads[-1].details["purpose"]) == (None, "BTG")
+    # The officer where the person works, and the one of the installation; not the one of a facility without a part.
+    assert {hint["staff"] for hint in ward.hints} == {ward.world["xadieu"].id, ward.world["mai"].id}
+    [row] = await ward.reviews.waiting(await ward.person("xadieu"))
+    assert (row.consult_code, await ward.reviews.count(await ward.person("xadieu"))) == (None, 1)
+    assert await ward.reviews.count(await ward.person("dieu")) == 0
+    other = await ward.session("ha")
+    with pytest.raises(NotFound):
+        await ward.panel.outside(other.staff, other, glass_id)
+    ward.world.clock.advance(4 * 3600)
+    with pytest.raises(Forbidden) as over:
+        await ward.panel.outside(far.staff, far, glass_id)
+    assert over.value.code == "glass.over"
+    assert [entry.outcome for entry in (await ward.trail("book.read"))[-2:]] == ["denied", "denied"]
+
+
+async def test_outside_any_consult_a_coordinator_opens_nothing(ward: Ward) -> None:
+    patient_id = PatientId(str((await ward.closed()).patient.patient_id))
+    nobody = await ward.session("khue") if "khue" in ward.world.people else await ward.session("dieu")
+    with pytest.raises(Forbidden):
+        await ward.glass.open_outside(nobody, patient_id, password=PASSWORD, reason=GlassReason.DANGER, words=WORDS)
+    assert await ward.openings() == 0
+    assert [entry.outcome for entry in await ward.trail("book.break_glass")] == ["denied"]
+
+
 async def test_nobody_elses_book_and_nobody_else(ward: Ward) -> None:
     consult = await ward.closed()
     await ward.break_it("ha", consult)
@@ -295,7 +332,8 @@ async def test_a_denial_is_overcome_by_an_emergency_unless_it_speaks_of_one(ward
         await ward.read("ha", consult)
     assert not refused.value.breakable
     # The permission before the fetch was taken back: the list shows no view, and the refusal.
-    page = await ward.viewings.beside_book(session, PatientId(str(consult.patient.patient_id)), consult.id)
+    patient_id = PatientId(str(consult.patient.patient_id))
+    page = await ward.viewings.beside_book(session, patient_id, consult.id, Decision(Why.OPEN))
     assert [(one.act, one.allowed) for one in page.rows[:2]] == [("book.viewers", True), ("book.read", False)]
 
 
@@ -360,6 +398,8 @@ async def test_a_book_lists_every_view_with_who_where_and_why(ward: Ward) -> Non
     assert found is not None
     assert found.patient_id == patient_id
     masked, page = await ward.viewings.for_officer(officer, found.patient_id)
+    lines = [(one.latest.name, one.latest.is_emergency, one.latest.allowed, len(one.rows)) for one in page.groups]
+    assert lines == [("Điều phối Xa", False, True, 1), ("BS. Hà", True, True, 2), ("BS. Lan", False, False, 1)]
     assert masked.masked_cccd == "••••4471"
     told = [(one.name, one.facility, one.act, one.ground, one.reason, one.allowed) for one in page.rows]
     assert told == [
@@ -377,12 +417,18 @@ async def test_views_come_page_by_page_and_only_to_officers(ward: Ward) -> None:
     consult = await ward.closed()
     patient_id = PatientId(str(consult.patient.patient_id))
     audit = Audit(ward.world.database)
-    for _ in range(60):
-        await audit.commit(AuditEntry(ward.world["ha"].id, "book.read", patient_id=patient_id))
+    for visit in range(30):
+        for _ in range(3):
+            entry = AuditEntry(ward.world["ha"].id, "book.read", SessionId(f"ses_{visit}"), patient_id=patient_id)
+            await audit.commit(entry)
     officer = await ward.session("dieu")
     _, first = await ward.viewings.for_officer(officer, patient_id)
     _, second = await ward.viewings.for_officer(officer, patient_id, before=first.before)
-    assert (len(first.rows), len(second.rows), second.before) == (50, 11, None)
+    assert [len(group.rows) for group in first.groups] == [1, *[3] * 19]
+    assert [len(group.rows) for group in second.groups] == [3] * 11
+    assert second.before is None
+    assert first.groups[1].first.number < first.groups[1].latest.number
+    assert {row.number for row in first.rows}.isdisjoint(row.number for row in second.rows)
     with pytest.raises(Forbidden):
         await ward.viewings.for_officer(await ward.session("ha"), patient_id)
     with pytest.raises(Forbidden):

@@ -46,6 +46,14 @@ def glass(reason: GlassReason = GlassReason.DANGER, **changes: Any) -> Glass:
     return replace(made, **changes)
 
 
+OUTSIDE: dict[str, Any] = {
+    "consult": None,
+    "participant": None,
+    "hub_ids": frozenset(),
+    "outside": PATIENT.patient_id,
+}
+
+
 def asked(**changes: Any) -> Asked:
     """The specialist of a case taken a minute ago, with a book that says nothing of consents."""
     usual = Asked(HA, CLAIMED, PLACE, frozenset({HUB, LINKED}), NOW + MINUTE, date(2026, 11, 23), directives=())
@@ -200,8 +208,15 @@ GLASS_OPENS = [
     ("a colleague at the hospital, in no place", {"participant": None}),
     ("while it rings, at the requesting clinic", {"consult": RINGING, "person": replace(HA, facility_id=CLINIC)}),
     ("an invited doctor of a linked hospital", {"person": replace(HA, facility_id=LINKED), "participant": OBSERVER}),
+    ("outside any consult", OUTSIDE),
+    ("outside any consult, whatever the facility", OUTSIDE | {"person": replace(HA, facility_id=FOREIGN)}),
 ]
 GLASS_DOES_NOT = [
+    ("outside any consult, a coordinator", OUTSIDE | {"person": replace(HA, roles=frozenset({Role.COORDINATOR}))}),
+    ("outside any consult, without a licence", OUTSIDE | {"person": replace(HA, licence_number=None)}),
+    ("outside any consult, another patient", OUTSIDE | {"outside": PatientId("pat_x")}),
+    ("outside any consult, nobody", OUTSIDE | {"outside": None}),
+    ("outside any consult, run out", OUTSIDE | {"now": NOW + MINUTE + 4 * HOUR}),
     ("a temporary identity", {"consult": replace(CLOSED, patient=UNKNOWN_WOMAN)}),
     ("another patient", {"glass": glass(patient_id=PatientId("pat_x"))}),
     ("another person's", {"glass": glass(staff_id=StaffId("x"))}),

@@ -148,6 +148,7 @@ async def test_refusals_are_on_record_and_fetch_nothing(
     book = WatchedBook(world.database)
     opened = panel(world, book)
     place = await place_of(world, opened, consult, "ha")
+    assert place.consult is not None
     assert place.participant is not None
     changed, participant = change(place.consult, place.participant)
     with pytest.raises(Forbidden) as refused:
@@ -166,6 +167,7 @@ async def test_a_consult_that_is_over_asks_the_books_consents_alone(
     book = WatchedBook(world.database)
     opened = panel(world, book)
     place = await place_of(world, opened, consult, "ha")
+    assert place.consult is not None
     assert place.participant is not None
     changed, participant = change(place.consult, place.participant)
     with pytest.raises(Forbidden) as refused:

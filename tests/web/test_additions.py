@@ -15,7 +15,7 @@ from foundation.ids import ConsultId
 from tests.foundation.test_files import PDF, picture
 from tests.records_panel.conftest import LANH
 from tests.web.clinic import Clinic, clinic, part
-from tests.web.conftest import ORIGIN, Browser
+from tests.web.conftest import ORIGIN, PASSWORD, Browser
 
 __all__ = ["clinic"]
 
@@ -219,3 +219,43 @@ async def test_an_author_takes_back_an_error(clinic: Clinic) -> None:
     page = await panel(clinic.specialist, consult.id)
     assert "data-addition" not in page
     assert "178/96" not in page
+
+
+async def test_an_emergency_opens_the_files_of_a_book_on_record(clinic: Clinic) -> None:
+    consult = await taken(clinic)
+    assert (await upload(clinic.doctor, consult.id, picture())).status == 201
+    (small, full) = re.findall(
+        rf"/consults/{consult.id}/files/(fil_[0-9a-f]+)", await panel(clinic.specialist, consult.id)
+    )[::-1][:2]
+    clinic.world.clock.advance(25 * 3600)
+    await clinic.specialist.sign_in("bs.ha")
+    path = f"/consults/{consult.id}/files/{full}"
+    assert (await clinic.specialist.get(path)).status == 403
+    await clinic.specialist.get(f"/consults/{consult.id}/emergency")
+    opening = {"reason": "danger", "words": "Bệnh nhân quay lại vì khó thở", "password": PASSWORD}
+    response, text = await part(clinic.specialist, f"/consults/{consult.id}/emergency", opening)
+    assert (response.status, full in text) == (200, True)
+    for file in (full, small):
+        response = await clinic.specialist.get(f"/consults/{consult.id}/files/{file}")
+        assert (response.status, response.headers["Content-Type"]) == (200, "image/jpeg")
+    assert (await clinic.specialist.get(f"/consults/{consult.id}/files/fil_{'0' * 32}")).status == 404
+
+    # Outside any consult by the book itself, whose papers lead there.
+    doctor = await clinic.site.browser()
+    await doctor.sign_in("bs.bao")
+    await doctor.get("/emergency/patient")
+    number = {"number": str(LANH.cccd), "birth_date": f"{LANH.birth_date:%d/%m/%Y}"}
+    book = (await doctor.post("/emergency/patient", opening | number)).headers["Location"]
+    _, papers = await part(doctor, f"{book}?tab=papers")
+    outside = f"{book.removesuffix('/book')}/files/{full}"
+    assert f'href="{outside}"' in papers
+    assert (await doctor.get(outside)).status == 200
+    assert (await clinic.specialist.get(outside)).status == 404
+    trail = await clinic.records.trail()
+    assert any(row.action == "book.read" and row.outcome == "denied" for row in trail)
+    reads = [row for row in trail if row.action == "file.read" and row.outcome == "success"]
+    assert [(row.details["purpose"], row.consult_id) for row in reads] == [
+        *[("BTG", consult.id)] * 2,
+        ("BTG", None),
+    ]
+    assert {row.target for row in reads} == {full, small}

@@ -182,6 +182,60 @@ async def test_what_is_not_reviewed_in_time_says_so(clinic: Clinic) -> None:
     assert "Quá hạn" in html.unescape(reviewer.page)
 
 
+async def test_outside_any_consult_by_number_and_birth_date(clinic: Clinic) -> None:
+    doctor = clinic.doctor
+    await clinic.proof()
+    await doctor.get("/emergency")
+    assert 'href="/emergency/patient"' in doctor.page
+    await doctor.get("/emergency/patient")
+    assert doctor.page.count('type="radio"') == 2
+    path, form = "/emergency/patient", OPENING | {"number": str(LANH.cccd), "birth_date": "12/03/1958"}
+    for changes, status, said in (
+        ({"birth_date": "13/03/1958"}, 404, "Không có sổ sức khỏe nào khớp"),
+        ({"number": "001000000000"}, 404, "Không có sổ sức khỏe nào khớp"),
+        ({"number": "12"}, 422, 'id="number-problem"'),
+        ({"birth_date": "hôm qua"}, 422, 'id="birth_date-problem"'),
+        ({"words": "vội"}, 422, 'id="words-problem"'),
+        ({"password": "sai mật khẩu rồi"}, 422, 'id="password-problem"'),
+        ({"reason": "aftercare"}, 422, 'id="reason-problem"'),
+    ):
+        assert (await doctor.post(path, form | changes)).status == status, changes
+        assert said in html.unescape(doctor.page), changes
+    response = await doctor.post(path, form)
+    assert response.status == 303
+    book = response.headers["Location"]
+    assert re.fullmatch(r"/emergency/books/gls_[0-9a-f]{32}/book", book)
+    await doctor.get(book)
+    page = html.unescape(doctor.page)
+    assert "Đang mở khẩn cấp" in page
+    assert LANH.name in page
+    assert str(LANH.cccd) not in page
+    assert f'href="{book}?tab=viewers"' in page
+    _, text = await part(doctor, f"{book}?tab=viewers")
+    assert "Trong cấp cứu" in text
+    _, text = await part(doctor, f"{book}/search", {"q": "penicillin"})
+    assert f'href="{book}?tab=' in text
+    assert (await clinic.specialist.get(book)).status == 404
+    reviewer = await officer(clinic)
+    await reviewer.get("/")
+    page = html.unescape(reviewer.page)
+    assert page.index("1 lần mở sổ sức khỏe trong cấp cứu đang chờ bạn xét") < page.index('id="emergencies-title"')
+    assert "ngoài hội chẩn" in page
+    clinic.world.clock.advance(4 * 3600)
+    await doctor.sign_in("bs.bao")
+    assert (await doctor.get(book)).status == 403
+    assert "Lần mở cấp cứu này đã hết hạn" in html.unescape(doctor.page)
+
+
+async def test_a_birth_date_is_not_found_by_trying(clinic: Clinic) -> None:
+    await clinic.proof()
+    await clinic.doctor.get("/emergency/patient")
+    for day in range(1, 7):
+        form = OPENING | {"number": str(LANH.cccd), "birth_date": f"{day:02}/01/1958"}
+        response = await clinic.doctor.post("/emergency/patient", form)
+    assert (response.status, "Retry-After" in response.headers) == (429, True)
+
+
 async def test_officers_pages_are_for_officers(clinic: Clinic) -> None:
     entry = StaffEntry("bv.tram", "Người bảo vệ", clinic.cast.clinic.id, frozenset({Role.DATA_PROTECTION_OFFICER}))
     await clinic.site.services.accounts.create_staff(OPERATOR, entry, password=PASSWORD)

@@ -167,7 +167,7 @@ async def test_home_of_coordinator_and_administrator(clinic: Clinic) -> None:
     assert 'href="/administration"' in chief.page
     assert 'href="/administration/audit"' in chief.page
     # An officer's page lives by what awaits review; nothing else on it does.
-    assert re.findall(r'data-live="([^"]+)"', chief.page) == ["/?part=emergencies"]
+    assert re.findall(r'data-live="([^"]+)"', chief.page) == ["/?part=alert", "/?part=emergencies"]
 
 
 @pytest.mark.parametrize("name", ["waiting", "agenda", "past", "on_call"])

@@ -13,10 +13,12 @@ from foundation.files import FileKind, too_large
 from foundation.i18n import N_
 from foundation.ids import AdditionId, ConsultId, FileId
 from records_panel.bedside import DESCRIPTION, lab_result, signs
+from records_panel.grants import Ground
 from web.forms import MALFORMED, Form
 from web.security import address_of
 from web.services import SERVICES
 from web.views.addition_words import AdditionWords
+from web.views.book import place_of
 
 routes = web.RouteTableDef()
 
@@ -98,12 +100,25 @@ async def withdraw(request: web.Request) -> web.StreamResponse:
 
 
 @routes.get("/consults/{consult_id}/files/{file_id}")
+@routes.get("/emergency/books/{glass_id}/files/{file_id}")
 async def give_file(request: web.Request) -> web.StreamResponse:
     """A file to whom its book is open: never shown as a page, never kept by the browser."""
     session, file_id = request["session"], FileId(request.match_info["file_id"][:64])
-    kind, content = await request.app[SERVICES].additions.file(
-        session.staff, session, _consult_id(request), file_id, address=address_of(request)
-    )
+    services, address = request.app[SERVICES], address_of(request)
+    place = await place_of(request)
+    consult, access = place.consult, services.panel.access(session.staff, session, place)
+    by_book = consult is None or access.pending or (access.opens and access.ground is not Ground.CONSULT)
+    if by_book and place.patient_id is not None:
+        # Not the consult, but an emergency or a Consent opens it: then what stands in the book as it is open.
+        opened = await services.panel.open_book(session.staff, session, place, whole=True, address=address)
+        consult_id = consult.id if consult else None
+        kind, content = await services.additions.file_of_open_book(
+            session.staff, session, consult_id, place.patient_id, opened, file_id, address=address
+        )
+    else:
+        kind, content = await services.additions.file(
+            session.staff, session, _consult_id(request), file_id, address=address
+        )
     return web.Response(body=content, content_type=kind.value, headers=_headers(kind, file_id))
 
 

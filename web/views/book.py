@@ -11,7 +11,7 @@ from consult_rooms.access import Relation
 from consult_rooms.model import Consult, IdentityChange, IdentityState, Patient
 from consult_rooms.standing import NOT_THIS_ROLE
 from foundation.errors import Conflict, Forbidden, HoichanError, Invalid, Unavailable
-from foundation.ids import ConsultId
+from foundation.ids import ConsultId, GlassId
 from identity.model import Session
 from records_panel.book_search import Anchors
 from records_panel.model import BookView
@@ -38,6 +38,7 @@ More = Callable[[BookView], Context]
 
 
 @routes.get("/consults/{consult_id}/book")
+@routes.get("/emergency/books/{glass_id}/book")
 async def show_book(request: web.Request) -> web.StreamResponse:
     """One tab of the book (`tab`), as a fragment or as a page of its own."""
     place = await place_of(request)
@@ -48,12 +49,11 @@ async def show_book(request: web.Request) -> web.StreamResponse:
 async def change_identity(request: web.Request) -> web.StreamResponse:
     """Confirm who the patient of a consult is (two identifiers), or take the last change back (`act` = `revert`)."""
     place = await place_of(request)
+    consult = consult_of(place)
     form, session, services = await Form.read(request), request["session"], request.app[SERVICES]
     if form.value("act") == "revert":
         try:
-            consult = await services.requests.change_identity(
-                session.staff, place.consult.id, None, IdentityChange.REVERTED
-            )
+            consult = await services.requests.change_identity(session.staff, consult.id, None, IdentityChange.REVERTED)
         except (Conflict, Forbidden) as error:
             return panel_fragment(request, "closed", place, tab="summary", error=error, status=error.status)
     else:
@@ -66,10 +66,10 @@ async def change_identity(request: web.Request) -> web.StreamResponse:
                 session=session.id,
             )
         except (Invalid, Forbidden) as error:
-            if place.consult.patient.identity is IdentityState.ESTABLISHED:
+            if consult.patient.identity is IdentityState.ESTABLISHED:
                 return _another(request, place, failure=error)
             return await _identity(request, place, failure=error)
-        consult = await establish(request, place.consult, patient)
+        consult = await establish(request, consult, patient)
     return await show_panel(request, await place_of(request, consult.id), "summary")
 
 
@@ -99,10 +99,13 @@ async def establish(request: web.Request, consult: Consult, patient: Patient) ->
 
 
 async def place_of(request: web.Request, consult_id: ConsultId | None = None) -> Place:
-    """What the person is to the consult of the address. Raises `NotFound` for a stranger."""
+    """What the person is to the consult, or emergency opening, of the address. Raises `NotFound` for a stranger."""
     session: Session = request["session"]
+    panel, address = request.app[SERVICES].panel, address_of(request)
+    if consult_id is None and (glass_id := request.match_info.get("glass_id")) is not None:
+        return await panel.outside(session.staff, session, GlassId(glass_id), address=address)
     asked = consult_id or ConsultId(request.match_info["consult_id"])
-    return await request.app[SERVICES].panel.place(session.staff, session, asked, address=address_of(request))
+    return await panel.place(session.staff, session, asked, address=address)
 
 
 async def show_panel(
@@ -111,7 +114,7 @@ async def show_panel(
     """A tab of the book, or why it is closed, or the way to an identity. With `more` the whole book is read."""
     session, services = request["session"], request.app[SERVICES]
     consult = place.consult
-    if consult.patient.identity is IdentityState.TEMPORARY:
+    if consult is not None and consult.patient.identity is IdentityState.TEMPORARY:
         return await _identity(request, place)
     tab = tab if tab in TABS else "summary"
     whole = tab in WHOLE or more is not None
@@ -119,9 +122,9 @@ async def show_panel(
         opened = await services.panel.open_book(session.staff, session, place, whole=whole, address=address_of(request))
     except (Unavailable, Forbidden) as error:
         return panel_fragment(request, "closed", place, tab=tab, error=error, status=error.status)
-    requester = await services.directory.staff(consult.requester_id)
-    added = await services.additions.of_open_book(consult)
-    viewers = await views_of(request, place) if tab == "viewers" else None
+    requester = await services.directory.staff(consult.requester_id) if consult else None
+    added = await services.additions.of_open_book(consult) if consult else []
+    viewers = await views_of(request, place, opened.access) if tab == "viewers" else None
     return panel_fragment(
         request,
         "open",
@@ -146,7 +149,7 @@ async def _identity(request: web.Request, place: Place, *, failure: HoichanError
     sentence = request["language"].error(failure) if failure else ""
     status = failure.status if failure else 200
     session, service = request["session"], request.app[SERVICES].additions
-    added = await service.of_temporary(session.staff, session, place.consult.id, address=address_of(request))
+    added = await service.of_temporary(session.staff, session, consult_of(place).id, address=address_of(request))
     return panel_fragment(
         request, "identity", place, may_confirm=may_confirm, failure=sentence, status=status, additions=added
     )
@@ -155,6 +158,18 @@ async def _identity(request: web.Request, place: Place, *, failure: HoichanError
 def _another(request: web.Request, place: Place, *, failure: HoichanError | None = None) -> web.StreamResponse:
     sentence = request["language"].error(failure) if failure else ""
     return panel_fragment(request, "another", place, failure=sentence, status=failure.status if failure else 200)
+
+
+def base_of(request: web.Request, place: Place) -> str:
+    """Where the book of this place lives: its tabs and files stand below."""
+    return f"/consults/{place.consult.id}" if place.consult else f"/emergency/books/{request.match_info['glass_id']}"
+
+
+def consult_of(place: Place) -> Consult:
+    """The consult of a place that is known to be in one."""
+    if place.consult is None:
+        raise ValueError("outside a consult nobody changes an identity")
+    return place.consult
 
 
 def panel_fragment(
@@ -176,6 +191,7 @@ def panel_fragment(
         status=status,
         content=f"book/{name}.html",
         consult=place.consult,
+        base=base_of(request, place),
         related=place.related,
         is_requester=place.related is Relation.REQUESTER,
         say=BookWords(request["language"], zone, place.now, Ages.of(request.app[SERVICES].settings)),

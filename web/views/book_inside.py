@@ -22,6 +22,7 @@ routes = web.RouteTableDef()
 
 
 @routes.post("/consults/{consult_id}/book/search")
+@routes.post("/emergency/books/{glass_id}/book/search")
 async def search_book(request: web.Request) -> web.StreamResponse:
     """Entries with every word of `q`, each a way to its place. Without words it is the empty form."""
     place, form = await place_of(request), await Form.read(request)
@@ -38,6 +39,7 @@ async def search_book(request: web.Request) -> web.StreamResponse:
 
 
 @routes.post("/consults/{consult_id}/book/trend")
+@routes.post("/emergency/books/{glass_id}/book/trend")
 async def show_trend(request: web.Request) -> web.StreamResponse:
     """Every value of one thing (`key`) as a table, and its charts as data for the page's script."""
     place, form = await place_of(request), await Form.read(request)

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
+from typing import cast
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
@@ -15,6 +16,7 @@ from consult_rooms.model import ConsultState
 from foundation.errors import NotFound
 from foundation.i18n import N_
 from identity.model import Role, Staff
+from records_panel.glass_reviews import GlassRow
 from web.rendering import render
 from web.services import SERVICES, Services
 from web.views.clinic_side import offered
@@ -89,7 +91,15 @@ async def _colleagues(reader: Reader) -> Filling:
 
 
 async def _emergencies(reader: Reader) -> Filling:
-    return {"to_review": await reader.services.glass_reviews.waiting(reader.staff)}
+    reviews = reader.services.glass_reviews
+    return {"to_review": await reviews.waiting(reader.staff), "awaiting": await reviews.count(reader.staff)}
+
+
+async def _alert(reader: Reader) -> Filling:
+    # Waits here for an officer who was not signed in when it happened; the most urgent come first in the list.
+    filling = await _emergencies(reader)
+    rows = cast("list[GlassRow]", filling["to_review"])
+    return {**filling, "overdue": sum(row.overdue(reader.now) for row in rows)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +114,7 @@ class Section:
 
 SECTIONS: Mapping[str, Section] = MappingProxyType(
     {
+        "alert": Section("officer-alert", "top", frozenset({Role.DATA_PROTECTION_OFFICER}), _alert),
         "duty": Section("duty", "head", frozenset({Role.SPECIALIST}), _duty),
         "queue": Section("queue", "main", frozenset({Role.COORDINATOR}), _queue),
         "emergencies": Section("emergencies", "main", frozenset({Role.DATA_PROTECTION_OFFICER}), _emergencies),
@@ -135,6 +146,7 @@ async def show(request: web.Request) -> web.StreamResponse:
         "home/page.html",
         status=200,
         sections=mine,
+        at_bedside=bool(_AT_BEDSIDE & staff.roles),
         asks=Role.RURAL_DOCTOR in staff.roles,
         administers=Role.ADMINISTRATOR in staff.roles,
         reviews=Role.DATA_PROTECTION_OFFICER in staff.roles,

@@ -19,7 +19,7 @@ from web.forms import Form
 from web.rendering import render
 from web.security import address_of
 from web.services import SERVICES
-from web.views.book import establish
+from web.views.book import consult_of, establish
 from web.views.book_words import SEXES
 from web.views.patient_forms import MOST, evidence_of, identity_of, number_kind, patient_id_of
 
@@ -138,7 +138,7 @@ async def _created(request: web.Request, form: Form, patient_id: PatientId, iden
     consult_id = _consult_of(form)
     if consult_id is not None:
         place = await services.panel.place(session.staff, session, consult_id, address=address_of(request))
-        await establish(request, place.consult, patient)
+        await establish(request, consult_of(place), patient)
     return _answer(request, "confirmed", form, patient=patient, proof=proof, warnings=warnings)
 
 

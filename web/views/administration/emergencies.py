@@ -28,13 +28,14 @@ async def index(request: web.Request) -> web.StreamResponse:
     """What awaits review, the most urgent first, and what was settled; with `part` the first alone."""
     services, officer = request.app[SERVICES], request["session"].staff
     reviews = services.glass_reviews
-    to_review, now = await reviews.waiting(officer), services.clock.now()
+    waiting = {"to_review": await reviews.waiting(officer), "awaiting": await reviews.count(officer)}
+    now = services.clock.now()
     if "part" in request.query:
-        response = render(request, "administration/emergencies_waiting.html", to_review=to_review, now=now)
+        response = render(request, "administration/emergencies_waiting.html", status=200, now=now, **waiting)
         response.headers["X-Fragment"] = "1"
         return response
     settled = await reviews.settled(officer, _instant(request.query.get("before", "")))
-    return render(request, "administration/emergencies.html", settled=settled, to_review=to_review, now=now)
+    return render(request, "administration/emergencies.html", status=200, settled=settled, now=now, **waiting)
 
 
 @routes.get(PATH + "/{glass_id}")
