@@ -70,6 +70,13 @@ class Step(StrEnum):
     COORDINATOR = "coordinator"
 
 
+class Level(StrEnum):
+    """In which step a turn on call is rung."""
+
+    FIRST = "first"
+    BACKUP = "backup"
+
+
 class DeclineReason(StrEnum):
     """Why a specialist cannot take a case."""
 
@@ -438,3 +445,4 @@ class Shift:
     weekday: int
     starts: time
     ends: time
+    level: Level = Level.FIRST

@@ -16,7 +16,6 @@ from sqlalchemy.exc import IntegrityError
 from consult_rooms import bounds, identities
 from consult_rooms.access import Relation
 from consult_rooms.claims import Claims
-from consult_rooms.ladder import Roster
 from consult_rooms.log import ConsultLog, Data
 from consult_rooms.model import (
     CancelReason,
@@ -29,6 +28,7 @@ from consult_rooms.model import (
     Question,
     Urgency,
 )
+from consult_rooms.roster import Asked
 from consult_rooms.runner import LadderRunner
 from consult_rooms.standing import Standing, standing
 from consult_rooms.store import ConsultStore, new_code
@@ -98,7 +98,7 @@ class Requests:
         bounds.request(urgency, person, asked, given)
         if terminal_id is not None and (await self._directory.terminal(terminal_id)).facility_id != staff.facility_id:
             raise Invalid("terminal.foreign", FOREIGN_TERMINAL, field="terminal_id")
-        roster = await self._runner.roster(staff.facility_id, specialty_id)
+        roster = await self._runner.roster(Asked(staff.facility_id, specialty_id, staff.id, person.patient_id))
         consult_id = ConsultId(new_id("con"))
         details: Data = {
             "facility": staff.facility_id,
@@ -150,7 +150,7 @@ class Requests:
 
     async def widen(self, staff: Staff, consult_id: ConsultId) -> Consult:
         """Start the next step now. Requester or coordinator. Raises Conflict `consult.last_step`."""
-        roster = await self._roster(consult_id)
+        roster = await self._runner.roster_of(consult_id)
         async with self._database.transaction() as tx:
             consult = (await self._for_requester(tx, staff, consult_id, Act.RING)).consult
             widened = await self._runner.climb(
@@ -203,8 +203,9 @@ class Requests:
             now_urgent = consult.urgency if urgency is None else bounds.code(Urgency, urgency, "urgency")
             bounds.request(now_urgent, consult.patient, asked, consult.consent)
             values: dict[str, Any] = {"urgency": now_urgent, **self._store.question_values(consult_id, asked)}
-            if consult.step_due_at is not None and now_urgent is not consult.urgency:
-                sooner = await tx.now() + timedelta(seconds=self._runner.seconds[now_urgent])
+            if consult.step is not None and consult.step_due_at is not None and now_urgent is not consult.urgency:
+                seconds = await self._runner.seconds_of(tx, now_urgent, consult.step)
+                sooner = await tx.now() + timedelta(seconds=seconds)
                 values["step_due_at"] = min(consult.step_due_at, sooner)
             await self._store.change(tx, consult_id, consult.state, values)
             await self._log.append(tx, consult_id, LogKind.QUESTION_CHANGED, staff.id, {"urgency": now_urgent})
@@ -269,11 +270,6 @@ class Requests:
             raise await self._claims.lost(tx, consult_id)
         after(place.consult.state, act)
         return place
-
-    async def _roster(self, consult_id: ConsultId) -> Roster:
-        async with self._database.reading() as tx:
-            consult = await self._store.get(tx, consult_id)
-        return await self._runner.roster(consult.requester_facility_id, consult.specialty_id)
 
     async def _by_key(self, staff: Staff, key: str) -> Consult | None:
         async with self._database.reading() as tx:

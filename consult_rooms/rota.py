@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Row, delete, select
+from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.exc import IntegrityError
 
-from consult_rooms.ladder import Person
-from consult_rooms.model import Shift
+from consult_rooms.candidates import Person
+from consult_rooms.model import Level, Shift
 from consult_rooms.tables import on_call_shifts
 from foundation.bus import Bus
 from foundation.database import Database, Transaction
@@ -20,7 +20,7 @@ from foundation.i18n import N_
 from foundation.ids import FacilityId, SpecialtyId, StaffId, new_id
 from identity.model import Role, Staff
 from identity.policy import Action, Target, require
-from identity.rows import active_staff, hubs_of
+from identity.rows import active_staff
 from identity.store import Directory
 
 UNFIT = N_("Only a specialist of this field can be on call for it.")
@@ -48,8 +48,9 @@ class Rota:
         weekday: int,
         starts: time,
         ends: time,
+        level: Level = Level.FIRST,
     ) -> Shift:
-        """Put a specialist on call every week. Equal times mean a whole day.
+        """Put a specialist on call every week. Equal times mean a whole day; a backup rings in the step after.
 
         Raises Forbidden, Invalid `rota.weekday` or `rota.unfit`, Conflict `rota.taken`.
         """
@@ -67,6 +68,7 @@ class Rota:
             weekday=weekday,
             starts=starts.replace(second=0, microsecond=0, tzinfo=None),
             ends=ends.replace(second=0, microsecond=0, tzinfo=None),
+            level=level,
         )
         async with self._database.transaction() as tx:
             try:
@@ -79,6 +81,7 @@ class Rota:
                         weekday=weekday,
                         starts_minute=_minute(shift.starts),
                         ends_minute=_minute(shift.ends),
+                        level=level,
                     )
                 )
             except IntegrityError as error:
@@ -109,7 +112,7 @@ class Rota:
                     on_call_shifts.c.staff_id,
                 )
             )
-            return [_shift(row) for row in found]
+            return [shift_of(row) for row in found.mappings()]
 
     async def on_call(
         self,
@@ -119,26 +122,18 @@ class Rota:
         at: datetime | None = None,
     ) -> dict[SpecialtyId, list[Person]]:
         """Who is on call at these hospitals at that instant (now), by specialty. Those who left are not among them."""
-        return await self._on_call(on_call_shifts.c.facility_id.in_(list(facility_ids)), specialty_id, at)
-
-    async def on_call_for(
-        self, clinic_id: FacilityId, specialty_id: SpecialtyId, *, at: datetime | None = None
-    ) -> list[Person]:
-        """Who is on call for that clinic in that field at that instant (now), at whichever hospital linked to it."""
-        found = await self._on_call(on_call_shifts.c.facility_id.in_(hubs_of(clinic_id)), specialty_id, at)
-        return found.get(specialty_id, [])
-
-    async def _on_call(
-        self, there: ColumnElement[bool], specialty_id: SpecialtyId | None, at: datetime | None
-    ) -> dict[SpecialtyId, list[Person]]:
-        wanted = [there, on_call_shifts.c.staff_id.in_(active_staff())]
+        wanted: list[ColumnElement[bool]] = [
+            on_call_shifts.c.facility_id.in_(list(facility_ids)),
+            on_call_shifts.c.staff_id.in_(active_staff()),
+        ]
         if specialty_id is not None:
             wanted.append(on_call_shifts.c.specialty_id == specialty_id)
         async with self._database.reading() as tx:
-            rows = (await tx.execute(select(on_call_shifts).where(*wanted).order_by(on_call_shifts.c.id))).all()
+            query = select(on_call_shifts).where(*wanted).order_by(on_call_shifts.c.id)
+            rows = (await tx.execute(query)).mappings().all()
             local = (at or await tx.now()).astimezone(self._zone)
         people: dict[SpecialtyId, list[Person]] = {}
-        for shift in map(_shift, rows):
+        for shift in map(shift_of, rows):
             person = Person(shift.staff_id, shift.facility_id)
             if covers(shift, local) and person not in people.setdefault(shift.specialty_id, []):
                 people[shift.specialty_id].append(person)
@@ -165,13 +160,16 @@ def _minute(at: time) -> int:
     return at.hour * 60 + at.minute
 
 
-def _shift(row: Row[Any]) -> Shift:
+def shift_of(row: Mapping[Any, Any]) -> Shift:
+    """A row that holds the columns of `on_call_shifts`."""
+    c = on_call_shifts.c
     return Shift(
-        id=row.id,
-        staff_id=row.staff_id,
-        specialty_id=row.specialty_id,
-        facility_id=row.facility_id,
-        weekday=row.weekday,
-        starts=time(*divmod(row.starts_minute, 60)),
-        ends=time(*divmod(row.ends_minute, 60)),
+        id=row[c.id],
+        staff_id=row[c.staff_id],
+        specialty_id=row[c.specialty_id],
+        facility_id=row[c.facility_id],
+        weekday=row[c.weekday],
+        starts=time(*divmod(row[c.starts_minute], 60)),
+        ends=time(*divmod(row[c.ends_minute], 60)),
+        level=Level(row[c.level]),
     )

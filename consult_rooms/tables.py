@@ -19,6 +19,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from foundation.chain import Source
@@ -65,6 +66,12 @@ consults = Table(
     Index("ix_consults_facility_state", "requester_facility_id", "state"),
     Index("ix_consults_state_due", "state", "due_at"),
     Index("ix_consults_specialist_facility_created", "specialist_facility_id", "created_at"),
+    Index(
+        "ix_consults_under_way",
+        "specialist_id",
+        sqlite_where=text("state = 'claimed'"),
+        postgresql_where=text("state = 'claimed'"),
+    ),
 )
 
 consult_codes = Table(
@@ -88,6 +95,7 @@ offers = Table(
     Column("later_at", Instant, index=True),
     PrimaryKeyConstraint("consult_id", "staff_id"),
     Index("ix_offers_staff_state", "staff_id", "state"),
+    Index("ix_offers_staff_rung", "staff_id", "rung_at"),
 )
 
 participants = Table(
@@ -208,12 +216,24 @@ on_call_shifts = Table(
     Column("weekday", Integer, nullable=False),
     Column("starts_minute", Integer, nullable=False),
     Column("ends_minute", Integer, nullable=False),
+    Column("level", String(8), nullable=False, default="first", server_default="first"),
     UniqueConstraint(
         "staff_id", "specialty_id", "facility_id", "weekday", "starts_minute", name="uq_on_call_shifts_turn"
     ),
     Index("ix_on_call_shifts_specialty_facility", "specialty_id", "facility_id"),
 )
 """Weekly turns on call; minutes count from local midnight of `weekday` (0 is Monday)."""
+
+ladder_rules = Table(
+    "ladder_rules",
+    metadata,
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("rules", Json, nullable=False),
+    Column("changed_by", ForeignKey("staff.id"), nullable=False),
+    Column("changed_at", Instant, nullable=False),
+    Column("note", Text, nullable=False),
+)
+"""Every version of the ladder's rules; the highest holds. Nothing is overwritten."""
 
 slots = Table(
     "slots",

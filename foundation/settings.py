@@ -96,9 +96,14 @@ class Settings(BaseSettings):
 
     # Consults
     zone: str = Field("Asia/Ho_Chi_Minh", description="time zone in which times are shown")
-    ring_step_seconds: float = Field(30, gt=0, description="how long a step of the ladder rings before the next")
+    ring_step_seconds: float = Field(
+        30, gt=0, description="how long a step of the ladder rings before the next, until an administrator edits the rules"
+    )
     urgent_step_seconds: float = Field(120, gt=0, description="the same for urgent requests")
     routine_step_seconds: float = Field(300, gt=0, description="the same for routine requests")
+    coordinator_step_seconds: float = Field(
+        300, gt=0, description="how long the last step has before the request becomes a written case"
+    )
     claim_lease_seconds: float = Field(
         45, gt=0, description="how long a claim holds without a sign of life before its specialist enters the room"
     )

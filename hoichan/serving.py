@@ -211,6 +211,8 @@ def services_of(
         import_runs=parts.import_runs,
         additions=parts.additions,
         rota=parts.rota,
+        rulebook=parts.rulebook,
+        forecast=parts.forecast,
         ready=ready,
         watched=watched,
         is_demo=demo,

@@ -14,8 +14,10 @@ from consult_rooms.answers import Answers
 from consult_rooms.claims import Claims
 from consult_rooms.devices import Devices
 from consult_rooms.exchange import Exchange
+from consult_rooms.forecast import Forecast
 from consult_rooms.handovers import Handovers
 from consult_rooms.inquiries import Inquiries
+from consult_rooms.ladder_rules import defaults
 from consult_rooms.leases import Leases
 from consult_rooms.log import ConsultLog
 from consult_rooms.model import Urgency
@@ -25,10 +27,13 @@ from consult_rooms.presence import Presence
 from consult_rooms.queries import Queries
 from consult_rooms.requests import Requests
 from consult_rooms.rooms import Rooms
+from consult_rooms.roster import Rosters
 from consult_rooms.rota import Rota
+from consult_rooms.rulebook import Rulebook
 from consult_rooms.runner import LadderRunner
 from consult_rooms.scheduling import Scheduling
 from consult_rooms.store import ConsultStore
+from consult_rooms.writing import Writing
 from consult_rooms.tables import CONSULT_LOG
 from foundation.anchors import AnchorFolder, AnchorSigner
 from foundation.audit import AUDIT, Audit
@@ -96,6 +101,8 @@ class Parts:
     log: ConsultLog
     presence: Presence
     rota: Rota
+    rulebook: Rulebook
+    forecast: Forecast
     runner: LadderRunner
     requests: Requests
     pairing: Pairing
@@ -189,7 +196,9 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
             Urgency.URGENT: settings.urgent_step_seconds,
             Urgency.ROUTINE: settings.routine_step_seconds,
         }
-        runner = LadderRunner(database, log, directory, rota, presence, seconds)
+        rules = defaults(seconds, settings.coordinator_step_seconds)
+        rosters = Rosters(database, presence, zone, rules)
+        runner = LadderRunner(database, log, rosters, Writing(log))
         store = ConsultStore(sealer)
         claims = Claims(store, log, directory, zone, settings.claim_lease_seconds)
         limits = Limits(
@@ -235,6 +244,8 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
             log=log,
             presence=presence,
             rota=rota,
+            rulebook=Rulebook(database, audit, rules),
+            forecast=Forecast(database, rosters, directory, audit),
             runner=runner,
             requests=Requests(database, store, log, runner, directory, audit, claims, zone, additions.follow),
             pairing=Pairing(

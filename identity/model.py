@@ -80,6 +80,17 @@ class Facility:
     is_hub: bool
     """Whether it consults for others."""
     active: bool = True
+    zone: str | None = None
+    """Its time zone (IANA), in which opening hours are meant; None: the installation's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A hospital that consults for a clinic: `rank` 1 is asked first; `hours` are `identity.hours`, empty for always."""
+
+    hub: Facility
+    rank: int = 1
+    hours: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +101,10 @@ class Specialty:
     code: str
     name_vi: str
     name_en: str
+    parent_id: SpecialtyId | None = None
+    """The specialty of which this is a sub-specialty."""
+    licence_scopes: str = ""
+    """Words, a comma between, one of which a licence's scope bears; empty: the scope is not looked at."""
 
     def name(self, language: str) -> str:
         """The name in `vi` or `en`."""
@@ -126,6 +141,8 @@ class Staff:
     """Whether an administrator's or data protection officer's word goes beyond the own facility."""
     sensitivities: frozenset[Sensitivity] = frozenset()
     """The kinds of restricted entries that this person may read in a book that is open to them."""
+    languages: frozenset[str] = frozenset()
+    """What the person speaks in a consult, as language codes (ISO 639); empty: not known."""
 
     def licence_valid(self, today: date) -> bool:
         """Whether there is a licence to practise and it has not run out; its last day still counts."""
@@ -168,6 +185,7 @@ class Scope(StrEnum):
     SLOTS_READ = "slots:read"
     SLOTS_WRITE = "slots:write"
     PATIENTS_FIND = "patients:find"
+    PATIENTS_SUMMARY = "patients:summary"
 
 
 @dataclass(frozen=True, slots=True)

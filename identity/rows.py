@@ -89,6 +89,7 @@ def facility_of(row: Row) -> Facility:
         emergency_telephone=row[c.emergency_telephone],
         is_hub=row[c.is_hub],
         active=row[c.active],
+        zone=row[c.zone],
     )
 
 
@@ -113,6 +114,7 @@ def staff_of(row: Row) -> Staff:
         language=row[c.language],
         installation_wide=row[c.installation_wide],
         sensitivities=frozenset(Sensitivity(kind) for kind in row[c.sensitivities]),
+        languages=frozenset(row[c.languages]),
     )
 
 
@@ -138,7 +140,15 @@ def department_of(row: Row) -> Department:
 def specialty_of(row: Row) -> Specialty:
     """A row that holds the columns of `specialties`."""
     c = specialties.c
-    return Specialty(id=SpecialtyId(row[c.id]), code=row[c.code], name_vi=row[c.name_vi], name_en=row[c.name_en])
+    parent = row[c.parent_id]
+    return Specialty(
+        id=SpecialtyId(row[c.id]),
+        code=row[c.code],
+        name_vi=row[c.name_vi],
+        name_en=row[c.name_en],
+        parent_id=None if parent is None else SpecialtyId(parent),
+        licence_scopes=row[c.licence_scopes],
+    )
 
 
 def token_of(row: Row) -> Token:

@@ -33,6 +33,7 @@ facilities = Table(
     Column("telephone", String(32), nullable=False),
     Column("emergency_telephone", String(32), nullable=False),
     Column("is_hub", Boolean, nullable=False),
+    Column("zone", String(64)),
     Column("active", Boolean, nullable=False, default=True),
     Column("demo", Boolean, nullable=False, default=False),
 )
@@ -42,8 +43,11 @@ links = Table(
     metadata,
     Column("spoke_id", ForeignKey("facilities.id"), nullable=False),
     Column("hub_id", ForeignKey("facilities.id"), nullable=False, index=True),
+    Column("rank", Integer, nullable=False, default=1, server_default="1"),
+    Column("hours", String(200), nullable=False, default="", server_default=""),
     PrimaryKeyConstraint("spoke_id", "hub_id"),
 )
+"""Which hospital consults for which clinic: `rank` 1 is asked first; `hours` are `identity.hours`, empty for always."""
 
 specialties = Table(
     "specialties",
@@ -52,7 +56,10 @@ specialties = Table(
     Column("code", String(40), nullable=False, unique=True),
     Column("name_vi", Text, nullable=False),
     Column("name_en", Text, nullable=False),
+    Column("parent_id", ForeignKey("specialties.id")),
+    Column("licence_scopes", Text, nullable=False, default="", server_default=""),
 )
+"""`parent_id` makes it a sub-specialty; `licence_scopes` are words, a comma between, one of which a licence bears."""
 
 departments = Table(
     "departments",
@@ -79,6 +86,7 @@ staff = Table(
     Column("password_number", Integer, nullable=False, default=1),
     Column("must_change_password", Boolean, nullable=False, default=False),
     Column("language", String(2), nullable=False, default="vi"),
+    Column("languages", Json, nullable=False, default=list, server_default="[]"),
     Column("active", Boolean, nullable=False, default=True),
     Column("installation_wide", Boolean, nullable=False, default=False),
     Column("sensitivities", Json, nullable=False, default=list, server_default="[]"),

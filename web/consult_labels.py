@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
 
+from consult_rooms.candidates import Why
 from consult_rooms.devices import DeviceScope
+from consult_rooms.ladder_rules import Condition, Effect
 from consult_rooms.model import (
     CancelReason,
     ConsentBy,
     ConsultState,
     DeclineReason,
+    Level,
     ParticipantRole,
     Step,
     Urgency,
@@ -41,6 +44,34 @@ CONSULT_LABELS: Mapping[type[StrEnum], Mapping[str, str]] = MappingProxyType(
             Step.SPECIALTY: N_("Everybody of the specialty"),
             Step.ALTERNATE: N_("Other hospitals"),
             Step.COORDINATOR: N_("The coordinator"),
+        },
+        Level: {Level.FIRST: N_("First"), Level.BACKUP: N_("Backup")},
+        Effect: {
+            Effect.EXCLUDE: N_("Not rung"),
+            Effect.LAST: N_("Put last"),
+            Effect.IGNORE: N_("No matter"),
+        },
+        Condition: {
+            Condition.REQUESTER: N_("Asks for the consult"),
+            Condition.NOT_IN_FIELD: N_("Not of this specialty"),
+            Condition.LICENCE_EXPIRED: N_("No valid licence"),
+            Condition.OUT_OF_SCOPE: N_("Outside the licence's scope"),
+            Condition.CLOSED: N_("Hospital closed for this clinic now"),
+            Condition.DO_NOT_DISTURB: N_("Does not want to be disturbed"),
+            Condition.OFFLINE: N_("Offline"),
+            Condition.BUSY: N_("In another consult"),
+            Condition.NO_COMMON_LANGUAGE: N_("No language in common"),
+            Condition.LOWER_LEVEL: N_("Hospital of a lower technical level"),
+            Condition.BROADER_FIELD: N_("Has the specialty, not the sub-specialty"),
+        },
+        Why: {
+            Why.ANSWERED_BEFORE: N_("answered this patient before"),
+            Why.ON_CALL: N_("on call"),
+            Why.BACKUP: N_("backup on call"),
+            Why.OF_FIELD: N_("of the specialty"),
+            Why.OF_SUB_SPECIALTY: N_("of a sub-specialty of it"),
+            Why.OTHER_HOSPITAL: N_("at a hospital further down the list"),
+            Why.COORDINATOR: N_("coordinator"),
         },
         Answer: {
             Answer.RINGING: N_("Ringing"),

@@ -13,6 +13,7 @@ _PAGES: tuple[tuple[str, str, frozenset[Role]], ...] = (
     ("/coordinator", N_("Queue"), frozenset({Role.COORDINATOR})),
     ("/slots", N_("Slots"), frozenset({Role.COORDINATOR})),
     ("/rota", N_("On-call rota"), frozenset()),
+    ("/ladder", N_("Who would be rung"), frozenset({Role.COORDINATOR, Role.ADMINISTRATOR})),
     ("/agenda", N_("Agenda"), _CLINICAL),
     ("/consults", N_("Past consults"), _CLINICAL),
     ("/administration", N_("Administration"), frozenset({Role.ADMINISTRATOR})),

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from consult_rooms.devices import Devices
 from consult_rooms.exchange import Exchange
+from consult_rooms.forecast import Forecast
 from consult_rooms.opinions import Opinions
 from consult_rooms.pairing import Pairing
 from consult_rooms.presence import Presence
@@ -16,6 +17,7 @@ from consult_rooms.queries import Queries
 from consult_rooms.requests import Requests
 from consult_rooms.rooms import Rooms
 from consult_rooms.rota import Rota
+from consult_rooms.rulebook import Rulebook
 from consult_rooms.scheduling import Scheduling
 from foundation.audit import Audit
 from foundation.bus import Bus
@@ -85,6 +87,8 @@ class Services:
     import_runs: ImportRuns
     additions: Additions
     rota: Rota
+    rulebook: Rulebook
+    forecast: Forecast
     ready: Callable[[], Awaitable[dict[str, bool]]]
     """Parts that this process needs, by name: database, bus, media; true when the part answers."""
     watched: Callable[[], dict[str, bool]] = dict

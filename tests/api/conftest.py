@@ -199,6 +199,8 @@ async def hospital(sqlite_database: Database, bus: Bus, clock: FakeClock, sealer
         opinions=world.opinions,
         presence=world.presence,
         rota=world.rota,
+        rulebook=world.rulebook,
+        forecast=world.forecast,
         scheduling=Scheduling(
             sqlite_database, world.store, world.log, world.directory, bus, ZONE, timedelta(minutes=15)
         ),

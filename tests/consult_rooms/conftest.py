@@ -11,8 +11,10 @@ import pytest
 
 from consult_rooms.answers import Answers
 from consult_rooms.claims import Claims
+from consult_rooms.forecast import Forecast
 from consult_rooms.handovers import Handovers
 from consult_rooms.inquiries import Inquiries
+from consult_rooms.ladder_rules import defaults
 from consult_rooms.leases import Leases
 from consult_rooms.log import ConsultLog
 from consult_rooms.model import (
@@ -32,10 +34,13 @@ from consult_rooms.presence import Presence
 from consult_rooms.queries import Queries
 from consult_rooms.requests import Requests
 from consult_rooms.rooms import Rooms
+from consult_rooms.roster import Rosters
 from consult_rooms.rota import Rota
+from consult_rooms.rulebook import Rulebook
 from consult_rooms.runner import LadderRunner
 from consult_rooms.scheduling import Scheduling
 from consult_rooms.store import ConsultStore
+from consult_rooms.writing import Writing
 from foundation.audit import Audit
 from foundation.bus import Bus
 from foundation.clock import FakeClock
@@ -48,7 +53,7 @@ from identity.tables import facilities, links, specialties, staff, staff_special
 from records_panel.panel import Panel
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
-SECONDS = {Urgency.EMERGENCY: 30.0, Urgency.URGENT: 120.0, Urgency.ROUTINE: 300.0}
+RULES = defaults({Urgency.EMERGENCY: 30.0, Urgency.URGENT: 120.0, Urgency.ROUTINE: 300.0}, 300.0)
 
 CLINIC = FacilityId("fac_" + "1" * 32)
 STROKE_HOSPITAL = FacilityId("fac_" + "2" * 32)
@@ -85,6 +90,9 @@ class World:
     directory: Directory
     presence: Presence
     rota: Rota
+    rosters: Rosters
+    rulebook: Rulebook
+    forecast: Forecast
     log: ConsultLog
     runner: LadderRunner
     claims: Claims
@@ -282,7 +290,8 @@ async def build(
     presence = Presence(bus)
     turns = Rota(database, directory, bus, ZONE)
     log = ConsultLog(database, bus, directory)
-    runner = LadderRunner(database, log, directory, turns, presence, SECONDS)
+    rosters = Rosters(database, presence, ZONE, RULES)
+    runner = LadderRunner(database, log, rosters, Writing(log))
     claims = Claims(store, log, directory, ZONE)
     audit = Audit(database)
     if rota:
@@ -304,6 +313,9 @@ async def build(
         directory=directory,
         presence=presence,
         rota=turns,
+        rosters=rosters,
+        rulebook=Rulebook(database, Audit(database), RULES),
+        forecast=Forecast(database, rosters, directory, Audit(database)),
         log=log,
         runner=runner,
         claims=claims,

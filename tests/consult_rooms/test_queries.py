@@ -71,7 +71,7 @@ async def test_a_ring_shows_what_one_must_know_and_no_name(world: World) -> None
     assert (ring.age, ring.sex, ring.step) == (68, "female", Step.SPECIALTY)
     assert ring.question == "Yếu nửa người phải từ 40 phút Có tiêu sợi huyết được không?"
     assert ring.emergency_telephone == "0255 000 1001"
-    assert set(ring.also_ringing) == {"BS. Hà", "BS. An", "BS. Hết Hạn"}
+    assert set(ring.also_ringing) == {"BS. Hà", "BS. An"}
     assert NAME not in repr(ring)
     await world.answers.decline(world["khai"], consult.id, DeclineReason.IN_CONSULT)
     assert await world.queries.rings_for(world["khai"].id) == []
@@ -82,17 +82,18 @@ async def test_a_ring_shows_what_one_must_know_and_no_name(world: World) -> None
 
 
 async def test_the_waiting_view_tells_silences_apart(world: World) -> None:
+    (other,) = await world.recruit(1)
     await world.presence.beat(world["ha"].id, "s1")
     await world.presence.beat(world["khai"].id, "s2", ConsultId("con_x"))
     consult = await world.ask()
     await world.requests.widen(world["lan"], consult.id)
-    await world.answers.decline(world["hetha"], consult.id, DeclineReason.OUT_OF_SCOPE)
+    await world.answers.decline(other, consult.id, DeclineReason.OUT_OF_SCOPE)
     view = await world.queries.waiting_view(consult.id)
     assert {person.name: (person.answer, person.reason) for person in view.people} == {
         "BS. Hà": (Answer.RINGING, None),
         "BS. Khải": (Answer.BUSY, None),
         "BS. An": (Answer.OFFLINE, None),
-        "BS. Hết Hạn": (Answer.DECLINED, DeclineReason.OUT_OF_SCOPE),
+        "BS. Số 0": (Answer.DECLINED, DeclineReason.OUT_OF_SCOPE),
     }
     assert (view.step, view.next_step) == (Step.SPECIALTY, Step.ALTERNATE)
     assert view.step_due_at == world.clock.now() + timedelta(seconds=30)
@@ -143,7 +144,7 @@ async def test_the_queue_is_the_coordinators_and_names_nobody(world: World) -> N
     consult = await world.ask()
     await world.answers.decline(world["ha"], consult.id, DeclineReason.OTHER)
     (row,) = await world.queries.queue(world["dieu"])
-    assert (row.rung, row.declined, row.row.patient_name) == (4, 1, None)
+    assert (row.rung, row.declined, row.row.patient_name) == (3, 1, None)
     assert NAME not in repr(row)
     assert await world.queries.queue(world["xadieu"]) == []
     with pytest.raises(Forbidden):

@@ -128,7 +128,6 @@ async def test_when_all_of_a_step_decline_the_next_begins_at_once(world: World) 
     assert {offer.staff_id for offer in offers if offer.state is OfferState.RINGING} == {
         world["khai"].id,
         world["an"].id,
-        world["hetha"].id,
     }
     assert [offer.reason for offer in offers if offer.state is OfferState.DECLINED] == [DeclineReason.IN_PROCEDURE]
     await world.answers.decline(world["ha"], consult.id, DeclineReason.OTHER)  # again: nothing happens
@@ -180,7 +179,7 @@ async def test_widen_goes_to_the_coordinator_and_no_further(world: World) -> Non
     assert (await world.requests.widen(world["lan"], consult.id)).step is Step.SPECIALTY
     last = await world.requests.widen(world["dieu"], consult.id)
     assert last.step is Step.COORDINATOR
-    assert last.step_due_at is None
+    assert last.step_due_at == world.clock.now() + timedelta(seconds=300)
     with pytest.raises(Conflict) as error:
         await world.requests.widen(world["lan"], consult.id)
     assert error.value.code == "consult.last_step"

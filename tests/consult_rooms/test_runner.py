@@ -34,7 +34,7 @@ class NoBus(MemoryBus):
         raise Unavailable("bus.unavailable", "down")
 
 
-async def test_steps_follow_in_time_and_stop_at_the_coordinator(world: World) -> None:
+async def test_steps_follow_in_time_and_after_the_coordinators_it_is_a_written_case(world: World) -> None:
     consult = await world.ask()
     seen = []
     for _ in range(4):
@@ -49,15 +49,26 @@ async def test_steps_follow_in_time_and_stop_at_the_coordinator(world: World) ->
         seen.append((before, found.step, found.step_due_at is not None))
     assert seen == [
         (Step.ON_CALL, Step.SPECIALTY, True),
-        (Step.SPECIALTY, Step.COORDINATOR, False),
-        (Step.COORDINATOR, Step.COORDINATOR, False),
-        (Step.COORDINATOR, Step.COORDINATOR, False),
+        (Step.SPECIALTY, Step.COORDINATOR, True),
+        (Step.COORDINATOR, Step.COORDINATOR, True),
+        (Step.COORDINATOR, Step.COORDINATOR, True),
     ]
     async with world.database.reading() as tx:
         rung = await world.store.offers(tx, consult.id)
     assert {offer.state for offer in rung} == {OfferState.RINGING}
     names = {person.staff_id for person in rung}
-    assert names == {world[who].id for who in ("ha", "khai", "an", "hetha", "dieu")}
+    assert names == {world[who].id for who in ("ha", "khai", "an", "dieu")}
+    world.clock.advance(239)  # 300 s since the coordinators' step began, less one
+    await world.runner.run_due()
+    async with world.database.reading() as tx:
+        assert (await world.store.get(tx, consult.id)).state is ConsultState.RINGING
+    world.clock.advance(1)
+    await world.runner.run_due()
+    async with world.database.reading() as tx:
+        written = await world.store.get(tx, consult.id)
+        assert OfferState.RINGING not in {offer.state for offer in await world.store.offers(tx, consult.id)}
+    assert (written.state, written.step_due_at) == (ConsultState.WRITTEN, None)
+    assert (await world.kinds(consult))[-1] == "written"
 
 
 @pytest.mark.parametrize(("urgency", "seconds"), [(Urgency.URGENT, 120), (Urgency.ROUTINE, 300)])

@@ -194,6 +194,8 @@ async def clinic(
         rooms=world.rooms,
         queries=world.queries,
         rota=world.rota,
+        rulebook=world.rulebook,
+        forecast=world.forecast,
         presence=world.presence,
         scheduling=world.scheduling,
     )

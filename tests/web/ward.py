@@ -136,6 +136,8 @@ async def ward(
             queries=world.queries,
             presence=world.presence,
             rota=world.rota,
+            rulebook=world.rulebook,
+            forecast=world.forecast,
             patients=records.patients,
             panel=Panel(sqlite_database, world.store, services.audit, records.book, zone=ZONE),
         )

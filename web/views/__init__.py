@@ -15,6 +15,7 @@ from web.views import (
     consults,
     coordinator,
     devices,
+    dry_run,
     emergency,
     home,
     language,
@@ -49,5 +50,6 @@ ROUTES: tuple[Iterable[web.AbstractRouteDef], ...] = (
     agenda.routes,
     slots.routes,
     rota.routes,
+    dry_run.routes,
     *administration.ROUTES,
 )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from consult_rooms.model import Step
+from consult_rooms.ladder import Rung as Coming
+from consult_rooms.ladder_rules import Rules
+from consult_rooms.model import ConsultState, Step
 from consult_rooms.rows import Answer, RungPerson, WaitingView
 from web.services import Services
-from web.views.requests import step_seconds
 
 _REACH = (Answer.RINGING, Answer.UNKNOWN, Answer.BUSY, Answer.OFFLINE)
 """Answers of those who have not answered: best reached first."""
@@ -42,7 +44,7 @@ class Ladder:
     seconds: int
     """How long the running step rings in all."""
     left_s: int | None
-    """Whole seconds to the next step; None when there is none."""
+    """Whole seconds to the next step, or in the last one to the written case; None when it does not ring."""
 
     @property
     def coming(self) -> Rung | None:
@@ -60,46 +62,49 @@ class Ladder:
 async def ladder_of(services: Services, view: WaitingView, requester_name: str, now: datetime) -> Ladder:
     """The ladder of this request now."""
     coordinators = [person for person in view.people if person.step is Step.COORDINATOR]
-    to_ring = await _to_ring(services, view)
-    seconds = step_seconds(services.settings)[view.consult.urgency]
-    order = list(Step)
-    reached = -1 if view.step is None else order.index(view.step)
-    rungs = []
-    starts_at = view.step_due_at
-    for place, step in enumerate(order):
-        coming = place > reached
-        names = to_ring.get(step, ()) if coming else ()
-        rungs.append(
-            Rung(
-                step,
-                "to-come" if coming else "ringing" if place == reached else "passed",
-                tuple(person for person in view.people if person.step is step),
-                names,
-                starts_at if coming else None,
-            )
-        )
-        if coming and starts_at is not None and names:
-            starts_at += timedelta(seconds=seconds)
+    to_come, rules = await services.forecast.to_come(view.consult, [person.staff_id for person in view.people])
+    names = await _names(services, view, to_come)
     asked = sorted((p for p in view.people if p.answer in _REACH), key=lambda person: _REACH.index(person.answer))
     return Ladder(
         view=view,
-        rungs=tuple(rungs),
+        rungs=_rungs(view, names, rules),
         ringing=tuple(person.name for person in asked if person.answer in _REACH[:2]),
         unreached=tuple(person.name for person in asked if person.answer in _REACH[2:]),
         declined=tuple(person.name for person in view.people if person.answer is Answer.DECLINED),
         owners=tuple(person.name for person in coordinators) or (requester_name,),
-        seconds=seconds,
+        seconds=0 if view.step is None else round(rules.seconds[view.consult.urgency][view.step]),
         left_s=None if view.step_due_at is None else max(0, round((view.step_due_at - now).total_seconds())),
     )
 
 
-async def _to_ring(services: Services, view: WaitingView) -> dict[Step, tuple[str, ...]]:
-    """Whom the later steps would add, as the ladder itself chooses them: nobody is rung twice."""
-    consult = view.consult
-    of_specialty, coordinators = await services.directory.to_ring(consult.requester_facility_id, consult.specialty_id)
-    seen = {person.staff_id for person in view.people} | {consult.requester_id}
-    found: dict[Step, tuple[str, ...]] = {}
-    for step, people in ((Step.SPECIALTY, of_specialty), (Step.COORDINATOR, coordinators)):
-        found[step] = tuple(person.full_name for person in people if person.id not in seen)
-        seen |= {person.id for person in people}
-    return found
+def _rungs(view: WaitingView, names: Mapping[Step, tuple[str, ...]], rules: Rules) -> tuple[Rung, ...]:
+    order = list(Step)
+    reached = -1 if view.step is None else order.index(view.step)
+    rungs = []
+    starts_at = view.step_due_at
+    for number, step in enumerate(order):
+        coming = number > reached
+        to_ring = names.get(step, ()) if coming else ()
+        rungs.append(
+            Rung(
+                step,
+                "to-come" if coming else "ringing" if number == reached else "passed",
+                tuple(person for person in view.people if person.step is step),
+                to_ring,
+                starts_at if coming else None,
+            )
+        )
+        if coming and starts_at is not None and to_ring:
+            starts_at += timedelta(seconds=rules.seconds[view.consult.urgency][step])
+    return tuple(rungs)
+
+
+async def _names(services: Services, view: WaitingView, to_come: tuple[Coming, ...]) -> dict[Step, tuple[str, ...]]:
+    """Whom the later steps would add, as the ladder itself chooses them."""
+    if view.consult.state is not ConsultState.RINGING:
+        return {}
+    ids = [candidate.person.staff_id for rung in to_come for candidate in rung.people]
+    people = await services.directory.staff_many(ids)
+    return {
+        rung.step: tuple(people[candidate.person.staff_id].full_name for candidate in rung.people) for rung in to_come
+    }
