@@ -24,6 +24,7 @@ from foundation.ids import DraftId, StaffId, is_id
 from identity.model import Staff
 
 PER_PERSON = 20
+DAY_S = 86_400
 MOST_CHARACTERS = 40_000
 FIELDS = 60
 KEPT_FOR = timedelta(hours=72)
@@ -52,6 +53,16 @@ class Draft:
     def value(self, name: str) -> str:
         """A field's text, or nothing."""
         return next((text for known, text in self.fields if known == name), "")
+
+
+@dataclass(frozen=True, slots=True)
+class CopyKeys:
+    """Keys for copies in a browser that others use too: 16 bytes each (AES-128-GCM), by the number of their day."""
+
+    owner: str
+    """A mark by which the browser tells one person's copies from another's."""
+    current: int
+    keys: dict[int, bytes]
 
 
 class Drafts:
@@ -115,6 +126,14 @@ class Drafts:
         """Forget all whose time has run out."""
         async with self._database.transaction() as tx:
             await tx.execute(delete(drafts).where(drafts.c.expires_at <= await tx.now()))
+
+    async def copy_keys(self, staff: Staff) -> CopyKeys:
+        """The keys of today and of yesterday. Older copies nobody opens any more: their keys are given to none."""
+        async with self._database.reading() as tx:
+            today = int((await tx.now()).timestamp() // DAY_S)
+        index = self._store.sealer.index
+        keys = {day: index("browser-copies", f"{staff.id}:{day}") for day in (today - 1, today)}
+        return CopyKeys(index("browser-copies-of", staff.id).hex(), today, keys)
 
     async def _make_room(self, tx: Transaction, staff_id: StaffId, now: datetime) -> None:
         await tx.execute(delete(drafts).where(drafts.c.staff_id == staff_id, drafts.c.expires_at <= now))

@@ -14,7 +14,7 @@ from sqlalchemy import and_, case, delete, exists, or_, select, update
 
 from consult_rooms.access import Relation, require_claim
 from consult_rooms.joins import Joins, mine
-from consult_rooms.log import ConsultLog
+from consult_rooms.log import ConsultLog, Data
 from consult_rooms.model import Consult, ConsultState, DeclineReason, LogKind, ParticipantRole, Urgency, WrittenCause
 from consult_rooms.rows import ConsultRow
 from consult_rooms.runner import LadderRunner
@@ -114,7 +114,7 @@ class WrittenCases:
             [(consult.requester_id, ParticipantRole.REQUESTER, True), (staff.id, ParticipantRole.SPECIALIST, True)],
         )
         waited_s = round((now - consult.created_at).total_seconds(), 3)
-        data = {"facility": facility_id, "waited_s": waited_s, "owner": staff.id}
+        data: Data = {"facility": facility_id, "waited_s": waited_s, "owner": staff.id}
         await self._log.append(tx, consult_id, LogKind.TAKEN, staff.id, data)
         return await self._store.get(tx, consult_id)
 

@@ -108,6 +108,15 @@ class Settings(BaseSettings):
         45, gt=0, description="how long a claim holds without a sign of life before its specialist enters the room"
     )
     ring_later_minutes: float = Field(5, gt=0, le=60, description="how long a promised later answer keeps a ring still")
+    written_emergency_minutes: float = Field(30, gt=0, description="by when a written case is answered: emergencies")
+    written_urgent_minutes: float = Field(240, gt=0, description="the same for urgent requests")
+    written_routine_minutes: float = Field(1440, gt=0, description="the same for routine requests")
+    written_after_minutes: float = Field(
+        10, gt=0, description="how long a room that nobody ended stays empty before its case goes on in writing"
+    )
+    attachment_megabytes: int = Field(200, ge=1, le=2000, description="the largest file that a consult's thread takes")
+    upload_hours: float = Field(24, gt=0, description="how long an unfinished upload waits for its rest")
+    draft_hours: float = Field(72, gt=0, description="how long an unfinished request is kept")
     room_opens_minutes: int = Field(15, ge=0, description="a booked room opens this long before its time")
     grant_hours: int = Field(24, ge=1, description="the longest that a consult opens a book")
     book_before_minutes: int = Field(30, ge=0, description="a booked consult opens the book this long before its time")

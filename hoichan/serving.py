@@ -105,6 +105,7 @@ async def _serve(
         devices.start()
         tasks.forever("ladder", parts.runner.run_due, pause_s=0.5)
         tasks.forever("claims without a sign of life", parts.pairing.leases.run_due, pause_s=0.5)
+        tasks.forever("written cases and uploads", parts.desk.tidy, pause_s=20.0)
         tasks.forever("promised answers", parts.pairing.answers.ring_promised, pause_s=1.0)
         tasks.forever("audit chain", parts.chainer.run)
         greet()
@@ -196,6 +197,7 @@ def services_of(
         csv_import=parts.csv_import,
         requests=parts.requests,
         pairing=parts.pairing,
+        desk=parts.desk,
         rooms=parts.rooms,
         opinions=parts.opinions,
         scheduling=parts.scheduling,

@@ -11,8 +11,11 @@ from zoneinfo import ZoneInfo
 import click
 
 from consult_rooms.answers import Answers
+from consult_rooms.attachments import Attachments
 from consult_rooms.claims import Claims
+from consult_rooms.desk import Desk
 from consult_rooms.devices import Devices
+from consult_rooms.drafts import Drafts
 from consult_rooms.exchange import Exchange
 from consult_rooms.forecast import Forecast
 from consult_rooms.handovers import Handovers
@@ -33,8 +36,11 @@ from consult_rooms.rulebook import Rulebook
 from consult_rooms.runner import LadderRunner
 from consult_rooms.scheduling import Scheduling
 from consult_rooms.store import ConsultStore
-from consult_rooms.writing import Writing
 from consult_rooms.tables import CONSULT_LOG
+from consult_rooms.thread import Threads
+from consult_rooms.uploads import Bounds, Uploads
+from consult_rooms.writing import Writing
+from consult_rooms.written import WrittenCases
 from foundation.anchors import AnchorFolder, AnchorSigner
 from foundation.audit import AUDIT, Audit
 from foundation.bus import Bus
@@ -44,6 +50,7 @@ from foundation.database import Database
 from foundation.files import Files
 from foundation.i18n import Languages
 from foundation.sealing import Sealer
+from foundation.segments import Segments
 from foundation.settings import Settings
 from hoichan.book_sources import opened_sources
 from hoichan.connections import opened_bus, opened_database, read_secret, redis_address
@@ -106,6 +113,7 @@ class Parts:
     runner: LadderRunner
     requests: Requests
     pairing: Pairing
+    desk: Desk
     rooms: Rooms
     opinions: Opinions
     scheduling: Scheduling
@@ -198,7 +206,15 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
         }
         rules = defaults(seconds, settings.coordinator_step_seconds)
         rosters = Rosters(database, presence, zone, rules)
-        runner = LadderRunner(database, log, rosters, Writing(log))
+        writing = Writing(
+            log,
+            {
+                Urgency.EMERGENCY: timedelta(minutes=settings.written_emergency_minutes),
+                Urgency.URGENT: timedelta(minutes=settings.written_urgent_minutes),
+                Urgency.ROUTINE: timedelta(minutes=settings.written_routine_minutes),
+            },
+        )
+        runner = LadderRunner(database, log, rosters, writing)
         store = ConsultStore(sealer)
         claims = Claims(store, log, directory, zone, settings.claim_lease_seconds)
         limits = Limits(
@@ -214,6 +230,12 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
         books = Books(book, sources, clock) if sources else book
         panel = Panel(database, store, audit, books, zone=zone, limits=limits)
         files = Files(settings.files, sealer, most_bytes=settings.file_megabytes * 1024 * 1024)
+        segments = Segments(settings.files, sealer)
+        arriving = Bounds(
+            most_bytes=settings.attachment_megabytes * 1024 * 1024, unfinished=timedelta(hours=settings.upload_hours)
+        )
+        uploads = Uploads(database, store, audit, segments, arriving)
+        attachments = Attachments(database, store, log, audit, files, segments, uploads)
         additions = Additions(database, store, log, directory, audit, book, files, limits=limits)
         yield Parts(
             settings=settings,
@@ -263,6 +285,23 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
                 Inquiries(database, store, log, claims),
                 Leases(database, store, log, runner, claims),
                 Handovers(database, store, log, directory, audit, claims, zone),
+            ),
+            desk=Desk(
+                WrittenCases(
+                    database,
+                    store,
+                    log,
+                    directory,
+                    runner,
+                    writing,
+                    audit,
+                    zone,
+                    timedelta(minutes=settings.written_after_minutes),
+                ),
+                Threads(database, store, log, directory, attachments),
+                uploads,
+                attachments,
+                Drafts(database, store, timedelta(hours=settings.draft_hours)),
             ),
             rooms=Rooms(database, store, log, directory, zone),
             opinions=Opinions(database, store, log),

@@ -24,9 +24,10 @@ from sqlalchemy.pool import NullPool
 
 from foundation.bus import Bus, MemoryBus
 from foundation.clock import FakeClock
-from foundation.database import Database, metadata
+from foundation.database import Database
 from foundation.redis_bus import RedisBus
 from foundation.sealing import Sealer
+from hoichan.schema import metadata
 from tests.medplum.process import Medplum
 
 for _tables in ("foundation.audit", "identity.tables", "consult_rooms.tables", "records_panel.tables"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import warnings
 from zoneinfo import ZoneInfo
 
@@ -17,6 +18,7 @@ from web.security import add_headers
 from web.services import SERVICES, Services
 from web.views import ROUTES
 from web.views.administration.audit import TRAIL
+from web.views.uploads import ARRIVING, SLOTS
 
 BODY_LIMIT = 1024 * 1024
 """Bytes of a request's body; a handler that needs more says so (`web.admission.body_limit`)."""
@@ -31,6 +33,7 @@ def build(services: Services) -> web.Application:
     application[RENDERER] = Renderer(
         services.languages, Assets.built(), ZoneInfo(services.settings.zone), is_demo=services.is_demo
     )
+    application[SLOTS] = asyncio.Semaphore(ARRIVING)
     application[TRAIL] = AuditTrail(services.database, services.audit, Guard(services.audit), services.directory)
     application.on_response_prepare.append(add_headers)
     application.router.add_get("/static/{name:.+}", static_file)

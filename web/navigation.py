@@ -15,6 +15,7 @@ _PAGES: tuple[tuple[str, str, frozenset[Role]], ...] = (
     ("/rota", N_("On-call rota"), frozenset()),
     ("/ladder", N_("Who would be rung"), frozenset({Role.COORDINATOR, Role.ADMINISTRATOR})),
     ("/agenda", N_("Agenda"), _CLINICAL),
+    ("/written", N_("Written cases"), _CLINICAL),
     ("/consults", N_("Past consults"), _CLINICAL),
     ("/administration", N_("Administration"), frozenset({Role.ADMINISTRATOR})),
     ("/administration/audit", N_("Audit trail"), frozenset({Role.DATA_PROTECTION_OFFICER})),

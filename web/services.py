@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from consult_rooms.desk import Desk
 from consult_rooms.devices import Devices
 from consult_rooms.exchange import Exchange
 from consult_rooms.forecast import Forecast
@@ -72,6 +73,7 @@ class Services:
     csv_import: CsvImport
     requests: Requests
     pairing: Pairing
+    desk: Desk
     rooms: Rooms
     opinions: Opinions
     scheduling: Scheduling

@@ -38,6 +38,18 @@ WORDS: dict[str, dict[str, str]] = {
         "glass_broken": N_("A health book was just opened in an emergency"),
         "review": N_("Review"),
     },
+    "thread": {
+        "not_sent": N_("not sent yet, kept here"),
+        "nothing_yet": N_("Nobody wrote anything."),
+        "photograph": N_("Photograph"),
+        "voice_clip": N_("Voice clip"),
+        "document": N_("Document, {size} KB"),
+        "sending": N_("{percent} % sent"),
+        "give_up": N_("Give up sending"),
+        "record": N_("Record a voice clip"),
+        "stop_and_send": N_("Stop and send"),
+        "no_microphone": N_("The microphone cannot be used"),
+    },
     "media": {
         "camera_denied": N_(
             "The browser has not been allowed to use the camera and microphone. "
@@ -148,7 +160,8 @@ WORDS: dict[str, dict[str, str]] = {
         "choose_specialty": N_("Choose the specialty to ring."),
         "enough": N_("Enough to call. The rest can be written while it rings."),
         "needs_rest": N_("Patient, question and consent are needed before it can be sent."),
-        "draft_kept": N_("Draft kept in this browser at {time}"),
+        "draft_kept": N_("Draft kept at {time}: find it under Unfinished requests, on any terminal"),
+        "draft_kept_here": N_("No network: draft kept in this browser at {time}, sealed under your sign-in"),
         "sending": N_("Sending…"),
         "unsent": N_("Not sent yet: no network. It goes by itself as soon as the line is back. {telephone}"),
         "telephone": N_("Emergency: call {number}"),

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Countdown } from "../../web/client/core/countdown.ts";
-import { Draft } from "../../web/client/core/draft.ts";
+import { Draft, draftIn, draftOf } from "../../web/client/core/draft.ts";
 import { LineJudge, type Sample } from "../../web/client/core/line.ts";
 import { clientKey } from "../../web/client/core/protocol.ts";
 import { Queue } from "../../web/client/core/queue.ts";
@@ -35,6 +35,8 @@ test("a draft keeps what was typed and the sealed proof of a patient, and never 
 });
 
 test("a broken draft is no draft", () => {
+  for (const text of ["{", "null", '"x"', null]) assert.deepEqual(draftIn(text), []);
+  assert.deepEqual(draftOf([["draft", "d"], ["a", ""], ["b", "c"]]), [["b", "c"]]);
   const memory = store();
   for (const text of ["{", "null", '"text"', "{}"]) {
     memory.setItem("draft", text);

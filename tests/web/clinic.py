@@ -34,6 +34,7 @@ from records_panel.break_glass import BreakGlass
 from records_panel.panel import Panel
 from records_panel.searches import Searches
 from tests.consult_rooms.conftest import World, build
+from tests.consult_rooms.desk import desk_of
 from tests.records_panel.conftest import LANH, ZONE, Records
 from tests.web.conftest import OPERATOR, PASSWORD, SEALER, Browser, Cast, Site
 from web import application
@@ -192,6 +193,7 @@ async def clinic(
         ),
         requests=world.requests,
         rooms=world.rooms,
+        desk=desk_of(world, tmp_path / "desk"),
         queries=world.queries,
         rota=world.rota,
         rulebook=world.rulebook,

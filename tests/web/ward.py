@@ -6,10 +6,12 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from consult_rooms.desk import Desk
 from consult_rooms.model import Consent, ConsentBy, Consult, ConsultState, IdentityState, Patient, Question, Urgency
 from foundation.bus import Bus
 from foundation.clock import FakeClock
@@ -21,6 +23,7 @@ from identity.model import Role, Staff
 from records_panel.citizens import Evidence
 from records_panel.panel import Panel
 from tests.consult_rooms.conftest import World, build
+from tests.consult_rooms.desk import desk_of
 from tests.records_panel.conftest import LANH, Records
 from tests.web.conftest import OPERATOR, PASSWORD, Browser, Cast, Site, serve
 from web.services import Services
@@ -35,6 +38,7 @@ class Ward:
 
     site: Site
     world: World
+    desk: Desk
     records: Records
     cast: Cast
     expert: Staff
@@ -103,7 +107,13 @@ class Ward:
 
 @pytest.fixture
 async def ward(
-    sqlite_database: Database, bus: Bus, clock: FakeClock, sealer: Sealer, services: Services, people: Cast
+    sqlite_database: Database,
+    bus: Bus,
+    clock: FakeClock,
+    sealer: Sealer,
+    services: Services,
+    people: Cast,
+    tmp_path: Path,
 ) -> AsyncIterator[Ward]:
     stroke = await services.administration.create_specialty(OPERATOR, SpecialtyEntry("stroke", "Đột quỵ", "Stroke"))
     hospital = people.hospital.id
@@ -126,6 +136,7 @@ async def ward(
     world = await build(sqlite_database, clock, bus, sealer, {}, rota=False)
     records = Records(sqlite_database, clock, sealer)
     (patient_id,) = await records.add(LANH)
+    desk = desk_of(world, tmp_path)
     site = await serve(
         replace(
             services,
@@ -136,6 +147,7 @@ async def ward(
             queries=world.queries,
             presence=world.presence,
             rota=world.rota,
+            desk=desk,
             rulebook=world.rulebook,
             forecast=world.forecast,
             patients=records.patients,
@@ -145,5 +157,5 @@ async def ward(
     browsers = [await site.browser() for _ in range(4)]
     for browser, user_name in zip(browsers, ("bs.bao", "bs.ha", "dp.khue", "dd.hoa"), strict=True):
         await browser.sign_in(user_name)
-    yield Ward(site, world, records, people, expert, keeper, stroke.id, patient_id, *browsers)
+    yield Ward(site, world, desk, records, people, expert, keeper, stroke.id, patient_id, *browsers)
     await site.close()

@@ -15,6 +15,7 @@ from web.views import (
     consults,
     coordinator,
     devices,
+    drafts,
     dry_run,
     emergency,
     home,
@@ -27,7 +28,10 @@ from web.views import (
     sign_in,
     slots,
     terminal,
+    threads,
+    uploads,
     waiting,
+    written,
 )
 
 ROUTES: tuple[Iterable[web.AbstractRouteDef], ...] = (
@@ -44,6 +48,10 @@ ROUTES: tuple[Iterable[web.AbstractRouteDef], ...] = (
     home.routes,
     requests.routes,
     waiting.routes,
+    drafts.routes,
+    written.routes,
+    threads.routes,
+    uploads.routes,
     devices.routes,
     consults.routes,
     coordinator.routes,

@@ -34,6 +34,8 @@ def way(row: ConsultRow, now: datetime) -> Way:
             return Way(row, f"/requests/{consult.id}", N_("See who is rung"))
         case ConsultState.SCHEDULED if in_room:
             return Way(row, None, N_("Opens at"), waits_for=consult.opens_at)
+        case ConsultState.WRITTEN if row.related is Relation.SPECIALIST:
+            return Way(row, here, N_("Answer"))
         case ConsultState.ENDED if row.related is Relation.SPECIALIST:
             return Way(row, f"{here}/opinion", N_("Write the opinion"))
         case _:

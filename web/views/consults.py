@@ -7,9 +7,11 @@ from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
-from consult_rooms.access import Relation
-from consult_rooms.model import CancelReason, ChatMessage, ConsultState, LogKind, Opinion
+from consult_rooms.access import Relation, untaken
+from consult_rooms.model import CancelReason, ConsultState, LogKind, Opinion
 from consult_rooms.rows import ConsultView
+from consult_rooms.thread import ThreadEntry
+from consult_rooms.transitions import CONSULT, Act
 from consult_rooms.wording import sentence
 from foundation.errors import Conflict, Forbidden, HoichanError, Invalid
 from foundation.i18n import N_
@@ -25,12 +27,17 @@ routes = web.RouteTableDef()
 
 PAGE = 30
 OPINION = 20_000
+SIDES = (Relation.REQUESTER, Relation.SPECIALIST)
+WRITERS = (*SIDES, Relation.INVITED)
+TAKERS = (Relation.RUNG, Relation.CANDIDATE)
 IN_ROOM = (Relation.REQUESTER, Relation.SPECIALIST, Relation.INVITED, Relation.OBSERVER)
 NOT_YOURS = N_("Only the specialist of this consult writes its opinion.")
 TONES = {
     LogKind.CLAIMED: "ok",
     LogKind.FIRST_FRAME: "ok",
     LogKind.CLOSED: "ok",
+    LogKind.TAKEN: "ok",
+    LogKind.WRITTEN: "urgent",
     LogKind.DECLINED: "urgent",
     LogKind.LINE_CHANGED: "urgent",
     LogKind.QUALITY_CHANGED: "urgent",
@@ -77,6 +84,11 @@ async def show(request: web.Request) -> web.StreamResponse:
         opens_book=await _opens_book(request, consult.id),
         is_specialist=view.related is Relation.SPECIALIST,
         in_room=view.related in IN_ROOM,
+        may_write=view.related in WRITERS and Act.NOTE in CONSULT[consult.state],
+        may_take=view.related in TAKERS and untaken(consult) and consult.state is ConsultState.WRITTEN,
+        may_raise=consult.state is ConsultState.WRITTEN
+        and (view.related in SIDES or (view.related is Relation.COORDINATOR and untaken(consult))),
+        may_go_on=view.related in SIDES and consult.state is ConsultState.CLAIMED,
         may_ring=view.related in (Relation.REQUESTER, Relation.COORDINATOR) and consult.state is ConsultState.RINGING,
         may_cancel=view.appointment_id is not None
         and view.related in (Relation.REQUESTER, Relation.COORDINATOR)
@@ -148,7 +160,7 @@ async def _closing(
         version=opinion.version if opinion else 0,
         differs=status != 200 and opinion is not None and opinion.text != written,
         chat=await _chat(services, session, view),
-        may_close=view.consult.state is ConsultState.ENDED,
+        may_close=Act.CLOSE in CONSULT[view.consult.state],
         opens_book=await _opens_book(request, view.consult.id),
     )
 
@@ -165,13 +177,11 @@ def _form_of(opinion: Opinion | None) -> Form:
     return Form.of(text=opinion.text if opinion else "")
 
 
-async def _chat(services: Services, session: Session, view: ConsultView) -> list[tuple[ChatMessage, str]]:
-    """The room's messages with the names of who wrote them; none for those outside the room."""
+async def _chat(services: Services, session: Session, view: ConsultView) -> list[ThreadEntry]:
+    """The thread of the consult; none for those outside it."""
     if view.related not in IN_ROOM:
         return []
-    names = {person.participant.staff_id: person.name for person in view.people}
-    messages = await services.rooms.chat_since(session.staff, view.consult.id, 0)
-    return [(message, names.get(message.sender_id, "")) for message in messages]
+    return await services.desk.threads.since(session.staff, view.consult.id)
 
 
 async def _view(request: web.Request) -> ConsultView:

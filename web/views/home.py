@@ -48,8 +48,18 @@ Filling = Mapping[str, object]
 
 async def _waiting(reader: Reader) -> Filling:
     rows = await reader.services.queries.waiting(reader.staff)
-    running = [row for row in rows if row.consult.state is not ConsultState.ENDED]
+    elsewhere = (ConsultState.ENDED, ConsultState.WRITTEN)
+    running = [row for row in rows if row.consult.state not in elsewhere]
     return {"waiting": [way(row, reader.now) for row in running]}
+
+
+async def _written(reader: Reader) -> Filling:
+    rows = await reader.services.desk.written.listed(reader.staff)
+    return {"written": [way(row, reader.now) for row in rows]}
+
+
+async def _drafts(reader: Reader) -> Filling:
+    return {"drafts": await reader.services.desk.drafts.listed(reader.staff)}
 
 
 async def _owed(reader: Reader) -> Filling:
@@ -119,6 +129,8 @@ SECTIONS: Mapping[str, Section] = MappingProxyType(
         "queue": Section("queue", "main", frozenset({Role.COORDINATOR}), _queue),
         "emergencies": Section("emergencies", "main", frozenset({Role.DATA_PROTECTION_OFFICER}), _emergencies),
         "waiting": Section("waiting-now", "main", _CLINICAL, _waiting),
+        "drafts": Section("drafts", "aside", frozenset({Role.RURAL_DOCTOR}), _drafts),
+        "written": Section("written-now", "main", _CLINICAL, _written),
         "agenda": Section("agenda", "main", _AT_BEDSIDE, _agenda),
         "past": Section("past", "main", _CLINICAL, _past),
         "owed": Section("owed", "aside", frozenset({Role.SPECIALIST}), _owed),

@@ -10,7 +10,7 @@ from consult_rooms import bounds
 from consult_rooms.model import Consent, ConsentBy, IdentityState, Patient, Question, Urgency
 from foundation.errors import Forbidden, HoichanError, Invalid, NotFound, TooMany
 from foundation.i18n import N_
-from foundation.ids import SpecialtyId, is_id
+from foundation.ids import DraftId, SpecialtyId, is_id, new_id
 from foundation.settings import Settings
 from identity.model import Session
 from identity.policy import Action, Target, require
@@ -30,9 +30,17 @@ PARTS = ("situation", "background", "assessment", "recommendation")
 
 @routes.get("/requests/new")
 async def show(request: web.Request) -> web.StreamResponse:
-    """The empty form; `urgency` in the query chooses it beforehand."""
+    """The empty form; `urgency` in the query chooses it beforehand, `draft` brings an unfinished one back."""
     asked = request.query.get("urgency", "")
-    return await _page(request, Form.of(urgency=asked if asked in set(Urgency) else Urgency.EMERGENCY))
+    form = Form.of(urgency=asked if asked in set(Urgency) else Urgency.EMERGENCY)
+    draft_id = DraftId(request.query.get("draft", "")[:64])
+    if is_id(draft_id, "dra"):
+        try:
+            draft = await request.app[SERVICES].desk.drafts.get(request["session"].staff, draft_id)
+            form = Form.of(**{**dict(draft.fields), "draft": draft_id})
+        except NotFound:  # typed while the server could not be reached: the browser has it
+            form = Form.of(urgency=form.value("urgency"), draft=draft_id)
+    return await _page(request, form)
 
 
 @routes.post("/requests/new")
@@ -71,6 +79,8 @@ async def send(request: web.Request) -> web.StreamResponse:
     except (Invalid, TooMany) as error:
         form.take(error, field="specialty_id")
         return await _page(request, form, patient=patient, status=422)
+    if form.value("draft"):
+        await services.desk.drafts.discard(session.staff, DraftId(form.value("draft")[:64]))
     there = f"/requests/{consult.id}"
     if "X-Fragment" in request.headers:
         return web.Response(status=201, headers={"Location": there, "X-Fragment": "1"})
@@ -150,6 +160,8 @@ async def _page(
         patient=patient,
         proof=form.value("patient"),
         key=form.value("idempotency_key") or token_urlsafe(18),
+        draft_id=form.value("draft") or new_id("dra"),
+        is_draft=bool(form.value("draft")),
         urgency=form.value("urgency"),
         urgencies=tuple(Urgency),
         offered=await offered(services, session.staff.facility_id),

@@ -9,7 +9,22 @@ interface Store {
 }
 
 /** Fields that are never kept: the server's own. The proof of a patient is: sealed, useless to anybody else, no name. */
-const NEVER = new Set(["csrf", "idempotency_key"]);
+const NEVER = new Set(["csrf", "idempotency_key", "draft"]);
+
+/** What of a form is worth keeping. */
+export function draftOf(pairs: Pairs): Pairs {
+  return pairs.filter(([name, value]) => !NEVER.has(name) && value !== "");
+}
+
+/** What was kept, or nothing when that cannot be read. */
+export function draftIn(kept: string | null): Pairs {
+  try {
+    const found: unknown = JSON.parse(kept ?? "[]");
+    return Array.isArray(found) ? (found as Pairs) : [];
+  } catch {
+    return [];
+  }
+}
 
 export class Draft {
   readonly #store: Store;
@@ -21,17 +36,12 @@ export class Draft {
   }
 
   keep(pairs: Pairs): void {
-    this.#store.setItem(this.#key, JSON.stringify(pairs.filter(([name, value]) => !NEVER.has(name) && value !== "")));
+    this.#store.setItem(this.#key, JSON.stringify(draftOf(pairs)));
   }
 
   /** What was kept, or nothing when that cannot be read. */
   kept(): Pairs {
-    try {
-      const found: unknown = JSON.parse(this.#store.getItem(this.#key) ?? "[]");
-      return Array.isArray(found) ? (found as Pairs) : [];
-    } catch {
-      return [];
-    }
+    return draftIn(this.#store.getItem(this.#key));
   }
 
   drop(): void {

@@ -1,19 +1,21 @@
 // The request form: what is chosen shows at once, a draft survives a reload, and a lost line does not lose a call.
 // Fields belong to the form by their `form` attribute, since the patient's own forms stand between them.
 
-import { Draft } from "../core/draft.ts";
+import { RequestDraft } from "../request_draft.ts";
 import { clock, say } from "../words.ts";
 
-const KEPT = "hoichan.draft.";
 const AGAIN_MS = 3_000;
 
 const find = <T extends HTMLElement>(selector: string) => document.querySelector(selector) as T;
 const form = () => find<HTMLFormElement>("#request");
 
-const name = KEPT + (form().dataset["draft"] ?? "");
-const draft = new Draft(sessionStorage, name);
+const draft = new RequestDraft(value("draft"), (at, offline) => {
+  const note = find("#draft-note");
+  note.textContent = say(offline ? "draft_kept_here" : "draft_kept", { time: clock(at, true) });
+  note.hidden = false;
+});
 /** The key of a request that may have arrived although no answer came: it goes out under that key again. */
-const UNANSWERED = `${name}.key`;
+const UNANSWERED = `hoichan.key.${value("draft")}`;
 
 function pairs(): [string, string][] {
   return [...new FormData(form())].flatMap(([field, value]) => (typeof value === "string" ? [[field, value] as [string, string]] : []));
@@ -25,34 +27,29 @@ function value(field: string): string {
 
 function keep(): void {
   draft.keep(pairs());
-  const note = find("#draft-note");
-  note.textContent = say("draft_kept", { time: clock(new Date().toISOString(), true) });
-  note.hidden = false;
 }
 
 function forget(): void {
-  draft.drop();
+  draft.forget();
   sessionStorage.removeItem(UNANSWERED);
 }
 
-/** Puts back what was typed; what another person typed on this browser is dropped instead. */
-function restore(): void {
-  for (const other of Object.keys(sessionStorage)) {
-    if (other.startsWith(KEPT) && !other.startsWith(name)) sessionStorage.removeItem(other);
-  }
+/** Puts back what the server has not: what was typed while it could not be reached. */
+async function restore(): Promise<void> {
+  const key = sessionStorage.getItem(UNANSWERED);
+  if (key !== null) find<HTMLInputElement>("#request [name=idempotency_key]").value = key;
   // What the server gave back after an error stands; a draft is for a page that was left or loaded again.
-  if ("again" in form().dataset) return;
-  const chosen = new URLSearchParams(location.search).has("urgency");
-  for (const [field, text] of draft.kept()) {
-    if (field === "urgency" && chosen) continue;
+  if ("again" in form().dataset || !("kept" in form().dataset)) return;
+  const left = await draft.left();
+  for (const [field, text] of left) {
     for (const element of document.querySelectorAll(`[form=request][name="${CSS.escape(field)}"]`)) {
       if (element instanceof HTMLInputElement && (element.type === "radio" || element.type === "checkbox")) element.checked = element.value === text;
       else if (element instanceof HTMLInputElement || element instanceof HTMLTextAreaElement || element instanceof HTMLSelectElement) element.value = text;
     }
   }
-  void reconfirm(draft.kept().find(([field]) => field === "patient")?.[1]);
-  const key = sessionStorage.getItem(UNANSWERED);
-  if (key !== null) find<HTMLInputElement>("#request [name=idempotency_key]").value = key;
+  await reconfirm(left.find(([field]) => field === "patient")?.[1]);
+  if (left.length) keep();
+  show();
 }
 
 /** Asks the server who was confirmed before the page was left: this browser kept the sealed proof, and no name. */
@@ -156,5 +153,5 @@ document.addEventListener("fragment", () => {
 window.addEventListener("online", () => {
   if (again !== undefined) void send();
 });
-restore();
+void restore();
 show();
