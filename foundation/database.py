@@ -19,6 +19,7 @@ from sqlalchemy import JSON, DateTime, Dialect, MetaData, TableValuedAlias, Type
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, DisconnectionError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from foundation.aiosqlite_seam import open_one_trip
@@ -181,7 +182,7 @@ class Database:
             if error.connection_invalidated or _is_outage(error):
                 raise Unavailable("database.unavailable", UNAVAILABLE) from error
             raise
-        except (OSError, TimeoutError) as error:
+        except (OSError, TimeoutError, PoolTimeout) as error:
             raise Unavailable("database.unavailable", UNAVAILABLE) from error
         await transaction.committed()
 
@@ -195,7 +196,7 @@ class Database:
             if error.connection_invalidated or _is_outage(error):
                 raise Unavailable("database.unavailable", UNAVAILABLE) from error
             raise
-        except (OSError, TimeoutError) as error:
+        except (OSError, TimeoutError, PoolTimeout) as error:
             raise Unavailable("database.unavailable", UNAVAILABLE) from error
 
     async def _open(self) -> None:

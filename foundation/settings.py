@@ -94,6 +94,20 @@ class Settings(BaseSettings):
     sign_in_attempts: int = Field(5, ge=1, description="wrong passwords per account in 15 minutes")
     sign_in_attempts_per_address: int = Field(60, ge=1, description="the same per network address")
 
+    # Web Push
+    push_key_file: Path | None = Field(
+        None,
+        description="key file (P-256, PEM) that signs Web Push, the same on every node; empty: made below the var "
+        "folder, and none with a database server",
+    )
+    push_contact: str = Field(
+        "admin@hoichan.invalid", description="mail address at which push services reach whoever runs this installation"
+    )
+    push_hosts: str = Field(
+        "fcm.googleapis.com,updates.push.services.mozilla.com,*.push.apple.com,*.notify.windows.com",
+        description="comma-separated hosts of push services that messages may go to; *.name for all below a name",
+    )
+
     # Consults
     zone: str = Field("Asia/Ho_Chi_Minh", description="time zone in which times are shown")
     ring_step_seconds: float = Field(
@@ -247,6 +261,16 @@ class Settings(BaseSettings):
     def audit_folder(self) -> Path:
         """The folder of anchors."""
         return self.audit_anchors or self.var / "anchors"
+
+    @property
+    def push_key(self) -> Path | None:
+        """The key file of Web Push; None in a cluster that was given none, whose nodes would each make their own."""
+        return self.push_key_file or (None if self.database_url else self.var / "push-key.pem")
+
+    @property
+    def push_services(self) -> tuple[str, ...]:
+        """Hosts that messages of Web Push may go to."""
+        return tuple(host.strip() for host in self.push_hosts.split(",") if host.strip())
 
     @property
     def database(self) -> str:

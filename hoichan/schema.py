@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import consult_rooms.pairing_tables
+import consult_rooms.push_tables
+import consult_rooms.quiet
 import consult_rooms.tables
 import consult_rooms.written_tables
 import foundation.audit
 import foundation.chain
 import identity.tables
+import notify.tables
 import records_panel.tables
 from foundation.database import metadata
 
@@ -19,6 +22,9 @@ TABLE_MODULES = (
     identity.tables,
     consult_rooms.tables,
     consult_rooms.pairing_tables,
+    consult_rooms.push_tables,
+    consult_rooms.quiet,
     consult_rooms.written_tables,
+    notify.tables,
     records_panel.tables,
 )

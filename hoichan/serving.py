@@ -107,6 +107,8 @@ async def _serve(
         tasks.forever("claims without a sign of life", parts.pairing.leases.run_due, pause_s=0.5)
         tasks.forever("written cases and uploads", parts.desk.tidy, pause_s=20.0)
         tasks.forever("promised answers", parts.pairing.answers.ring_promised, pause_s=1.0)
+        if parts.ring_pushes is not None:
+            tasks.forever("rings for people who are away", parts.ring_pushes.run_due, pause_s=1.0)
         tasks.forever("audit chain", parts.chainer.run)
         greet()
         await asyncio.Event().wait()
@@ -217,6 +219,7 @@ def services_of(
         forecast=parts.forecast,
         ready=ready,
         watched=watched,
+        reaching=parts.reaching,
         is_demo=demo,
         demo_sign_ins=sign_ins,
     )

@@ -28,7 +28,10 @@ from consult_rooms.opinions import Opinions
 from consult_rooms.pairing import Pairing
 from consult_rooms.presence import Presence
 from consult_rooms.queries import Queries
+from consult_rooms.quiet import Quiet
+from consult_rooms.reaching import Reaching
 from consult_rooms.requests import Requests
+from consult_rooms.ring_pushes import RingPushes
 from consult_rooms.rooms import Rooms
 from consult_rooms.roster import Rosters
 from consult_rooms.rota import Rota
@@ -47,8 +50,10 @@ from foundation.bus import Bus
 from foundation.chainer import Chainer
 from foundation.clock import Clock, SystemClock
 from foundation.database import Database
+from foundation.fetch import Fetcher
 from foundation.files import Files
 from foundation.i18n import Languages
+from foundation.reach import Reach
 from foundation.sealing import Sealer
 from foundation.segments import Segments
 from foundation.settings import Settings
@@ -67,6 +72,8 @@ from identity.throttle import Throttle, counters
 from identity.tokens import ApiTokens
 from media.api import NoRelays, Relays
 from media.turn import TurnServers
+from notify.subscriptions import Subscriptions
+from notify.webpush import Pusher, PushKey
 from records_panel.additions import Additions
 from records_panel.books import Books
 from records_panel.break_glass import BreakGlass
@@ -130,6 +137,8 @@ class Parts:
     import_runs: ImportRuns
     additions: Additions
     relays: Relays
+    reaching: Reaching
+    ring_pushes: RingPushes | None
 
 
 def _sealer(settings: Settings) -> Sealer:
@@ -163,6 +172,19 @@ def _relays(settings: Settings, clock: Clock) -> Relays:
     if not secret:
         raise click.ClickException("HOICHAN_TURN_URLS needs HOICHAN_TURN_SECRET_FILE, the secret shared with coturn")
     return TurnServers(settings.turn, secret, timedelta(hours=settings.turn_hours), clock)
+
+
+def _pusher(settings: Settings, fetcher: Fetcher) -> Pusher | None:
+    if settings.push_key is None:
+        return None
+    try:
+        key = PushKey.from_file(settings.push_key, create=settings.push_key_file is None)
+    except OSError as error:
+        told = f"the key file {settings.push_key.name} cannot be used: {error.strerror}"
+        raise click.ClickException(told) from error
+    except ValueError:  # whose text would show a key
+        raise click.ClickException(f"the key file {settings.push_key.name} holds no P-256 key in PEM") from None
+    return Pusher(key, fetcher, hosts=settings.push_services, contact=settings.push_contact)
 
 
 @asynccontextmanager
@@ -237,6 +259,10 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
         uploads = Uploads(database, store, audit, segments, arriving)
         attachments = Attachments(database, store, log, audit, files, segments, uploads)
         additions = Additions(database, store, log, directory, audit, book, files, limits=limits)
+        fetcher = Fetcher(Reach.read(settings.fetch_networks, settings.fetch_plain_hosts))
+        stack.push_async_callback(fetcher.close)
+        quiet, subscriptions = Quiet(database, bus), Subscriptions(database, audit, sealer)
+        pusher = _pusher(settings, fetcher)
         yield Parts(
             settings=settings,
             clock=clock,
@@ -323,4 +349,8 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
             import_runs=ImportRuns(database),
             additions=additions,
             relays=_relays(settings, clock),
+            reaching=Reaching(quiet, subscriptions, pusher),
+            ring_pushes=None
+            if pusher is None
+            else RingPushes(database, presence, quiet, subscriptions, pusher, Languages()),
         )

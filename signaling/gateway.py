@@ -7,8 +7,10 @@ start()` once its loop runs, `await close()` before the application and the serv
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -26,7 +28,7 @@ from foundation.boards import KEEP_S
 from foundation.bus import Bus
 from foundation.clock import Clock
 from foundation.database import Database
-from foundation.errors import HoichanError, SignInNeeded, Unavailable
+from foundation.errors import HoichanError, SignInNeeded, TooMany, Unavailable
 from foundation.i18n import LOCALES, N_, Language, Languages
 from foundation.tasks import Tasks
 from identity.sessions import Sessions
@@ -57,6 +59,10 @@ BACKLOG = 1_000
 PING_S = 5
 PING_TIMEOUT_S = 4
 """Between pings, and the wait for each answer: a dead line is known within 9 s of its last sign of life."""
+AT_ONCE = 8
+"""Newcomers that are looked up and greeted at once, fewer than the database has connections."""
+QUEUE = 1_000
+"""Newcomers that may wait for it; beyond, the answer is `server.full`, and clients come again by themselves."""
 SWEEP_S = 2.0
 """Between looks for clients of long polling that came no more; a websocket's own reader knows by itself."""
 
@@ -104,6 +110,8 @@ class Gateway:
         self._server.on("disconnect", self._disconnect)
         self._server.on("*", self._event)
         self._connections = Connections()
+        self._door = asyncio.Semaphore(AT_ONCE)
+        self._at_door = 0
         views = Views(directory, queries, clock, zone)
         attendance = Attendance(rooms, directory, bus)
         self._members = RoomMembers(self._connections, self, rooms, attendance, media, bus, clock)
@@ -207,7 +215,8 @@ class Gateway:
             return  # an event that calls itself `connect`, from a socket that is in already
         language = self._language(request)
         try:
-            connection = await self._admit(socket_id, request)
+            async with self._turn():
+                connection = await self._admit(socket_id, request)
         except HoichanError as error:
             raise self._refused(socket_id, error, language) from None
         except Exception:  # the root of a connection: one fault must not take the server with it
@@ -241,7 +250,23 @@ class Gateway:
 
     async def _greet(self, connection: Connection) -> None:
         await self._dispatch.beat(connection)
-        await self._announcements.greet(connection)
+        async with self._turn(limited=False):
+            await self._announcements.greet(connection)
+
+    @asynccontextmanager
+    async def _turn(self, *, limited: bool = True) -> AsyncIterator[None]:
+        """One's turn at the door. After a broken network thousands come within seconds, and each asks the database.
+
+        Raises TooMany("server.full").
+        """
+        if limited and self._at_door >= QUEUE:
+            raise TooMany("server.full", FULL, retry_after_s=5)
+        self._at_door += 1
+        try:
+            async with self._door:
+                yield
+        finally:
+            self._at_door -= 1
 
     async def _disconnect(self, socket_id: str, _reason: object = None) -> None:
         connection = self._connections.get(socket_id)
@@ -277,6 +302,7 @@ class Gateway:
         return self._languages.get(chosen if chosen in LOCALES else own)
 
 
+FULL = N_("Too many are connecting just now. The page tries again by itself.")
 FOREIGN = N_("This request came from another site and was not carried out.")
 SIGN_IN = N_("Sign in to go on.")
 FIRST_PASSWORD = N_("Choose your own password first.")

@@ -30,7 +30,15 @@ from foundation.sealing import Sealer
 from hoichan.schema import metadata
 from tests.medplum.process import Medplum
 
-for _tables in ("foundation.audit", "identity.tables", "consult_rooms.tables", "records_panel.tables"):
+for _tables in (
+    "foundation.audit",
+    "identity.tables",
+    "notify.tables",
+    "consult_rooms.tables",
+    "consult_rooms.push_tables",
+    "consult_rooms.quiet",
+    "records_panel.tables",
+):
     if importlib.util.find_spec(_tables):
         importlib.import_module(_tables)
 

@@ -32,6 +32,7 @@ class Renderer:
     """
 
     def __init__(self, languages: Languages, assets: Assets, zone: ZoneInfo, *, is_demo: bool) -> None:
+        self.assets = assets
         self._environments = {
             code: _environment(languages.get(code), assets, zone, is_demo=is_demo) for code in LOCALES
         }

@@ -15,6 +15,7 @@ from consult_rooms.opinions import Opinions
 from consult_rooms.pairing import Pairing
 from consult_rooms.presence import Presence
 from consult_rooms.queries import Queries
+from consult_rooms.reaching import Reaching
 from consult_rooms.requests import Requests
 from consult_rooms.rooms import Rooms
 from consult_rooms.rota import Rota
@@ -95,6 +96,8 @@ class Services:
     """Parts that this process needs, by name: database, bus, media; true when the part answers."""
     watched: Callable[[], dict[str, bool]] = dict
     """Parts that have to be seen to, but without which consults go on, by name: true when all is well."""
+    reaching: Reaching | None = None
+    """How people are reached when no page is open, and when not to reach them."""
     is_demo: bool = False
     """Whether this installation holds demo data, which every page then says."""
     demo_sign_ins: tuple[DemoSignIn, ...] = ()

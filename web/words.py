@@ -50,6 +50,19 @@ WORDS: dict[str, dict[str, str]] = {
         "stop_and_send": N_("Stop and send"),
         "no_microphone": N_("The microphone cannot be used"),
     },
+    "ringing": {
+        "ring_sounds": N_("Sound: this browser plays it."),
+        "ring_no_sound": N_("Sound: this browser plays none. Press the page once, and look at its sound settings."),
+        "ring_vibrates": N_("Vibration: this device can, where it has a motor."),
+        "ring_no_vibration": N_("Vibration: this browser has none."),
+        "ring_permission_granted": N_("Notices: allowed."),
+        "ring_permission_denied": N_("Notices: forbidden. Allow them beside the address, then load the page again."),
+        "ring_permission_default": N_("Notices: not asked yet. Press “Ring this browser too”."),
+        "ring_no_push": N_("Notices: this browser has no Web Push, or the page was not opened by https."),
+        "ring_push_on": N_("Web Push: this browser is subscribed."),
+        "ring_push_off": N_("Web Push: this browser is not subscribed."),
+        "ring_push_failed": N_("Web Push: the subscription failed."),
+    },
     "media": {
         "camera_denied": N_(
             "The browser has not been allowed to use the camera and microphone. "
