@@ -1,4 +1,4 @@
-"""Do not disturb: until when somebody is not to be rung. It ends by itself; the ladder heeds it, the rota shows it."""
+"""Do not disturb: until when somebody is not to be rung. It ends by itself, and the ladder heeds it."""
 
 from __future__ import annotations
 

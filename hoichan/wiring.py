@@ -227,7 +227,8 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
             Urgency.ROUTINE: settings.routine_step_seconds,
         }
         rules = defaults(seconds, settings.coordinator_step_seconds)
-        rosters = Rosters(database, presence, zone, rules)
+        quiet = Quiet(database, bus)
+        rosters = Rosters(database, presence, zone, rules, quiet.of)
         writing = Writing(
             log,
             {
@@ -261,7 +262,7 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
         additions = Additions(database, store, log, directory, audit, book, files, limits=limits)
         fetcher = Fetcher(Reach.read(settings.fetch_networks, settings.fetch_plain_hosts))
         stack.push_async_callback(fetcher.close)
-        quiet, subscriptions = Quiet(database, bus), Subscriptions(database, audit, sealer)
+        subscriptions = Subscriptions(database, audit, sealer)
         pusher = _pusher(settings, fetcher)
         yield Parts(
             settings=settings,
