@@ -213,6 +213,7 @@ def services_of(
         glass_reviews=parts.glass_reviews,
         viewings=parts.viewings,
         import_runs=parts.import_runs,
+        summary_export=parts.summary_export,
         additions=parts.additions,
         rota=parts.rota,
         rulebook=parts.rulebook,

@@ -85,6 +85,7 @@ from records_panel.import_runs import ImportRuns
 from records_panel.panel import Panel
 from records_panel.patients import Patients
 from records_panel.searches import Searches
+from records_panel.summary_export import SummaryExport
 from records_panel.viewings import Viewings
 
 CHAINED = (AUDIT, CONSULT_LOG)
@@ -135,6 +136,7 @@ class Parts:
     glass_reviews: GlassReviews
     viewings: Viewings
     import_runs: ImportRuns
+    summary_export: SummaryExport
     additions: Additions
     relays: Relays
     reaching: Reaching
@@ -348,6 +350,7 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
             glass_reviews=GlassReviews(database, audit, guard, directory, sealer),
             viewings=Viewings(database, audit, guard, directory, sealer, searches),
             import_runs=ImportRuns(database),
+            summary_export=SummaryExport(panel, book),
             additions=additions,
             relays=_relays(settings, clock),
             reaching=Reaching(quiet, subscriptions, pusher),

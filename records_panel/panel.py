@@ -154,7 +154,13 @@ class Panel:
         return place, self.access(staff, session, place)
 
     def access(
-        self, staff: Staff, session: Session | None, place: Place, *, told: tuple[Directive, ...] | None = None
+        self,
+        staff: Staff,
+        session: Session | None,
+        place: Place,
+        *,
+        told: tuple[Directive, ...] | None = None,
+        facility_code: str = "",
     ) -> Decision:
         """What this person may read from this place; `told` are the book's Consents, as far as they are known."""
         asked = Asked(
@@ -164,7 +170,7 @@ class Panel:
             hub_ids=place.hub_ids,
             now=place.now,
             today=place.now.astimezone(self._zone).date(),
-            facility_code=session.facility.code if session else "",
+            facility_code=session.facility.code if session else facility_code,
             glass=place.glass,
             directives=told,
             outside=place.outside,
@@ -185,26 +191,43 @@ class Panel:
         Raises `BookClosed`, `NotFound("patient.unknown")`, `Unavailable("book.unavailable")` when the source does not
         answer.
         """
+        shown, final = await self.open_bundle(staff, session, place, self._book, whole=whole, address=address)
+        view = book_view(shown, place.now, source=self._book.name, zone=self._zone)
+        return OpenBook(view, final, files_in(shown) if whole else frozenset())
+
+    async def open_bundle(
+        self,
+        staff: Staff,
+        session: Session | None,
+        place: Place,
+        book: HealthBook,
+        *,
+        whole: bool,
+        address: str | None = None,
+        facility_code: str = "",
+    ) -> tuple[Json, Decision]:
+        """What `open_book` makes its view of, from any source: FHIR with what this person may not read still marked.
+
+        `facility_code` is the person's when there is no session. Raises as `open_book`.
+        """
         patient_id = place.patient_id
         details: dict[str, str | int | bool | None] = {"whole": whole, "facility": staff.facility_id}
         # Entries of one attempt bear one number, so that a refusal after the fetch takes the permission back.
         details["read"] = new_id("rea")
         consult_id = place.consult.id if place.consult else None
         entry = replace(_entry(staff, session, address, consult_id), patient_id=patient_id, details=details)
-        decision = self.access(staff, session, place)
+        decision = self.access(staff, session, place, facility_code=facility_code)
         if patient_id is None or not (decision.opens or decision.pending):
             raise await self._closed(entry, decision)
         # What only a Consent of the book may open is fetched to be asked, which is on record as that.
         await self._audit.commit(_by(entry, decision) if decision.opens else replace(entry, action="book.consents"))
-        bundle = await self._fetch(patient_id, whole=whole)
-        final = self.access(staff, session, place, told=directives(bundle, self._zone))
+        bundle = await _fetched(book, patient_id, whole=whole)
+        final = self.access(staff, session, place, told=directives(bundle, self._zone), facility_code=facility_code)
         if not final.opens:
             raise await self._closed(entry, final)
         if not decision.opens:
             await self._audit.commit(_by(entry, final))
-        shown = released(bundle, final)
-        view = book_view(shown, place.now, source=self._book.name, zone=self._zone)
-        return OpenBook(view, final, files_in(shown) if whole else frozenset())
+        return released(bundle, final), final
 
     async def _found(self, staff: Staff, consult_id: ConsultId) -> Place:
         async with self._database.reading() as tx:
@@ -213,12 +236,6 @@ class Panel:
             glass = await holding(tx, staff.id, found.consult.patient.patient_id, now)
         return Place(found.consult, found.participant, found.related, now, found.hub_ids, glass)
 
-    async def _fetch(self, patient_id: PatientId, *, whole: bool) -> Json:
-        try:
-            return await self._book.fetch(patient_id, whole=whole)
-        except (Unavailable, OSError, TimeoutError) as error:
-            raise Unavailable("book.unavailable", UNAVAILABLE) from error
-
     async def _closed(self, entry: AuditEntry, decision: Decision) -> BookClosed:
         closed = BookClosed(decision)
         await self._deny(entry, closed.code)
@@ -226,6 +243,13 @@ class Panel:
 
     async def _deny(self, entry: AuditEntry, reason: str) -> None:
         await self._audit.commit(replace(entry, outcome="denied", details=entry.details | {"reason": reason}))
+
+
+async def _fetched(book: HealthBook, patient_id: PatientId, *, whole: bool) -> Json:
+    try:
+        return await book.fetch(patient_id, whole=whole)
+    except (Unavailable, OSError, TimeoutError) as error:
+        raise Unavailable("book.unavailable", UNAVAILABLE) from error
 
 
 def _entry(staff: Staff, session: Session | None, address: str | None, consult_id: ConsultId | None) -> AuditEntry:

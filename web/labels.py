@@ -73,6 +73,7 @@ LABELS: Mapping[type[StrEnum], Mapping[str, str]] = MappingProxyType(
             Scope.SLOTS_READ: N_("Read slots and appointments"),
             Scope.SLOTS_WRITE: N_("Publish and book slots"),
             Scope.PATIENTS_FIND: N_("Look up patients by number"),
+            Scope.PATIENTS_SUMMARY: N_("Read patient summaries in consults"),
         },
         ImportKind: {
             ImportKind.FACILITIES: N_("Facilities"),

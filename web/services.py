@@ -41,6 +41,7 @@ from records_panel.glass_reviews import GlassReviews
 from records_panel.import_runs import ImportRuns
 from records_panel.panel import Panel
 from records_panel.patients import Patients
+from records_panel.summary_export import SummaryExport
 from records_panel.viewings import Viewings
 
 
@@ -88,6 +89,7 @@ class Services:
     glass_reviews: GlassReviews
     viewings: Viewings
     import_runs: ImportRuns
+    summary_export: SummaryExport
     additions: Additions
     rota: Rota
     rulebook: Rulebook

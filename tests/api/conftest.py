@@ -29,8 +29,11 @@ from foundation.sealing import Sealer
 from identity.entries import StaffEntry
 from identity.model import Role, Scope, Staff, Token
 from records_panel.citizens import Identity
+from records_panel.embedded_book import EmbeddedBook
+from records_panel.panel import Panel
 from records_panel.patients import Patients
 from records_panel.searches import Searches
+from records_panel.summary_export import SummaryExport
 from tests.consult_rooms.conftest import CLINIC, CONSENT, STROKE, STROKE_HOSPITAL, World
 from tests.consult_rooms.conftest import build as build_world
 from tests.consult_rooms.conftest import seed as seed_world
@@ -192,8 +195,10 @@ async def hospital(sqlite_database: Database, bus: Bus, clock: FakeClock, sealer
     people = await seed_world(sqlite_database)
     world = await build_world(sqlite_database, clock, bus, sealer, people)
     base = build_services(sqlite_database, bus, clock)
+    book = EmbeddedBook(sqlite_database, sealer)
     services = replace(
         base,
+        summary_export=SummaryExport(Panel(sqlite_database, world.store, base.audit, book, zone=ZONE), book),
         requests=world.requests,
         rooms=world.rooms,
         opinions=world.opinions,

@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from web.admission import Admission, admits
-from web.api import consults, patients, people, requests, session, slots
+from web.api import consults, patients, people, requests, session, slots, summaries
 from web.api.document import document
 from web.api.edge import challenge, handler
 from web.api.operation import PREFIX, Operation
@@ -18,6 +18,7 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
     *patients.OPERATIONS,
     *requests.OPERATIONS,
     *consults.OPERATIONS,
+    *summaries.OPERATIONS,
     *slots.OPERATIONS,
     *session.OPERATIONS,
 )

@@ -137,7 +137,7 @@ def _success(operation: Operation[Any, Any], refs: Refs) -> JsonObject:
         return {"description": "Done; the answer has no body."}
     return {
         "description": (operation.answer.__doc__ or "").strip(),
-        "content": _content(refs[operation.answer, "serialization"]),
+        "content": {operation.media_type: {"schema": refs[operation.answer, "serialization"]}},
     }
 
 

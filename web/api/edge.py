@@ -87,7 +87,7 @@ async def _perform(operation: Operation[Any, Any], request: web.Request, notes: 
         response = web.Response(status=operation.status)
     else:
         response = web.Response(
-            text=found.model_dump_json(by_alias=True), status=operation.status, content_type="application/json"
+            text=found.model_dump_json(by_alias=True), status=operation.status, content_type=operation.media_type
         )
     response.headers.update(call.headers)
     if call.finish is not None:

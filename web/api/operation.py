@@ -98,6 +98,8 @@ class Operation(Generic[Body, Query]):
     status: int = 200
     idempotent: bool = False
     """Whether the header `Idempotency-Key` has to come with it."""
+    media_type: str = "application/json"
+    """Of its answer."""
     errors: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
     @property
