@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from sqlalchemy import Row, func, select, update
@@ -16,7 +16,7 @@ from consult_rooms.tables import consults, identity_history
 from foundation.database import Transaction
 from foundation.errors import Conflict, Invalid
 from foundation.i18n import N_
-from foundation.ids import StaffId
+from foundation.ids import ConsultId, StaffId
 
 PLACE = "identity_history.patient"
 LEFT = "identity_history.left"
@@ -30,6 +30,33 @@ class Follower(Protocol):
     async def __call__(self, tx: Transaction, actor: StaffId, consult: Consult, patient: Patient) -> None:
         """`consult` is as it was before; `patient` is who it is from now on."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody whom a consult is or was about. `number` is that of the change that turned the room to them; 0: nobody.
+
+    It names the person for good: confirming who they are does not change it, nor does turning back to them.
+    """
+
+    number: int
+    patient: Patient
+
+
+async def people(tx: Transaction, store: ConsultStore, consult_id: ConsultId) -> tuple[tuple[Person, ...], Person]:
+    """Whom the consult is or was about, in order, and whom it is about now. A turn that was taken back counts not."""
+    query = select(identity_history).where(identity_history.c.consult_id == consult_id)
+    held = _holding((await tx.execute(query.order_by(identity_history.c.number))).all())
+    found: dict[int, Patient] = {}
+    now = 0
+    for row in held:
+        patient = store.opened_patient(f"{consult_id}:{row.number}", row.patient_sealed, PLACE)
+        if row.kind == IdentityChange.TURNED:
+            known = (number for number, other in found.items() if other.patient_id == patient.patient_id)
+            now = next(known, row.number)
+        found[now] = patient
+    persons = tuple(Person(number, patient) for number, patient in sorted(found.items()))
+    return persons, Person(now, found[now])
 
 
 async def begin(tx: Transaction, store: ConsultStore, consult: Consult) -> None:
@@ -83,15 +110,21 @@ async def change(
 
 def _last_holding(history: Sequence[Row[Any]]) -> tuple[Row[Any], Row[Any]]:
     """The last change that still holds, and the one before it."""
+    holding = _holding(history)
+    if len(holding) < 2:
+        raise Conflict("identity.nothing_to_revert", NOTHING)
+    return holding[-1], holding[-2]
+
+
+def _holding(history: Sequence[Row[Any]]) -> list[Row[Any]]:
+    """The changes that were not taken back."""
     holding: list[Row[Any]] = []
     for row in history:
         if row.kind == IdentityChange.REVERTED:
             holding.pop()
         else:
             holding.append(row)
-    if len(holding) < 2:
-        raise Conflict("identity.nothing_to_revert", NOTHING)
-    return holding[-1], holding[-2]
+    return holding
 
 
 def _left(store: ConsultStore, consult: Consult, number: int) -> bytes:

@@ -238,6 +238,8 @@ class LogKind(StrEnum):
     """Something was written into the patient's book during the consult; what, only the book tells."""
     ADDITION_WITHDRAWN = "addition_withdrawn"
     OPINION_SAVED = "opinion_saved"
+    OPINION_LOCKED = "opinion_locked"
+    """That about one of several patients; the last one closes the consult."""
     ENDED = "ended"
     CLOSED = "closed"
     MOVED = "moved"
@@ -396,9 +398,10 @@ class ChatMessage:
 
 @dataclass(frozen=True, slots=True)
 class Opinion:
-    """The specialist's opinion. `closed_at` locks it."""
+    """The specialist's opinion about one person of a consult (`identities.Person`). `closed_at` locks it."""
 
     consult_id: ConsultId
+    person: int
     author_id: StaffId
     text: str
     version: int

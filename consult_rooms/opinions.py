@@ -1,13 +1,19 @@
-"""The specialist's opinion: written during the consult or after it, in versions, then closed for good."""
+"""The specialist's opinion: written during the consult or after it, in versions, then closed for good.
+
+A consult that turned to another patient has an opinion for each: written, read and closed for its own. The consult is
+closed with the last of them.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import ColumnElement, Row, select, update
 
-from consult_rooms import bounds
+from consult_rooms import bounds, identities
 from consult_rooms.access import Relation, reads_opinion
+from consult_rooms.identities import Person
 from consult_rooms.log import ConsultLog
 from consult_rooms.model import Consult, ConsultState, LogKind, Opinion
 from consult_rooms.standing import Standing, standing
@@ -24,7 +30,18 @@ from identity.policy import Action, require
 STALE = N_("The opinion moved from version %(seen)s to %(now)s. Read it again, then save.")
 MISSING = N_("Write the opinion before you close the consult.")
 NOT_FOR_YOU = N_("The opinion is for the people of this consult.")
+LOCKED = N_("This opinion is closed and stays as it is.")
+NO_PERSON = N_("The room's turning to this patient was taken back. Copy what you wrote, then open the page again.")
 RUNNING = N_("End the consult first, then close it.")
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """One person of a consult and the opinion about them. `now`: the consult is about them at present."""
+
+    person: Person
+    opinion: Opinion | None
+    now: bool
 
 
 class Opinions:
@@ -35,16 +52,23 @@ class Opinions:
         self._store = store
         self._log = log
 
-    async def save(self, staff: Staff, consult_id: ConsultId, text: str, version: int) -> Opinion:
+    async def save(
+        self, staff: Staff, consult_id: ConsultId, text: str, version: int, person: int | None = None
+    ) -> Opinion:
         """Write the opinion; `version` is the one that the writer has read, 0 before the first.
 
-        The same text sent again is one save. Raises Conflict `opinion.stale` with `seen` and `now`, or by the state;
+        `person` is whom the writer had before them; None: whom the consult is about now. The same text sent again is
+        one save. Raises Conflict `opinion.stale` with `seen` and `now`, `opinion.closed`, `opinion.no_such_person`, or
+        by the state;
         Forbidden for anybody but the consult's specialist; Invalid `text.too_long`.
         """
         written = bounds.text(text, bounds.OPINION, "text")
         async with self._database.transaction() as tx:
             await self._own(tx, staff, consult_id, Act.ADVISE)
-            known = await self._find(tx, consult_id)
+            number = (await self._person(tx, consult_id, person)).number
+            known = await self._find(tx, consult_id, number)
+            if known is not None and known.closed_at is not None:
+                raise Conflict("opinion.closed", LOCKED)
             if known is not None and known.text == written and known.version in (version, version + 1):
                 return known
             newest = 0 if known is None else known.version
@@ -53,32 +77,42 @@ class Opinions:
             now = await tx.now()
             values = {
                 "author_id": staff.id,
-                "text_sealed": self._store.sealer.seal_text(written, _place(consult_id)),
+                "text_sealed": self._store.sealer.seal_text(written, _place(consult_id, number)),
                 "version": newest + 1,
                 "saved_at": now,
             }
             if known is None:
-                await tx.execute(opinions.insert().values(consult_id=consult_id, **values))
+                await tx.execute(opinions.insert().values(consult_id=consult_id, person=number, **values))
             else:
                 await tx.execute(
-                    update(opinions)
-                    .where(opinions.c.consult_id == consult_id, opinions.c.version == version)
-                    .values(**values)
+                    update(opinions).where(*_of(consult_id, number), opinions.c.version == version).values(**values)
                 )
             await self._log.append(tx, consult_id, LogKind.OPINION_SAVED, staff.id, {"version": newest + 1})
-            return Opinion(consult_id, staff.id, written, newest + 1, now, None)
+            return Opinion(consult_id, number, staff.id, written, newest + 1, now, None)
 
-    async def close(self, staff: Staff, consult_id: ConsultId) -> Consult:
-        """Lock the opinion and close the consult, which ends every right to the book that it gave.
+    async def close(self, staff: Staff, consult_id: ConsultId, person: int | None = None) -> Consult:
+        """Lock the opinion about `person`, as `save` has it. The last one closes the consult.
 
-        Raises Invalid `opinion.missing`, Conflict `consult.not_ended` or by the state.
+        That ends every right to the book that it gave. Raises Invalid `opinion.missing`, Conflict `consult.not_ended`,
+        `opinion.closed` or by the state.
         """
         async with self._database.transaction() as tx:
             consult = (await self._own(tx, staff, consult_id, Act.CLOSE)).consult
-            known = await self._find(tx, consult_id)
+            persons, _ = await identities.people(tx, self._store, consult_id)
+            number = (await self._person(tx, consult_id, person)).number
+            known = await self._find(tx, consult_id, number)
             if known is None or not known.text:
                 raise Invalid("opinion.missing", MISSING, field="text")
+            if known.closed_at is not None:
+                raise Conflict("opinion.closed", LOCKED)
             now = await tx.now()
+            await tx.execute(update(opinions).where(*_of(consult_id, number)).values(closed_at=now))
+            locked = select(opinions.c.person).where(
+                opinions.c.consult_id == consult_id, opinions.c.closed_at.is_not(None)
+            )
+            if {one.number for one in persons} - set((await tx.execute(locked)).scalars()):
+                await self._log.append(tx, consult_id, LogKind.OPINION_LOCKED, staff.id, {"version": known.version})
+                return consult
             closed = await self._store.change(
                 tx,
                 consult_id,
@@ -88,23 +122,33 @@ class Opinions:
             )
             if not closed:
                 raise refusal((await self._store.get(tx, consult_id)).state)
-            await tx.execute(update(opinions).where(opinions.c.consult_id == consult_id).values(closed_at=now))
             await self._log.append(tx, consult_id, LogKind.CLOSED, staff.id, {"version": known.version})
             return await self._store.get(tx, consult_id)
 
     async def get(self, staff: Staff, consult_id: ConsultId) -> Opinion | None:
-        """The opinion as it stands, or None before the first save. For requester, specialist and invited."""
+        """The opinion about whom the consult is about now, as it stands, or None before the first save.
+
+        For requester, specialist and invited.
+        """
+        return next(one.opinion for one in await self.each(staff, consult_id) if one.now)
+
+    async def each(self, staff: Staff, consult_id: ConsultId) -> tuple[About, ...]:
+        """For each person of the consult, in order, the opinion as it stands. For requester, specialist and invited."""
         async with self._database.reading() as tx:
             place = await standing(tx, self._store, staff, consult_id)
             place.require(*Relation)
             if place.related is None or not reads_opinion(place.related):
                 raise Forbidden("opinion.not_for_you", NOT_FOR_YOU)
-            return await self._find(tx, consult_id)
+            persons, now = await identities.people(tx, self._store, consult_id)
+            return tuple([About(one, await self._find(tx, consult_id, one.number), now=one == now) for one in persons])
 
     async def closed(self, consult_id: ConsultId) -> Opinion | None:
-        """The locked opinion, for a caller that has decided on access itself, such as a facility's own system."""
+        """The locked opinion about whom the consult is about.
+
+        For a caller that has decided on access itself, such as a facility's own system.
+        """
         async with self._database.reading() as tx:
-            known = await self._find(tx, consult_id)
+            known = await self._find(tx, consult_id, (await self._person(tx, consult_id, None)).number)
         return known if known is not None and known.closed_at is not None else None
 
     async def _own(self, tx: Transaction, staff: Staff, consult_id: ConsultId, act: Act) -> Standing:
@@ -116,15 +160,24 @@ class Opinions:
         after(place.consult.state, act)
         return place
 
-    async def _find(self, tx: Transaction, consult_id: ConsultId) -> Opinion | None:
-        row: Row[Any] | None = (
-            await tx.execute(select(opinions).where(opinions.c.consult_id == consult_id))
-        ).one_or_none()
+    async def _person(self, tx: Transaction, consult_id: ConsultId, number: int | None) -> Person:
+        persons, now = await identities.people(tx, self._store, consult_id)
+        found = now if number is None else next((one for one in persons if one.number == number), None)
+        if found is None:
+            raise Conflict("opinion.no_such_person", NO_PERSON)
+        return found
+
+    async def _find(self, tx: Transaction, consult_id: ConsultId, person: int) -> Opinion | None:
+        row: Row[Any] | None = (await tx.execute(select(opinions).where(*_of(consult_id, person)))).one_or_none()
         if row is None:
             return None
-        text = self._store.sealer.open_text(row.text_sealed, _place(consult_id))
-        return Opinion(consult_id, row.author_id, text, row.version, row.saved_at, row.closed_at)
+        text = self._store.sealer.open_text(row.text_sealed, _place(consult_id, person))
+        return Opinion(consult_id, person, row.author_id, text, row.version, row.saved_at, row.closed_at)
 
 
-def _place(consult_id: ConsultId) -> str:
-    return f"opinions.text:{consult_id}"
+def _of(consult_id: ConsultId, person: int) -> tuple[ColumnElement[bool], ...]:
+    return opinions.c.consult_id == consult_id, opinions.c.person == person
+
+
+def _place(consult_id: ConsultId, person: int) -> str:
+    return f"opinions.text:{consult_id}:{person}" if person else f"opinions.text:{consult_id}"

@@ -180,13 +180,17 @@ chat_messages = Table(
 opinions = Table(
     "opinions",
     metadata,
-    Column("consult_id", ForeignKey("consults.id"), primary_key=True),
+    Column("consult_id", ForeignKey("consults.id"), nullable=False),
+    # Number in the consult's identity history at which the room turned to this person; 0 is who it was asked for.
+    Column("person", Integer, nullable=False, server_default="0"),
     Column("author_id", ForeignKey("staff.id"), nullable=False),
     Column("text_sealed", LargeBinary, nullable=False),
     Column("version", Integer, nullable=False),
     Column("saved_at", Instant, nullable=False),
     Column("closed_at", Instant),
+    PrimaryKeyConstraint("consult_id", "person"),
 )
+"""An opinion for each patient of a consult: what was written for one is never the other's."""
 
 identity_history = Table(
     "identity_history",

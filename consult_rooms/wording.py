@@ -33,6 +33,7 @@ _PLAIN: Mapping[LogKind, str] = {
     LogKind.RESUMED: N_("%(actor)s came back from the other case"),
     LogKind.OPINION_SAVED: N_("%(actor)s saved the opinion, version %(version)s"),
     LogKind.ENDED: N_("%(actor)s ended the consult"),
+    LogKind.OPINION_LOCKED: N_("%(actor)s closed the opinion about one of the patients"),
     LogKind.CLOSED: N_("%(actor)s closed the consult with the opinion"),
     LogKind.SCHEDULED: N_("%(actor)s booked this consult for %(time)s with %(name)s"),
     LogKind.MOVED: N_("%(actor)s moved this consult to %(time)s with %(name)s"),

@@ -11,7 +11,7 @@ from playwright.async_api import Browser, Page, Route, expect
 from tests.e2e.axe import violations
 from tests.e2e.people import DESKTOP, FRAMES, PHONE, Person, signed_in
 from tests.e2e.server import DemoServer
-from tests.e2e.test_consult import BORN, CCCD, STROKE, end
+from tests.e2e.test_consult import BORN, CCCD, STROKE
 
 TABS = ("results", "imaging", "visits", "history", "papers", "viewers", "search")
 OTHER = ("051197429902", "20/06/1997", "Đặng Thị Ngọc Mơ")
@@ -121,6 +121,9 @@ async def test_the_book_is_read_beside_a_call_that_goes_on(
         await page.route("**/book?tab=visits", late)
         await page.click(".book-tabs a[href*='tab=visits']")
 
+        # What the specialist writes is about this patient, also what was not saved yet when the room turns.
+        await page.fill("#opinion-text", "Chuyển tuyến ngay.")
+
         # The clinic turns to another patient: a new check, and the specialist's panel is that one's, and only that.
         theirs = doctor.page
         await theirs.click("#more summary")
@@ -141,6 +144,10 @@ async def test_the_book_is_read_beside_a_call_that_goes_on(
         await expect(page.locator("#book .patient h2")).to_contain_text(OTHER[2])
         await expect(page.locator(".book-tabs a[href*='tab=summary']")).to_have_attribute("aria-current", "true")
         await page.unroute("**/book?tab=visits")
+        await expect(page.locator("#opinion-title")).to_contain_text(OTHER[2])
+        await expect(page.locator("#opinion-text")).to_have_value("")
+        await expect(theirs.locator("#opinion-title")).to_contain_text(OTHER[2])
+        await page.fill("#opinion-text", "Theo dõi tại trạm.")
         await expect(page.locator("#ribbon")).to_contain_text("chuyển sang người bệnh khác")
 
         # All that while the picture went on, in the one element that it began in.
@@ -164,7 +171,18 @@ async def test_the_book_is_read_beside_a_call_that_goes_on(
         finally:
             await _speak(specialist, "vi")
         await page.set_viewport_size(_size(DESKTOP))
-        await end(specialist, "Xong.")
+        # An opinion for each, each closed for its own.
+        await page.click("#end-consult")
+        await page.click("#end-confirm")
+        await page.wait_for_url("**/opinion")
+        await expect(page.locator("#opinion-form [name=text]")).to_have_value("Theo dõi tại trạm.")
+        await _clean(page, screenshots, "opinions")
+        await page.click("#opinion-form [name=act][value=close]")
+        await expect(page.locator("main .tabs [aria-current]")).to_contain_text("Nguyễn Văn Lành")
+        await expect(page.locator("#opinion-form [name=text]")).to_have_value("Chuyển tuyến ngay.")
+        await page.click("#opinion-form [name=act][value=close]")
+        await page.wait_for_url("**/consults/con_*")
+        await _clean(page, screenshots, "two-opinions")
         assert specialist.errors == []
         assert doctor.errors == []
 

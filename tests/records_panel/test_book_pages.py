@@ -201,7 +201,8 @@ async def test_the_four_silences_are_said_for_every_section_of_every_tab(
         def silenced(bundle: Any, now: Any, *, silent: Section[Any] = silent, **named: Any) -> BookView:
             view = book_view(bundle, now, **named)
             parts = [field.name for field in fields(view) if isinstance(getattr(view, field.name), Section)]
-            return replace(view, **dict.fromkeys(parts, silent))
+            changes: dict[str, Any] = dict.fromkeys(parts, silent)
+            return replace(view, **changes)
 
         monkeypatch.setattr("records_panel.panel.book_view", silenced)
         said[kind] = set()

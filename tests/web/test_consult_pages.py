@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import html
 import re
+from dataclasses import replace
 
 import pytest
 
-from consult_rooms.model import ConsultState
+from consult_rooms.model import ConsultState, IdentityChange
+from foundation.ids import PatientId
 from tests.records_panel.conftest import LANH
+from tests.web.clinic import part
 from tests.web.ward import Ward, ward
 
 __all__ = ["ward"]
@@ -60,6 +63,40 @@ async def test_the_opinion_is_saved_then_locked_with_the_consult(ward: Ward) -> 
     await ward.doctor.get(f"/consults/{consult.id}")
     assert "Chuyển ngay." in html.unescape(ward.doctor.page)
     assert (await ward.specialist.get(page)).headers["Location"] == f"/consults/{consult.id}", "nothing more to write"
+
+
+async def test_each_patient_of_a_consult_has_an_opinion_of_their_own(ward: Ward) -> None:
+    consult = await ward.held(ended=False)
+    await ward.world.opinions.save(ward.expert, consult.id, "Chuyển ngay.", 0)
+    other = replace(consult.patient, patient_id=PatientId("pat_" + "b" * 32), name="Nguyễn Thị Khác")
+    await ward.world.requests.change_identity(ward.cast.doctor, consult.id, other, IdentityChange.TURNED)
+    _, room = await part(ward.specialist, f"/consults/{consult.id}/room/opinion")
+    assert "Nguyễn Thị Khác" in room
+    assert "Chuyển ngay." not in room
+    person = re.search(r'name="person" value="(\d+)"', room)
+    assert person is not None
+    _, told = await part(ward.doctor, f"/consults/{consult.id}/room/opinion")
+    assert "<form" not in told
+    await ward.world.rooms.end(ward.expert, consult.id)
+    page = f"/consults/{consult.id}/opinion"
+    await ward.specialist.get(page)
+    assert f'name="person" value="{person[1]}"' in ward.specialist.page, "first whom the consult was about last"
+    assert html.unescape(ward.specialist.page).count("Nguyễn Thị Khác") >= 2
+    fields = {"text": "Theo dõi.", "version": "0", "person": person[1], "act": "close"}
+    assert (await ward.specialist.post(page, fields)).headers["Location"] == page
+    assert await ward.state(consult) is ConsultState.ENDED
+    await ward.specialist.get(page)
+    assert 'name="person" value="0"' in ward.specialist.page, "then the one that is still open"
+    assert "Chuyển ngay." in html.unescape(ward.specialist.page)
+    assert (await ward.specialist.get(f"{page}?person={person[1]}")).status == 200
+    assert 'value="close"' not in ward.specialist.page
+    fields = {"text": "Chuyển ngay.", "version": "1", "person": "0", "act": "close"}
+    assert (await ward.specialist.post(page, fields)).headers["Location"] == f"/consults/{consult.id}"
+    assert await ward.state(consult) is ConsultState.CLOSED
+    await ward.doctor.get(f"/consults/{consult.id}")
+    shown = html.unescape(ward.doctor.page)
+    first, second = shown.index(f"<h3>{LANH.name}</h3>"), shown.index("<h3>Nguyễn Thị Khác</h3>")
+    assert first < shown.index("Chuyển ngay.") < second < shown.index("Theo dõi.")
 
 
 async def test_a_stale_opinion_overwrites_nothing_and_loses_nothing(ward: Ward) -> None:

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from consult_rooms.access import Relation, untaken
 from consult_rooms.model import CancelReason, ConsultState, LogKind, Opinion
+from consult_rooms.opinions import About
 from consult_rooms.rows import ConsultView
 from consult_rooms.thread import ThreadEntry
 from consult_rooms.transitions import CONSULT, Act
@@ -68,7 +69,7 @@ async def show(request: web.Request) -> web.StreamResponse:
     services, session = request.app[SERVICES], request["session"]
     view = await _view(request)
     consult = view.consult
-    opinion = await services.opinions.get(session.staff, consult.id) if view.reads_opinion else None
+    opinions = await services.opinions.each(session.staff, consult.id) if view.reads_opinion else ()
     rows = await services.queries.timeline(session.staff, consult.id)
     zone = ZoneInfo(services.settings.zone)
     return render(
@@ -76,7 +77,7 @@ async def show(request: web.Request) -> web.StreamResponse:
         "consult.html",
         view=view,
         consult=consult,
-        opinion=opinion,
+        opinions=opinions,
         chat=await _chat(services, session, view),
         timeline=[
             (row.entry, sentence(request["language"], row, zone), TONES.get(row.entry.kind, "quiet")) for row in rows
@@ -104,8 +105,8 @@ async def show_opinion(request: web.Request) -> web.StreamResponse:
     view = await _view(request)
     if view.related is not Relation.SPECIALIST or view.consult.state in (ConsultState.CLOSED, ConsultState.CANCELLED):
         raise web.HTTPSeeOther(f"/consults/{view.consult.id}")
-    opinion = await request.app[SERVICES].opinions.get(request["session"].staff, view.consult.id)
-    return await _closing(request, view, opinion, _form_of(opinion))
+    about = await _about(request, view, request.query.get("person", ""))
+    return await _closing(request, view, about, _form_of(about.opinion))
 
 
 @routes.post("/consults/{consult_id}/opinion")
@@ -118,21 +119,23 @@ async def write_opinion(request: web.Request) -> web.StreamResponse:
         if view.related is not Relation.SPECIALIST:
             raise Forbidden("opinion.not_yours", NOT_YOURS)
         version = form.integer("version", least=0, most=10**9)
+        person = form.integer("person", least=0, most=10**9) if "person" in form.names else None
         text = form.text("text", most=OPINION)
         if version is None or not form.valid:
             raise Invalid("opinion.too_long", N_("This is too long."), field="text")
-        saved = await services.opinions.save(staff, view.consult.id, text, version)
+        saved = await services.opinions.save(staff, view.consult.id, text, version, person)
+        onward = "/opinion" if person is None else f"/opinion?person={person}"
         if form.value("act") == "close":
-            await services.opinions.close(staff, view.consult.id)
+            closed = await services.opinions.close(staff, view.consult.id, saved.person)
+            # As long as another patient's opinion is open, its page is next.
+            onward = "" if closed.state is ConsultState.CLOSED else "/opinion"
     except (Conflict, Invalid, Forbidden) as error:
         if wants_json:
             return problem(request, error)
         return await _refused(request, view, form, error)
     if wants_json:
         return web.json_response({"version": saved.version, "saved_at": saved.saved_at.isoformat()})
-    if form.value("act") == "close":
-        raise web.HTTPSeeOther(f"/consults/{view.consult.id}")
-    raise web.HTTPSeeOther(f"/consults/{view.consult.id}/opinion")
+    raise web.HTTPSeeOther(f"/consults/{view.consult.id}{onward}")
 
 
 async def _refused(request: web.Request, view: ConsultView, form: Form, error: HoichanError) -> web.StreamResponse:
@@ -140,14 +143,25 @@ async def _refused(request: web.Request, view: ConsultView, form: Form, error: H
     if isinstance(error, Forbidden):
         raise error
     form.take(error, field="text")
-    known = await request.app[SERVICES].opinions.get(request["session"].staff, view.consult.id)
-    return await _closing(request, view, known, form, status=error.status)
+    about = await _about(request, view, form.value("person"))
+    return await _closing(request, view, about, form, status=error.status)
+
+
+async def _about(request: web.Request, view: ConsultView, person: str) -> About:
+    """Whose opinion is asked for; unasked, the first that is not closed, beginning with whom the consult is about."""
+    each = await request.app[SERVICES].opinions.each(request["session"].staff, view.consult.id)
+    asked = [one for one in each if str(one.person.number) == person]
+    still = sorted(
+        (one for one in each if one.opinion is None or one.opinion.closed_at is None), key=lambda one: not one.now
+    )
+    return next(iter([*asked, *still, *each]))
 
 
 async def _closing(
-    request: web.Request, view: ConsultView, opinion: Opinion | None, form: Form, *, status: int = 200
+    request: web.Request, view: ConsultView, about: About, form: Form, *, status: int = 200
 ) -> web.StreamResponse:
     services, session = request.app[SERVICES], request["session"]
+    opinion = about.opinion
     written = form.value("text")
     return render(
         request,
@@ -158,6 +172,8 @@ async def _closing(
         opinion=opinion,
         form=form,
         version=opinion.version if opinion else 0,
+        about=about,
+        each=await services.opinions.each(session.staff, view.consult.id),
         differs=status != 200 and opinion is not None and opinion.text != written,
         chat=await _chat(services, session, view),
         may_close=Act.CLOSE in CONSULT[view.consult.state],

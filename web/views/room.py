@@ -25,25 +25,37 @@ _PEOPLE_OF_THE_ROOM = (Relation.REQUESTER, Relation.SPECIALIST, Relation.INVITED
 @routes.get("/consults/{consult_id}/room")
 async def show_room(request: web.Request) -> web.StreamResponse:
     """The room with the book beside it, from the first second. A room that is not open leads to where one waits."""
-    session, services = request["session"], request.app[SERVICES]
     view = await _view(request)
     consult = view.consult
     if not view.room_open:
         raise _elsewhere(view)
-    opinion = await services.opinions.get(session.staff, consult.id) if view.reads_opinion else None
     return render(
         request,
         "room.html",
+        status=200,
         view=view,
         consult=consult,
         specialty=view.specialty.name(request["language"].code),
         role=view.related.value,
         is_specialist=view.related is Relation.SPECIALIST,
         book=Markup(await embedded_book(request, consult.id)),  # noqa: S704 - rendered by our own escaped templates
-        opinion=opinion,
+        **await _advice(request, view),
         adding=form_of(request["language"]),
         may_invite=view.related in (Relation.REQUESTER, Relation.SPECIALIST),
     )
+
+
+@routes.get("/consults/{consult_id}/room/opinion")
+async def show_opinion(request: web.Request) -> web.StreamResponse:
+    """The advice about whom the consult is about now, for a room that has turned to another patient."""
+    view = await _view(request)
+    advice = await _advice(request, view)
+    is_specialist = view.related is Relation.SPECIALIST
+    response = render(
+        request, "room_opinion.html", status=200, consult=view.consult, is_specialist=is_specialist, **advice
+    )
+    response.headers["X-Fragment"] = "1"
+    return response
 
 
 @routes.get("/consults/{consult_id}/invitees")
@@ -79,6 +91,14 @@ async def _view(request: web.Request) -> ConsultView:
     if view.related not in _PEOPLE_OF_THE_ROOM:
         raise Forbidden("room.not_invited", NOT_INVITED)
     return view
+
+
+async def _advice(request: web.Request, view: ConsultView) -> dict[str, object]:
+    """The opinion about whom the consult is about now, and whether there are several; nothing for who reads none."""
+    if not view.reads_opinion:
+        return {"about": None, "several": False}
+    each = await request.app[SERVICES].opinions.each(request["session"].staff, view.consult.id)
+    return {"about": next(one for one in each if one.now), "several": len(each) > 1}
 
 
 def _elsewhere(view: ConsultView) -> web.HTTPException:

@@ -13,7 +13,7 @@ import { Chat } from "../room/chat.ts";
 import { startDialogs, startMenu, startSwitch } from "../room/dialogs.ts";
 import { LineWatch } from "../room/line_watch.ts";
 import { LiveBook } from "../room/live_book.ts";
-import { startOpinion } from "../room/opinion.ts";
+import { OpinionDesk } from "../room/opinion.ts";
 import { OwnMedia } from "../room/own_media.ts";
 import { showRibbon } from "../room/ribbon.ts";
 import { Sources } from "../room/sources.ts";
@@ -37,7 +37,9 @@ const lineState = find("#line-state") as HTMLElement;
 const lineChip = find("#line-chip") as HTMLElement;
 
 const book = find("#book");
-const liveBook = book && new LiveBook(book, consultId);
+const opinion = find("#opinion-drawer");
+const desk = opinion && new OpinionDesk(opinion, consultId);
+const liveBook = book && new LiveBook(book, consultId, () => void desk?.turn());
 let state = room.EMPTY;
 let out = false;
 let awaySince: number | null = null;
@@ -274,9 +276,6 @@ if (book && handle) {
   startBook(book);
   startDrawer(page, handle, book, find("#stage") as HTMLElement);
 }
-
-const opinion = find<HTMLFormElement>("#room-opinion");
-if (opinion) startOpinion(opinion);
 
 const timer = find("#elapsed");
 setInterval(() => {

@@ -13,12 +13,15 @@ export class LiveBook {
   readonly #book: HTMLElement;
   readonly #address: string;
   readonly #news: Element | null;
+  readonly #turned: () => void;
   readonly #sight: IntersectionObserver;
   readonly #timers = new Map<Element, ReturnType<typeof setTimeout>>();
   #last: number | null = null;
   #loading: Promise<void> = Promise.resolve();
 
-  constructor(book: HTMLElement, consultId: string) {
+  /** `turned` is called when the consult's identity has changed. */
+  constructor(book: HTMLElement, consultId: string, turned: () => void) {
+    this.#turned = turned;
     this.#book = book;
     this.#address = `/consults/${consultId}/book`;
     this.#news = document.querySelector("#book-news");
@@ -36,6 +39,7 @@ export class LiveBook {
     if (newest === undefined) return;
     const whole = fresh.some((entry) => entry.kind === "identity_changed");
     // A closed panel has no live part, and stays closed whatever is added.
+    if (whole) this.#turned();
     if (!whole && this.#book.querySelector("[data-live]") === null) return;
     if (whole) this.#turn();
     this.#loading = this.#loading.then(() => (whole ? load(this.#book, this.#address) : this.#refresh()));

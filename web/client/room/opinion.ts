@@ -1,47 +1,134 @@
-// The opinion while the call runs: saved as one writes, its state said beside it.
+// The opinion while the call runs: saved as one writes, its state said beside it. It belongs to one patient: when the
+// room turns to another, what was written is saved for whom it was written, and only then the other's comes in its place.
 
 import { clock, say } from "../words.ts";
 
 const PAUSE_MS = 1_200;
+const AGAIN_MS = 5_000;
 
-export function startOpinion(form: HTMLFormElement): void {
-  const text = form.elements.namedItem("text") as HTMLTextAreaElement;
-  const version = form.elements.namedItem("version") as HTMLInputElement;
-  const state = document.querySelector<HTMLElement>("#opinion-state");
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  let saved = text.value;
-  let saving = false;
+class Editor {
+  readonly person: string;
+  readonly #form: HTMLFormElement;
+  readonly #text: HTMLTextAreaElement;
+  readonly #state: HTMLElement | null;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #saved: string;
+  #saving: Promise<void> | null = null;
 
-  const save = async () => {
-    if (saving || text.value === saved) return;
-    saving = true;
-    const sent = text.value;
-    if (state) state.textContent = say("saving");
+  constructor(form: HTMLFormElement, state: HTMLElement | null) {
+    this.#form = form;
+    this.#state = state;
+    this.#text = form.elements.namedItem("text") as HTMLTextAreaElement;
+    this.person = (form.elements.namedItem("person") as HTMLInputElement).value;
+    this.#saved = this.#text.value;
+    this.#text.addEventListener("input", () => {
+      clearTimeout(this.#timer);
+      this.#timer = setTimeout(() => void this.save(), PAUSE_MS);
+    });
+    this.#text.addEventListener("blur", () => void this.save());
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      void this.save();
+    });
+  }
+
+  /** Whether the server has all that was written. */
+  get isSaved(): boolean {
+    return this.#text.value === this.#saved;
+  }
+
+  /** Keep what is written as it is, until it is released again. */
+  set held(held: boolean) {
+    this.#text.readOnly = held;
+  }
+
+  save(): Promise<void> {
+    clearTimeout(this.#timer);
+    if (this.isSaved) return Promise.resolve();
+    this.#saving ??= this.#send().finally(() => {
+      this.#saving = null;
+    });
+    return this.#saving;
+  }
+
+  async #send(): Promise<void> {
+    const sent = this.#text.value;
+    this.#say(say("saving"));
     try {
       const body = new URLSearchParams();
-      for (const [name, value] of new FormData(form)) if (typeof value === "string") body.append(name, value);
+      for (const [name, value] of new FormData(this.#form)) if (typeof value === "string") body.append(name, value);
       body.set("act", "save");
-      const response = await fetch(form.action, { method: "POST", headers: { Accept: "application/json" }, body });
+      const response = await fetch(this.#form.action, { method: "POST", headers: { Accept: "application/json" }, body });
       const answer = (await response.json()) as { version?: number; saved_at?: string; detail?: string };
       if (!response.ok || answer.version === undefined) throw new Error(answer.detail ?? "");
-      version.value = String(answer.version);
-      saved = sent;
-      if (state) state.textContent = say("saved", { time: clock(answer.saved_at ?? "", true) });
+      (this.#form.elements.namedItem("version") as HTMLInputElement).value = String(answer.version);
+      this.#saved = sent;
+      this.#say(say("saved", { time: clock(answer.saved_at ?? "", true) }));
+      if (!this.isSaved) this.#timer = setTimeout(() => void this.save(), PAUSE_MS);
     } catch (error) {
-      if (state) state.textContent = (error instanceof Error && error.message && !(error instanceof TypeError) && !(error instanceof SyntaxError) ? error.message : say("not_saved"));
-      timer = setTimeout(save, 5_000);
-    } finally {
-      saving = false;
-      if (saved === sent && text.value !== saved) void save();
+      const told = error instanceof Error && !(error instanceof TypeError) && !(error instanceof SyntaxError) ? error.message : "";
+      this.#say(told || say("not_saved"));
+      if (this.#form.isConnected) this.#timer = setTimeout(() => void this.save(), AGAIN_MS);
     }
-  };
-  text.addEventListener("input", () => {
-    clearTimeout(timer);
-    timer = setTimeout(save, PAUSE_MS);
-  });
-  text.addEventListener("blur", () => void save());
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    void save();
-  });
+  }
+
+  #say(words: string): void {
+    if (this.#state) this.#state.textContent = words;
+  }
+}
+
+export class OpinionDesk {
+  readonly #section: HTMLElement;
+  readonly #address: string;
+  #editor: Editor | null = null;
+  #turning = false;
+  #changes = 0;
+
+  constructor(section: HTMLElement, consultId: string) {
+    this.#section = section;
+    this.#address = `/consults/${consultId}/room/opinion`;
+    this.#begin();
+  }
+
+  /** The identity of the consult has changed: show the opinion about whom it is about now. */
+  async turn(): Promise<void> {
+    this.#changes++;
+    if (this.#turning) return;
+    this.#turning = true;
+    try {
+      for (let seen = 0; seen !== this.#changes; ) {
+        seen = this.#changes;
+        if (this.#editor) this.#editor.held = true;
+        while (!(await this.#turned())) await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+      }
+    } finally {
+      this.#turning = false;
+    }
+  }
+
+  async #turned(): Promise<boolean> {
+    await this.#editor?.save();
+    if (this.#editor && !this.#editor.isSaved) return false;
+    const fresh = document.createElement("template");
+    try {
+      const response = await fetch(this.#address, { headers: { "X-Fragment": "1" } });
+      // Not a fragment: signed out, or no longer of this room, which the page finds out by itself.
+      if (response.headers.get("X-Fragment") === null) return true;
+      fresh.innerHTML = await response.text();
+    } catch {
+      return false;
+    }
+    const next = fresh.content.querySelector<HTMLInputElement>("[name=person]")?.value;
+    if (this.#editor && next === this.#editor.person) this.#editor.held = false;
+    else {
+      this.#section.replaceChildren(fresh.content);
+      this.#begin();
+    }
+    return true;
+  }
+
+  #begin(): void {
+    const form = this.#section.querySelector("form");
+    this.#editor = form && new Editor(form, this.#section.querySelector<HTMLElement>("#opinion-state"));
+  }
 }
