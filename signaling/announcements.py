@@ -26,13 +26,19 @@ _PEOPLE = frozenset({LogKind.JOINED, LogKind.LEFT, LogKind.INVITED})
 _QUIET = frozenset({LogKind.CHAT, LogKind.FIRST_FRAME, LogKind.LINE_CHANGED, LogKind.QUALITY_CHANGED, LogKind.RUNG}) | {
     LogKind.ADDED,
     LogKind.ADDITION_WITHDRAWN,
+    LogKind.ATTACHED,
 }
 """What changes nothing on a list of consults."""
 _BOOKED = frozenset({LogKind.SCHEDULED, LogKind.MOVED, LogKind.CANCELLED})
-_STOPS: Mapping[LogKind, Literal["claimed", "cancelled", "declined"]] = MappingProxyType(
-    {LogKind.CLAIMED: "claimed", LogKind.CANCELLED: "cancelled", LogKind.DECLINED: "declined"}
+_STOPS: Mapping[LogKind, Literal["claimed", "cancelled", "declined", "written"]] = MappingProxyType(
+    {
+        LogKind.CLAIMED: "claimed",
+        LogKind.CANCELLED: "cancelled",
+        LogKind.DECLINED: "declined",
+        LogKind.WRITTEN: "written",
+    }
 )
-_TELLING = frozenset({*_STOPS, LogKind.INVITED})
+_TELLING = frozenset({*_STOPS, LogKind.INVITED, LogKind.RAISED})
 """What names somebody to people who do not follow the log."""
 
 
@@ -78,7 +84,7 @@ class Announcements:
             await self._hint(consult_id, kinds)
         if kinds & _PEOPLE:
             await self._members.announce(consult_id)
-        if LogKind.ENDED in kinds:
+        if kinds & {LogKind.ENDED, LogKind.WRITTEN}:
             await self._members.close(consult_id)
 
     async def greet(self, connection: Connection) -> None:
@@ -165,12 +171,15 @@ class Announcements:
     async def _invite(self, consult_id: ConsultId, rows: Sequence[TimelineRow]) -> None:
         for row in rows:
             sockets = self._connections.of([StaffId(str(row.entry.data.get("staff")))])
-            if row.entry.kind is LogKind.INVITED and sockets:
+            called = row.entry.kind is LogKind.RAISED
+            if (called or row.entry.kind is LogKind.INVITED) and sockets:
                 waiting = await self._queries.waiting_view(consult_id)
-                role = ParticipantRole(str(row.entry.data["role"]))
+                requester = waiting.consult.requester_id == row.entry.data["staff"]
+                side = ParticipantRole.REQUESTER if requester else ParticipantRole.SPECIALIST
+                role = side if called else ParticipantRole(str(row.entry.data["role"]))
                 url = f"/consults/{consult_id}/room"
                 for connection in sockets:
-                    invited = Invited(consult_id, waiting.consult.code, row.actor_name or "", role, url)
+                    invited = Invited(consult_id, waiting.consult.code, row.actor_name or "", role, url, called)
                     await self._outlet.send(connection, invited)
 
     async def _hint(self, consult_id: ConsultId, kinds: set[LogKind]) -> None:

@@ -83,8 +83,9 @@ class RingStopped:
 
     consult_id: ConsultRef
     """The consult."""
-    reason: Literal["claimed", "declined", "cancelled"]
-    """Somebody took it (perhaps you, on another page), you declined it, or it was withdrawn."""
+    reason: Literal["claimed", "declined", "cancelled", "written"]
+    """Somebody took it (perhaps you, on another page), you declined it, it was withdrawn, or it waits for an answer in
+    writing from here on."""
     by_name: str | None
     """Who did."""
     at: datetime
@@ -223,9 +224,11 @@ class Invited:
     by_name: str
     """Who asks."""
     role: ParticipantRole
-    """As what: `invited` or `observer`."""
+    """As what: `invited` or `observer`; one's own side of a written case that became a call again."""
     room_url: str
     """The address of the room's page, for a browser."""
+    rings: bool = False
+    """Whether it is a call that rings: the other side of your written case waits in the room."""
     name: ClassVar[str] = "invited"
     example: ClassVar[dict[str, Any]] = {
         "consult_id": CONSULT,
@@ -233,6 +236,7 @@ class Invited:
         "by_name": "BS. Hà",
         "role": "observer",
         "room_url": f"/consults/{CONSULT}/room",
+        "rings": False,
     }
 
 

@@ -34,6 +34,8 @@ WORDS: dict[str, dict[str, str]] = {
         "taken": N_("{name} took this case at {time}"),
         "withdrawn": N_("The request was withdrawn at {time}"),
         "invited": N_("{name} asks you into a consult room"),
+        "now_written": N_("Nobody took the case: it is answered in writing now"),
+        "written_cases": N_("Written cases"),
         "enter_room": N_("Enter the room"),
         "glass_broken": N_("A health book was just opened in an emergency"),
         "review": N_("Review"),

@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from consult_rooms.access import Relation
-from consult_rooms.model import CancelReason, DeclineReason, LogKind, Rung, Step, Way
+from consult_rooms.model import CancelReason, DeclineReason, LogKind, Rung, Step, Way, WrittenCause
 from consult_rooms.rows import Answer
 from consult_rooms.wording import sentence
 from foundation.errors import Forbidden, NotFound
@@ -211,6 +211,11 @@ async def live_through(world: World) -> list[ConsultId]:
             (LogKind.HANDED_OVER, {"from": khai, "owner": ha.id}),
             (LogKind.PAUSED, {}),
             (LogKind.RESUMED, {}),
+            # What becomes of written cases is tried in `test_written` and `tests.web.test_uploads`.
+            *((LogKind.WRITTEN, {"cause": cause.value, "due_at": "2026-11-23T07:30:00+00:00"}) for cause in WrittenCause),
+            (LogKind.TAKEN, {"facility": CLINIC, "waited_s": 1.5, "owner": ha.id}),
+            *((LogKind.ATTACHED, {"attachment": "att_1", "what": what}) for what in ("picture", "voice", "document")),
+            (LogKind.RAISED, {"staff": khai}),
         ):
             await world.log.append(tx, consult.id, kind, ha.id, data)
     await world.requests.change_identity(lan, consult.id, (await world.ask("named")).patient, "confirmed")

@@ -9,6 +9,8 @@ import { clock, element, icon, say } from "./words.ts";
 
 const TOAST_MS = 8_000;
 const OFFLINE_AFTER_MS = 2_000;
+/** How long a call of a written case sounds; its notice stays. */
+const CALL_MS = 45_000;
 
 /** A short notice that confirms and goes by itself. */
 export function toast(text: string, tone: string, link?: { href: string; text: string }): void {
@@ -79,10 +81,21 @@ export function startAlerts(connection: Connection, docked = false): void {
     if (!cards.has(stop.consult_id)) return;
     remove(stop.consult_id);
     if (stop.reason === "claimed" && stop.by_name) toast(say("taken", { name: stop.by_name, time: clock(stop.at, true) }), "routine");
+    if (stop.reason === "written") toast(say("now_written"), "routine", { href: "/written", text: say("written_cases") });
     if (stop.reason === "cancelled") toast(say("withdrawn", { time: clock(stop.at, true) }), "routine");
   });
   connection.on("invited", (invitation) => {
     toast(say("invited", { name: invitation.by_name }), "accent", { href: `/consults/${invitation.consult_id}/preview`, text: say("enter_room") });
+    if (!invitation.rings || docked) return;
+    // The other side of a written case calls: it sounds until the notice is answered or put away, and not for ever.
+    const note = document.querySelector(".toast");
+    tone.start();
+    const quiet = setInterval(() => {
+      if (note?.isConnected && Date.now() < until) return;
+      clearInterval(quiet);
+      settle();
+    }, 300);
+    const until = Date.now() + CALL_MS;
   });
   connection.on("oversight", () => {
     toast(say("glass_broken"), "emergency", { href: "/administration/emergencies", text: say("review") });

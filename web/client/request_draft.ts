@@ -12,6 +12,7 @@ export class RequestDraft {
   readonly #kept: (at: string, offline: boolean) => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #newest: Pairs = [];
+  #saving: AbortController | null = null;
   #done = false;
 
   /** `kept` is told when and where it was kept. */
@@ -39,14 +40,22 @@ export class RequestDraft {
     this.#timer = setTimeout(() => void this.#save(), PAUSE_MS);
   }
 
+  /** Stop keeping: the request itself goes out, and waits for nothing. `keep` begins anew. */
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#saving?.abort();
+  }
+
   async #save(leaving = false): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    const saving = (this.#saving = new AbortController());
     const sent = this.#newest;
     const body = new URLSearchParams(sent.map(([name, value]) => [name, value]));
     const headers = { Accept: "application/json", "X-CSRF-Token": token() };
-    const response = await fetch(`/drafts/${this.#id}`, { method: "PUT", headers, body, keepalive: leaving }).catch(() => null);
-    if (this.#done) return;
+    const response = await fetch(`/drafts/${this.#id}`, { method: "PUT", headers, body, keepalive: leaving, signal: saving.signal }).catch(() => null);
+    if (this.#done || saving.signal.aborted) return;
     if (response?.ok) {
       if (sent === this.#newest) (await ownCopies())?.drop(this.#copy);
     } else if (!response || response.status >= 500) this.#timer = setTimeout(() => void this.#save(), 4 * PAUSE_MS);
@@ -62,7 +71,7 @@ export class RequestDraft {
   /** It was sent: the server forgets its own. */
   forget(): void {
     this.#done = true;
-    clearTimeout(this.#timer);
+    this.stop();
     void ownCopies().then((copies) => copies?.drop(this.#copy));
   }
 }

@@ -72,7 +72,7 @@ export interface Ring {
 
 export interface RingStopped {
   consult_id: string;
-  reason: "claimed" | "declined" | "cancelled";
+  reason: "claimed" | "declined" | "cancelled" | "written";
   by_name: string | null;
   at: string;
 }
@@ -107,6 +107,7 @@ export interface Invited {
   by_name: string;
   role: Role;
   room_url: string;
+  rings: boolean;
 }
 
 export interface Quality {

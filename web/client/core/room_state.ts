@@ -16,6 +16,8 @@ export interface RoomState {
   /** Own lines that the server has not kept yet, in the order in which they were written. */
   pending: readonly PendingLine[];
   ended: boolean;
+  /** It goes on in writing, and no longer here. */
+  written: boolean;
 }
 
 export const EMPTY: RoomState = {
@@ -26,6 +28,7 @@ export const EMPTY: RoomState = {
   chat: [],
   pending: [],
   ended: false,
+  written: false,
 };
 
 const ENDED = new Set(["ended", "closed", "cancelled"]);
@@ -45,16 +48,19 @@ export function joined(state: RoomState, answer: Joined): RoomState {
     started_at: answer.started_at ?? after.started_at,
     participants: answer.participants,
     ended: after.ended || ENDED.has(answer.state),
+    written: answer.state === "written",
   };
 }
 
 export function withEntries(state: RoomState, entries: readonly LogEntry[]): RoomState {
   const claimed = entries.find((entry) => entry.kind === "claimed");
+  const turn = entries.filter((entry) => entry.kind === "written" || entry.kind === "raised").at(-1);
   return {
     ...state,
     entries: merged(state.entries, entries),
     started_at: state.started_at ?? claimed?.at ?? null,
     ended: state.ended || entries.some((entry) => ENDED.has(entry.kind)),
+    written: turn ? turn.kind === "written" : state.written,
   };
 }
 

@@ -97,6 +97,7 @@ async function send(): Promise<void> {
   delete note.dataset["tone"];
   const body = new URLSearchParams(pairs());
   try {
+    draft.stop();
     const response = await fetch(form().action, { method: "POST", headers: { "X-Fragment": "1" }, body });
     const there = response.headers.get("Location");
     if (response.status === 201 && there !== null) {

@@ -103,6 +103,10 @@ function read(entries: readonly LogEntry[]): void {
     leave(`/consults/${consultId}/${page.dataset["urgency"] === "emergency" ? "room" : "preview"}`);
     return;
   }
+  if (entries.filter((entry) => entry.kind === "written" || entry.kind === "raised").at(-1)?.kind === "written") {
+    leave(`/consults/${consultId}`);
+    return;
+  }
   if (!leaving && entries.some((entry) => entry.kind === "cancelled")) {
     leaving = true;
     location.reload();
