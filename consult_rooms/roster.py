@@ -2,7 +2,8 @@
 
 The first gives the rules and what is asked, the second everybody at the clinic's hospitals with turns, work and last
 ring. Both go by indexes from the clinic on, so their cost grows with its hospitals, not with the country. Who is
-signed in comes from presence, who asked not to be disturbed from `quiet`.
+signed in comes from presence, who asked not to be disturbed from `quiet`. The statements and what their rows mean are
+one thing, hence one file.
 """
 
 from __future__ import annotations

@@ -111,7 +111,7 @@ class Settings(BaseSettings):
     # Consults
     zone: str = Field("Asia/Ho_Chi_Minh", description="time zone in which times are shown")
     ring_step_seconds: float = Field(
-        30, gt=0, description="how long a step of the ladder rings before the next, until an administrator edits the rules"
+        30, gt=0, description="how long a step of the ladder rings, until an administrator edits its rules"
     )
     urgent_step_seconds: float = Field(120, gt=0, description="the same for urgent requests")
     routine_step_seconds: float = Field(300, gt=0, description="the same for routine requests")

@@ -19,11 +19,14 @@ from foundation.ids import DepartmentId, FacilityId, SpecialtyId
 from identity.entries import (
     LINK_ITSELF,
     LINK_NO_HUB,
+    PARENT,
     DepartmentEntry,
     FacilityEntry,
+    LinkEntry,
     SpecialtyEntry,
     checked_department,
     checked_facility,
+    checked_link,
     checked_specialty,
     facility_entry,
     first,
@@ -136,6 +139,23 @@ class Administration:
                 await tx.execute(links.insert().values(spoke_id=spoke_id, hub_id=hub_id))
                 await self._record(tx, actor, "link.create", spoke_id, hub=hub_id)
 
+    async def arrange_link(self, actor: Actor, spoke_id: FacilityId, hub_id: FacilityId, rank: int, hours: str) -> None:
+        """Say in which order and hours a hospital consults for a clinic (`identity.hours`).
+
+        Raises `Invalid` (with `field` rank or hours), `Forbidden`, `NotFound("link.unknown")`.
+        """
+        await self._guard.require(
+            actor, Action.ADMINISTER_ALL, Target(facility_id=spoke_id), act="link.change", on=spoke_id
+        )
+        entry, problems = checked_link(LinkEntry(spoke_id, hub_id, rank, hours))
+        first(problems)
+        async with self._database.transaction() as tx:
+            here = (links.c.spoke_id == spoke_id) & (links.c.hub_id == hub_id)
+            found = await tx.execute(update(links).where(here).values(rank=entry.rank, hours=entry.hours))
+            if not found.rowcount:
+                raise NotFound("link.unknown", LINK_UNKNOWN)
+            await self._record(tx, actor, "link.change", spoke_id, hub=hub_id)
+
     async def unlink(self, actor: Actor, spoke_id: FacilityId, hub_id: FacilityId) -> None:
         """Take a link back; consults that are under way go on. Raises `Forbidden`."""
         await self._guard.require(
@@ -186,11 +206,12 @@ class Administration:
         await self._guard.require(actor, Action.ADMINISTER_ALL, Target(), act="specialty.create")
         entry, problems = checked_specialty(entry)
         first(problems)
+        await self._require_parent(None, entry)
         with unique("specialty.code_taken", CODE_TAKEN, "code"):
             async with self._database.transaction() as tx:
                 [specialty_id] = await insert_specialties(tx, [entry])
                 await self._record(tx, actor, "specialty.create", specialty_id)
-        return Specialty(specialty_id, entry.code, entry.name_vi, entry.name_en)
+        return await self._directory.specialty(specialty_id)
 
     async def change_specialty(self, actor: Actor, specialty_id: SpecialtyId, entry: SpecialtyEntry) -> Specialty:
         """Rename a specialty. Raises `Invalid` (with `field`), `Forbidden`, `NotFound`."""
@@ -198,11 +219,22 @@ class Administration:
         await self._guard.require(actor, Action.ADMINISTER_ALL, Target(), act="specialty.change", on=specialty_id)
         entry, problems = checked_specialty(entry)
         first(problems)
+        await self._require_parent(specialty_id, entry)
         with unique("specialty.code_taken", CODE_TAKEN, "code"):
             async with self._database.transaction() as tx:
                 await update_specialties(tx, [(specialty_id, entry)])
                 await self._record(tx, actor, "specialty.change", specialty_id)
-        return Specialty(specialty_id, entry.code, entry.name_vi, entry.name_en)
+        return await self._directory.specialty(specialty_id)
+
+    async def _require_parent(self, specialty_id: SpecialtyId | None, entry: SpecialtyEntry) -> None:
+        """One level deep: what is above is no sub-specialty itself, and nothing is below. Raises Invalid."""
+        if entry.parent_id is None:
+            return
+        known = await self._directory.specialties()
+        parent = next((one for one in known if one.id == entry.parent_id), None)
+        has_own = specialty_id is not None and any(one.parent_id == specialty_id for one in known)
+        if parent is None or parent.parent_id is not None or parent.id == specialty_id or has_own:
+            raise Invalid("specialty.parent", PARENT, field="parent_id")
 
     async def delete_specialty(self, actor: Actor, specialty_id: SpecialtyId) -> None:
         """Remove a specialty that was never used. Raises `Conflict("specialty.in_use")`, `Forbidden`, `NotFound`."""
@@ -236,4 +268,5 @@ OWN_FACILITY = N_("You cannot put your own facility out of use.")
 DEPARTMENT_TAKEN = N_("This facility has a department of this name already.")
 DEPARTMENT_IN_USE = N_("People work in this department. Move them first.")
 DEPARTMENT_UNKNOWN = N_("There is no such department.")
+LINK_UNKNOWN = N_("This hospital does not consult for this clinic.")
 SPECIALTY_IN_USE = N_("This specialty is in use and cannot be removed.")

@@ -13,19 +13,19 @@ from foundation.i18n import N_
 from foundation.ids import DepartmentId, FacilityId
 from identity.csv_columns import CHOICES, FLAGS
 from identity.csv_table import Row, heading
-from identity.entries import CHOICE, DepartmentEntry, FacilityEntry, SpecialtyEntry, StaffEntry, TerminalEntry
+from identity.entries import (
+    CHOICE,
+    DepartmentEntry,
+    FacilityEntry,
+    LinkEntry,
+    SpecialtyEntry,
+    StaffEntry,
+    TerminalEntry,
+)
 from identity.model import Facility, Specialty, Staff, Terminal
 from identity.policy import Action, Target
 
 Choice = TypeVar("Choice", bound=StrEnum)
-
-
-@dataclass(frozen=True, slots=True)
-class LinkEntry:
-    """A clinic and a hospital that consults for it."""
-
-    spoke_id: FacilityId
-    hub_id: FacilityId
 
 
 Entry = FacilityEntry | LinkEntry | DepartmentEntry | SpecialtyEntry | StaffEntry | TerminalEntry
@@ -37,7 +37,7 @@ class Existing:
 
     facilities: Mapping[str, Facility]
     specialties: Mapping[str, Specialty] = field(default_factory=dict)
-    links: frozenset[tuple[FacilityId, FacilityId]] = frozenset()
+    links: Mapping[tuple[FacilityId, FacilityId], LinkEntry] = field(default_factory=dict)
     departments: Mapping[tuple[FacilityId, str], DepartmentId] = field(default_factory=dict)
     """By facility and folded name."""
     staff: Mapping[str, Staff] = field(default_factory=dict)

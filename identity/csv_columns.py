@@ -33,10 +33,13 @@ COLUMNS: Mapping[ImportKind, tuple[Column, ...]] = {
         Column("telephone", "Điện thoại", required=False),
         Column("emergency_telephone", "Điện thoại cấp cứu", required=False),
         Column("is_hub", "Hội chẩn cho tuyến dưới", required=False, others=("hub",)),
+        Column("zone", "Múi giờ", required=False, others=("time_zone",)),
     ),
     ImportKind.LINKS: (
         Column("spoke_code", "Mã cơ sở yêu cầu", others=("spoke",)),
         Column("hub_code", "Mã cơ sở hội chẩn", others=("hub",)),
+        Column("rank", "Thứ tự", required=False, others=("order",)),
+        Column("hours", "Giờ nhận hội chẩn", required=False, others=("giờ nhận", "giờ")),
     ),
     ImportKind.DEPARTMENTS: (
         Column("facility_code", "Mã CSKCB", others=("mã cơ sở",)),
@@ -46,6 +49,8 @@ COLUMNS: Mapping[ImportKind, tuple[Column, ...]] = {
         Column("code", "Mã chuyên khoa"),
         Column("name_vi", "Tên tiếng Việt"),
         Column("name_en", "Tên tiếng Anh"),
+        Column("parent_code", "Chuyên khoa sâu của", required=False, others=("parent",)),
+        Column("licence_scopes", "Phạm vi hành nghề cần có", required=False),
     ),
     ImportKind.STAFF: (
         Column("user_name", "Tên đăng nhập"),
@@ -58,6 +63,7 @@ COLUMNS: Mapping[ImportKind, tuple[Column, ...]] = {
         Column("licence_scope", "Phạm vi hành nghề", required=False, others=("license_scope",)),
         Column("licence_expires", "Ngày hết hạn giấy phép", required=False, others=("license_expires", "hết hạn")),
         Column("language", "Ngôn ngữ", required=False),
+        Column("languages", "Ngôn ngữ khi hội chẩn", required=False, others=("spoken_languages",)),
         Column("installation_wide", "Toàn hệ thống", required=False),
     ),
     ImportKind.TERMINALS: (

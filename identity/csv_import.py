@@ -9,29 +9,37 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from foundation.audit import Audit, AuditEntry, audit_entries
 from foundation.database import Database, Transaction
 from foundation.errors import Conflict, Invalid
 from foundation.i18n import N_
-from foundation.ids import FacilityId, StaffId
+from foundation.ids import StaffId
 from foundation.text import fold
 from identity.accounts import OWN_RIGHTS
-from identity.csv_cells import Existing, LinkEntry, Planned
+from identity.csv_cells import Existing, Planned
 from identity.csv_columns import COLUMNS, ImportKind
 from identity.csv_rows import plan
 from identity.csv_table import Row, read
-from identity.entries import DepartmentEntry, FacilityEntry, SpecialtyEntry, StaffEntry, TerminalEntry, staff_entry
+from identity.entries import (
+    DepartmentEntry,
+    FacilityEntry,
+    LinkEntry,
+    SpecialtyEntry,
+    StaffEntry,
+    TerminalEntry,
+    staff_entry,
+)
 from identity.guard import Actor, allowed
 from identity.model import Facility, Specialty, Staff, Terminal
 from identity.passwords import Passwords, random_password
 from identity.policy import DENIED
-from identity.rows import department_of, facility_of, specialty_list, specialty_of, staff_of, terminal_of
+from identity.rows import department_of, facility_of, link_of, specialty_list, specialty_of, staff_of, terminal_of
 from identity.sessions import Sessions
 from identity.tables import departments, facilities, links, specialties, staff, terminals
 from identity.writes import (
@@ -146,7 +154,7 @@ class CsvImport:
             await insert_specialties(tx, _entries(new, SpecialtyEntry))
             await insert_terminals(tx, _entries(new, TerminalEntry))
             if pairs := _entries(new, LinkEntry):
-                await tx.execute(links.insert(), [{"spoke_id": pair.spoke_id, "hub_id": pair.hub_id} for pair in pairs])
+                await tx.execute(links.insert(), [asdict(pair) for pair in pairs])
             ids = await insert_staff(
                 tx, [NewStaff(entry, hashed) for entry, hashed in zip(people, hashes, strict=True)]
             )
@@ -171,6 +179,9 @@ class CsvImport:
         for one in changed:
             if isinstance(one.before, (Facility, Specialty, Terminal, Staff)):
                 found[type(one.before)].append((one.before.id, one.entry))
+            elif isinstance(one.entry, LinkEntry):
+                here = (links.c.spoke_id == one.entry.spoke_id) & (links.c.hub_id == one.entry.hub_id)
+                await tx.execute(update(links).where(here).values(rank=one.entry.rank, hours=one.entry.hours))
         await update_facilities(tx, found[Facility])
         await update_specialties(tx, found[Specialty])
         await update_terminals(tx, found[Terminal])
@@ -242,9 +253,7 @@ async def _existing(tx: Transaction, kind: ImportKind) -> Existing:
 
     found_facilities = {row[facilities.c.code]: facility_of(row) for row in await rows(select(facilities))}
     if kind is ImportKind.LINKS:
-        pairs = frozenset(
-            (FacilityId(row[links.c.spoke_id]), FacilityId(row[links.c.hub_id])) for row in await rows(select(links))
-        )
+        pairs = {(one.spoke_id, one.hub_id): one for one in map(link_of, await rows(select(links)))}
         return Existing(found_facilities, links=pairs)
     if kind is ImportKind.TERMINALS:
         computers = [terminal_of(row) for row in await rows(select(terminals))]

@@ -13,27 +13,32 @@ from foundation.errors import Invalid
 from foundation.i18n import N_
 from foundation.ids import DepartmentId, SpecialtyId
 from foundation.text import fold
-from identity.csv_cells import Cells, Existing, LinkEntry, Planned
+from identity.csv_cells import Cells, Existing, Planned
 from identity.csv_columns import CHOICES, ImportKind
 from identity.csv_table import Row, heading
 from identity.entries import (
     LINK_ITSELF,
     LINK_NO_HUB,
+    PARENT,
     DepartmentEntry,
     FacilityEntry,
+    LinkEntry,
     SpecialtyEntry,
     StaffEntry,
     TerminalEntry,
     checked_department,
     checked_facility,
+    checked_link,
     checked_specialty,
     checked_staff,
     checked_terminal,
     day,
     facility_entry,
+    specialty_entry,
+    spoken,
     staff_entry,
 )
-from identity.model import Facility, FacilityKind, ManagingLevel, Role, Staff, TechnicalLevel
+from identity.model import Facility, FacilityKind, ManagingLevel, Role, Specialty, Staff, TechnicalLevel
 from identity.policy import Action, Target
 
 
@@ -59,6 +64,7 @@ def _facility(cells: Cells, existing: Existing) -> Planned | None:
             telephone=cells.text("telephone", before.telephone if before else ""),
             emergency_telephone=cells.text("emergency_telephone", before.emergency_telephone if before else ""),
             is_hub=cells.flag("is_hub", before.is_hub if before else False),
+            zone=cells.text("zone", (before and before.zone) or "") or None,
         )
     )
     return Planned(
@@ -81,17 +87,25 @@ def _link(cells: Cells, existing: Existing) -> Planned | None:
         cells.problems.append(Invalid("link.itself", LINK_ITSELF, field="hub_code"))
     elif not hub.is_hub:
         cells.problems.append(Invalid("link.no_hub", LINK_NO_HUB, field="hub_code"))
-    entry = LinkEntry(spoke.id, hub.id)
-    there = (spoke.id, hub.id) in existing.links
+    before = existing.links.get((spoke.id, hub.id))
+    rank = cells.text("rank", str(before.rank) if before else "1") or "1"
+    entry, problems = checked_link(
+        LinkEntry(
+            spoke.id,
+            hub.id,
+            int(rank) if rank.isascii() and rank.isdigit() else 0,
+            cells.text("hours", before.hours if before else ""),
+        )
+    )
     return Planned(
         key=(spoke.id, hub.id),
         key_column="hub_code",
         entry=entry,
-        before=entry if there else None,
-        unchanged=there,
+        before=before,
+        unchanged=before == entry,
         action=Action.ADMINISTER_ALL,
         targets=(Target(),),
-        problems=cells.problems,
+        problems=cells.problems + problems,
     )
 
 
@@ -114,20 +128,39 @@ def _department(cells: Cells, existing: Existing) -> Planned | None:
 
 
 def _specialty(cells: Cells, existing: Existing) -> Planned | None:
+    before = existing.specialties.get(cells.text("code").lower())
     entry, problems = checked_specialty(
-        SpecialtyEntry(cells.text("code"), cells.text("name_vi"), cells.text("name_en"))
+        SpecialtyEntry(
+            cells.text("code"),
+            cells.text("name_vi"),
+            cells.text("name_en"),
+            _parent_of(cells, existing, before),
+            cells.text("licence_scopes", before.licence_scopes if before else ""),
+        )
     )
-    before = existing.specialties.get(entry.code)
     return Planned(
         key=entry.code,
         key_column="code",
         entry=entry,
         before=before,
-        unchanged=before is not None and SpecialtyEntry(before.code, before.name_vi, before.name_en) == entry,
+        unchanged=before is not None and specialty_entry(before) == entry,
         action=Action.ADMINISTER_ALL,
         targets=(Target(),),
-        problems=problems,
+        problems=cells.problems + problems,
     )
+
+
+def _parent_of(cells: Cells, existing: Existing, before: Specialty | None) -> SpecialtyId | None:
+    if not cells.has("parent_code"):
+        return before.parent_id if before else None
+    code = cells.text("parent_code").lower()
+    if not code:
+        return None
+    parent = existing.specialties.get(code)
+    if parent is None or parent.parent_id is not None or parent == before:
+        cells.problems.append(Invalid("specialty.parent", PARENT, field="parent_code"))
+        return None
+    return parent.id
 
 
 def _staff(cells: Cells, existing: Existing) -> Planned | None:
@@ -157,6 +190,11 @@ def _staff(cells: Cells, existing: Existing) -> Planned | None:
             installation_wide=cells.flag("installation_wide", before.installation_wide if before else False),
             # Scopes for restricted entries are given one by one, by a person who thinks of it; a list only keeps them.
             sensitivities=before.sensitivities if before else frozenset(),
+            languages=spoken(cells.text("languages"))
+            if cells.has("languages")
+            else before.languages
+            if before
+            else frozenset(),
         )
     )
     unread = {problem.field for problem in cells.problems}  # told already; what was not read is not missing too

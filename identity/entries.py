@@ -1,7 +1,7 @@
 """What an administrator enters, from a form or a CSV row alike, and the checks that need no database.
 
 A `checked_…` function gives the entry in its normal form and every problem with it; each problem is an `Invalid` whose
-`field` names the entry's field.
+`field` names the entry's field. One page of checks for one set of forms, hence one file.
 """
 
 from __future__ import annotations
@@ -11,18 +11,21 @@ from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from typing import TypeVar
+from zoneinfo import available_timezones
 
 from foundation.errors import Invalid
 from foundation.i18n import LOCALES, N_
 from foundation.ids import DepartmentId, FacilityId, SpecialtyId
 from foundation.text import clean_line
-from identity.model import Facility, FacilityKind, ManagingLevel, Role, Sensitivity, Staff, TechnicalLevel
+from identity import hours
+from identity.model import Facility, FacilityKind, ManagingLevel, Role, Sensitivity, Specialty, Staff, TechnicalLevel
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
 _USER_NAME = r"[a-z0-9](?:[a-z0-9._-]{1,62}[a-z0-9])"
 _SPECIALTY_CODE = r"[a-z][a-z0-9_]{1,39}"
 _TERMINAL_CODE = r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}"
+MOST_RANK = 99
 _TELEPHONE = r"\+?[0-9][0-9 .()-]{1,30}"
 
 
@@ -41,6 +44,17 @@ class FacilityEntry:
     telephone: str = ""
     emergency_telephone: str = ""
     is_hub: bool = False
+    zone: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LinkEntry:
+    """A clinic and a hospital that consults for it: in which order (1 first) and hours (`identity.hours`)."""
+
+    spoke_id: FacilityId
+    hub_id: FacilityId
+    rank: int = 1
+    hours: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +73,7 @@ class StaffEntry:
     language: str = "vi"
     installation_wide: bool = False
     sensitivities: frozenset[Sensitivity] = frozenset()
+    languages: frozenset[str] = frozenset()
 
     @property
     def rights(self) -> tuple[frozenset[Role], FacilityId, bool, frozenset[Sensitivity]]:
@@ -82,6 +97,8 @@ class SpecialtyEntry:
     code: str
     name_vi: str
     name_en: str
+    parent_id: SpecialtyId | None = None
+    licence_scopes: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,10 +183,23 @@ def checked_facility(entry: FacilityEntry) -> tuple[FacilityEntry, list[Invalid]
         telephone=check.telephone(entry.telephone, "telephone"),
         emergency_telephone=check.telephone(entry.emergency_telephone, "emergency_telephone"),
     )
+    if entry.zone is not None and entry.zone not in available_timezones():
+        check.problems.append(Invalid("facility.zone", ZONE, field="zone"))
     if entry.is_hub and not checked.emergency_telephone:
         # From the first second of an emergency this number is what the clinic falls back on.
         check.problems.append(Invalid("facility.emergency_telephone", EMERGENCY_TELEPHONE, field="emergency_telephone"))
     return checked, check.problems
+
+
+def checked_link(entry: LinkEntry) -> tuple[LinkEntry, list[Invalid]]:
+    """An order is 1 to 99; hours get their stored form."""
+    problems: list[Invalid] = []
+    if not 1 <= entry.rank <= MOST_RANK:
+        problems.append(Invalid("link.rank", RANK, field="rank"))
+    try:
+        return replace(entry, hours=hours.checked(entry.hours, "hours")), problems
+    except Invalid as problem:
+        return entry, [*problems, problem]
 
 
 def checked_staff(entry: StaffEntry) -> tuple[StaffEntry, list[Invalid]]:
@@ -188,6 +218,8 @@ def checked_staff(entry: StaffEntry) -> tuple[StaffEntry, list[Invalid]]:
         check.problems.append(Invalid("staff.no_specialty", NO_SPECIALTY, field="specialties"))
     if checked.licence_number is None and (checked.licence_scope or entry.licence_expires):
         check.problems.append(Invalid("staff.licence_number", LICENCE_NUMBER, field="licence_number"))
+    if not all(re.fullmatch(r"[a-z]{2,3}", language, re.ASCII) for language in entry.languages):
+        check.problems.append(Invalid("staff.languages", LANGUAGES, field="languages"))
     if entry.language not in LOCALES:
         check.problems.append(Invalid("entry.choice", CHOICE, field="language"))
     if entry.installation_wide and entry.roles.isdisjoint({Role.ADMINISTRATOR, Role.DATA_PROTECTION_OFFICER}):
@@ -203,6 +235,8 @@ def checked_specialty(entry: SpecialtyEntry) -> tuple[SpecialtyEntry, list[Inval
             check.form(entry.code.lower(), _SPECIALTY_CODE, "code", "specialty.code", SPECIALTY_CODE),
             check.text(entry.name_vi, "name_vi", longest=100),
             check.text(entry.name_en, "name_en", longest=100),
+            entry.parent_id,
+            check.text(entry.licence_scopes, "licence_scopes", longest=500, needed=False),
         ),
         check.problems,
     )
@@ -241,6 +275,7 @@ def facility_entry(facility: Facility) -> FacilityEntry:
         telephone=facility.telephone,
         emergency_telephone=facility.emergency_telephone,
         is_hub=facility.is_hub,
+        zone=facility.zone,
     )
 
 
@@ -259,7 +294,20 @@ def staff_entry(person: Staff) -> StaffEntry:
         language=person.language,
         installation_wide=person.installation_wide,
         sensitivities=person.sensitivities,
+        languages=person.languages,
     )
+
+
+def specialty_entry(specialty: Specialty) -> SpecialtyEntry:
+    """A specialty as it would be entered, to change parts of it."""
+    return SpecialtyEntry(
+        specialty.code, specialty.name_vi, specialty.name_en, specialty.parent_id, specialty.licence_scopes
+    )
+
+
+def spoken(text: str) -> frozenset[str]:
+    """The languages of a list such as `vi, mww`."""
+    return frozenset(part.lower() for part in re.split(r"[\s;|,]+", text) if part)
 
 
 def first(problems: list[Invalid]) -> None:
@@ -285,4 +333,8 @@ INSTALLATION_WIDE = N_("Only an administrator or a data protection officer can b
 SPECIALTY_CODE = N_("A specialty's code is a word of letters without accents, digits and underscores.")
 TERMINAL_CODE = N_("A terminal's code has up to 32 letters without accents, digits, dots or dashes.")
 LINK_ITSELF = N_("A facility cannot consult for itself.")
+ZONE = N_("There is no such time zone.")
+LANGUAGES = N_("A language is a code of two or three letters, such as vi or mww.")
+PARENT = N_("A sub-specialty belongs to a specialty that is not one itself.")
+RANK = N_("The order is a number from 1 to 99.")
 LINK_NO_HUB = N_("This facility does not consult for others.")

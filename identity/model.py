@@ -86,7 +86,7 @@ class Facility:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A hospital that consults for a clinic: `rank` 1 is asked first; `hours` are `identity.hours`, empty for always."""
+    """A hospital that consults for a clinic: `rank` 1 is asked first; `hours` are `identity.hours`, empty: always."""
 
     hub: Facility
     rank: int = 1

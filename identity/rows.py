@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 
 from foundation.ids import DepartmentId, FacilityId, SessionId, SpecialtyId, StaffId, TerminalId, TokenId
+from identity.entries import LinkEntry
 from identity.model import (
     Department,
     Facility,
@@ -91,6 +92,12 @@ def facility_of(row: Row) -> Facility:
         active=row[c.active],
         zone=row[c.zone],
     )
+
+
+def link_of(row: Row) -> LinkEntry:
+    """A row that holds the columns of `links`."""
+    c = links.c
+    return LinkEntry(FacilityId(row[c.spoke_id]), FacilityId(row[c.hub_id]), row[c.rank], row[c.hours])
 
 
 def staff_of(row: Row) -> Staff:

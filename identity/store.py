@@ -17,7 +17,7 @@ from foundation.errors import NotFound
 from foundation.i18n import N_
 from foundation.ids import FacilityId, SpecialtyId, StaffId, TerminalId
 from foundation.text import fold
-from identity.model import Department, Facility, Role, Specialty, Staff, Terminal
+from identity.model import Department, Facility, Link, Role, Specialty, Staff, Terminal
 from identity.oversight import oversees
 from identity.rows import (
     Row,
@@ -86,6 +86,16 @@ class Directory:
         """The active hospitals that consult for this clinic, by name."""
         found = await self._facilities(facilities.c.id.in_(hubs_of(spoke_id)), tx)
         return sorted(found, key=lambda facility: fold(facility.name))
+
+    async def links_of(self, spoke_id: FacilityId, *, tx: Transaction | None = None) -> list[Link]:
+        """The active hospitals that consult for this clinic, in the order in which they are asked, then by name."""
+        query = (
+            select(links, facilities)
+            .join(facilities, facilities.c.id == links.c.hub_id)
+            .where(links.c.spoke_id == spoke_id, facilities.c.is_hub, facilities.c.active)
+        )
+        found = [Link(facility_of(row), row[links.c.rank], row[links.c.hours]) for row in await self._rows(query, tx)]
+        return sorted(found, key=lambda link: (link.rank, fold(link.hub.name)))
 
     async def spokes_of(self, hub_id: FacilityId, *, tx: Transaction | None = None) -> list[Facility]:
         """The active clinics for which this hospital consults, by name."""

@@ -109,6 +109,7 @@ async def update_staff(tx: Transaction, changes: Sequence[tuple[StaffId, StaffEn
 
 def _staff_values(entry: StaffEntry) -> dict[str, Any]:
     values = asdict(entry) | {"roles": sorted(entry.roles), "sensitivities": sorted(entry.sensitivities)}
+    values["languages"] = sorted(entry.languages)
     del values["specialties"]
     return values
 

@@ -7,11 +7,10 @@ from secrets import token_urlsafe
 from aiohttp import web
 
 from consult_rooms import bounds
-from consult_rooms.model import Consent, ConsentBy, IdentityState, Patient, Question, Urgency
+from consult_rooms.model import Consent, ConsentBy, IdentityState, Patient, Question, Step, Urgency
 from foundation.errors import Forbidden, HoichanError, Invalid, NotFound, TooMany
 from foundation.i18n import N_
 from foundation.ids import DraftId, SpecialtyId, is_id, new_id
-from foundation.settings import Settings
 from identity.model import Session
 from identity.policy import Action, Target, require
 from web.forms import Form
@@ -134,15 +133,6 @@ def _note(form: Form, error: HoichanError) -> None:
     form.refuse("patient", error.message, **error.parameters)
 
 
-def step_seconds(settings: Settings) -> dict[Urgency, int]:
-    """How long a step of the ladder rings, by urgency."""
-    return {
-        Urgency.EMERGENCY: round(settings.ring_step_seconds),
-        Urgency.URGENT: round(settings.urgent_step_seconds),
-        Urgency.ROUTINE: round(settings.routine_step_seconds),
-    }
-
-
 async def _page(
     request: web.Request, form: Form, *, patient: Patient | None = None, status: int = 200
 ) -> web.StreamResponse:
@@ -152,6 +142,7 @@ async def _page(
     if patient is None and form.value("patient") and form.valid:
         patient = await _confirmed(request, form, needed=True)
     hubs = await services.directory.hubs_of(session.staff.facility_id)
+    rules = await services.rulebook.rules()
     response = render(
         request,
         "requests/form.html",
@@ -169,7 +160,7 @@ async def _page(
         coordinators=await services.directory.coordinators_of(session.staff.facility_id),
         telephones=await telephones(services, session.staff.facility_id),
         coordinator_telephone=services.settings.coordinator_telephone,
-        seconds=step_seconds(services.settings),
+        seconds={urgency: round(by[Step.ON_CALL]) for urgency, by in rules.seconds.items()},
         consent_by=tuple(ConsentBy),
         sexes=SEXES,
     )

@@ -9,7 +9,7 @@ from datetime import date, time, timedelta
 from aiohttp import web
 
 from consult_rooms.coverage import Gap, gaps
-from consult_rooms.model import Shift
+from consult_rooms.model import Level, Shift
 from foundation.errors import Conflict, Invalid, NotFound
 from foundation.i18n import N_
 from foundation.ids import FacilityId, SpecialtyId, StaffId, is_id
@@ -72,7 +72,8 @@ async def add(request: web.Request) -> web.StreamResponse:
     if not weekdays:
         form.refuse("weekday", NO_DAY)
     starts, ends = _clock(form, "starts"), _clock(form, "ends")
-    if not form.valid or starts is None or ends is None:
+    level = form.choice("level", Level) if form.value("level") else Level.FIRST
+    if not form.valid or starts is None or ends is None or level is None:
         return await _page(request, form, status=422)
     taken: Conflict | None = None
     added = 0
@@ -87,6 +88,7 @@ async def add(request: web.Request) -> web.StreamResponse:
                     weekday=weekday,
                     starts=starts,
                     ends=ends,
+                    level=level,
                 )
                 added += 1
             except Conflict as error:
@@ -127,6 +129,7 @@ async def _page(request: web.Request, form: Form, *, status: int = 200) -> web.S
         facility=facility,
         hospitals=await _hospitals(services, session.staff),
         weeks=weeks,
+        levels=list(Level),
         weekdays=[MONDAY + timedelta(days=count) for count in range(7)],
         offers=[
             (person, fields[field])
@@ -147,7 +150,8 @@ async def _weeks(
     for field in (one for one in fields.values() if one.id in held):
         mine = [shift for shift in shifts if shift.specialty_id == field.id]
         # Whoever has left is not rung: their turn stands on the page, and covers nothing.
-        open_hours = gaps(shift for shift in mine if people[shift.staff_id].active)
+        # A backup covers nothing either: it rings when the first has not answered.
+        open_hours = gaps(shift for shift in mine if people[shift.staff_id].active and shift.level is Level.FIRST)
         days = tuple(
             Day(
                 weekday,

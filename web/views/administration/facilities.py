@@ -8,7 +8,8 @@ from foundation.errors import Conflict, Invalid
 from foundation.i18n import N_
 from foundation.ids import DepartmentId, FacilityId
 from foundation.text import fold
-from identity.entries import DepartmentEntry, FacilityEntry, checked_facility, facility_entry
+from identity.entries import MOST_RANK, DepartmentEntry, FacilityEntry, checked_facility, facility_entry
+from identity.hours import shown
 from identity.model import Facility, FacilityKind, ManagingLevel, TechnicalLevel
 from identity.policy import Action, require
 from web.forms import Form
@@ -114,6 +115,22 @@ async def link(request: web.Request) -> web.StreamResponse:
     return await _page(request, facility, _filled(facility), status=422, link_form=form)
 
 
+@routes.post(PATH + "/{facility_id}/links/{hub_id}")
+async def arrange(request: web.Request) -> web.StreamResponse:
+    """Say in which order and hours this hospital consults."""
+    facility, form = await _facility(request), await Form.read(request)
+    rank, hours = form.integer("rank", least=1, most=MOST_RANK), form.line("hours")
+    hub_id = FacilityId(request.match_info["hub_id"])
+    if form.valid and rank is not None:
+        try:
+            administration = request.app[SERVICES].administration
+            await administration.arrange_link(request["session"].staff, facility.id, hub_id, rank, hours)
+            raise done(f"{PATH}/{facility.id}", "saved")
+        except Invalid as error:
+            form.take(error, field="hours")
+    return await _page(request, facility, _filled(facility), status=422, arranged=(hub_id, form))
+
+
 @routes.post(PATH + "/{facility_id}/links/{hub_id}/remove")
 async def unlink(request: web.Request) -> web.StreamResponse:
     """Take a link back."""
@@ -176,6 +193,7 @@ def _entry(form: Form) -> FacilityEntry | None:
             telephone=form.line("telephone"),
             emergency_telephone=form.line("emergency_telephone"),
             is_hub=form.value("is_hub") == "1",
+            zone=form.line("zone", most=64) or None,
         )
     )
     note(form, problems, "code")
@@ -196,6 +214,7 @@ def _filled(facility: Facility) -> Form:
         telephone=entry.telephone,
         emergency_telephone=entry.emergency_telephone,
         is_hub="1" if entry.is_hub else "",
+        zone=entry.zone or "",
     )
 
 
@@ -207,9 +226,18 @@ async def _page(
     status: int = 200,
     link_form: Form | None = None,
     department_form: Form | None = None,
+    arranged: tuple[FacilityId, Form] | None = None,
 ) -> web.Response:
     directory = request.app[SERVICES].directory
-    linked = [] if facility is None else await directory.hubs_of(facility.id)
+    links = [] if facility is None else await directory.links_of(facility.id)
+    linked = [link.hub for link in links]
+    language: str = request["language"].code
+    link_forms = {
+        link.hub.id: arranged[1]
+        if arranged and arranged[0] == link.hub.id
+        else Form.of(rank=link.rank, hours=shown(link.hours, language))
+        for link in links
+    }
     return page(
         request,
         "facility.html",
@@ -223,6 +251,7 @@ async def _page(
         technical_levels=list(TechnicalLevel),
         managing_levels=list(ManagingLevel),
         hubs=linked,
+        link_forms=link_forms,
         spokes=[] if facility is None else await directory.spokes_of(facility.id),
         departments=[] if facility is None else await directory.departments_of(facility.id),
         possible_hubs=[

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from foundation.errors import Conflict, Invalid
-from foundation.ids import SpecialtyId
+from foundation.ids import SpecialtyId, is_id
 from identity.entries import SpecialtyEntry, checked_specialty
 from identity.model import Specialty
 from identity.policy import Action, require
@@ -44,7 +44,7 @@ async def show(request: web.Request) -> web.StreamResponse:
     """The form of one specialty."""
     require(request["session"].staff, Action.ADMINISTER_ALL)
     specialty = await _specialty(request)
-    form = Form.of(code=specialty.code, name_vi=specialty.name_vi, name_en=specialty.name_en)
+    form = _filled(specialty)
     return await _page(request, form, specialty)
 
 
@@ -56,7 +56,7 @@ async def change(request: web.Request) -> web.StreamResponse:
     administration, person = request.app[SERVICES].administration, request["session"].staff
     try:
         if form.value("act") == "remove":
-            form = Form.of(code=specialty.code, name_vi=specialty.name_vi, name_en=specialty.name_en)
+            form = _filled(specialty)
             await administration.delete_specialty(person, specialty.id)
             raise done(PATH, "removed")
         entry = _entry(form)
@@ -72,9 +72,25 @@ async def _specialty(request: web.Request) -> Specialty:
     return await request.app[SERVICES].directory.specialty(SpecialtyId(request.match_info["specialty_id"]))
 
 
+def _filled(specialty: Specialty) -> Form:
+    return Form.of(
+        code=specialty.code,
+        name_vi=specialty.name_vi,
+        name_en=specialty.name_en,
+        parent_id=specialty.parent_id or "",
+        licence_scopes=specialty.licence_scopes,
+    )
+
+
 def _entry(form: Form) -> SpecialtyEntry | None:
     entry, problems = checked_specialty(
-        SpecialtyEntry(form.line("code"), form.line("name_vi", most=100), form.line("name_en", most=100))
+        SpecialtyEntry(
+            form.line("code"),
+            form.line("name_vi", most=100),
+            form.line("name_en", most=100),
+            SpecialtyId(form.value("parent_id")) if is_id(form.value("parent_id"), "spe") else None,
+            form.line("licence_scopes", most=500),
+        )
     )
     note(form, problems, "code")
     return entry if form.valid else None
@@ -83,6 +99,8 @@ def _entry(form: Form) -> SpecialtyEntry | None:
 async def _page(
     request: web.Request, form: Form, specialty: Specialty | None = None, *, status: int = 200
 ) -> web.Response:
+    specialties = await request.app[SERVICES].directory.specialties()
+    language = request["language"].code
     return page(
         request,
         "specialties.html",
@@ -90,5 +108,11 @@ async def _page(
         status=status,
         form=form,
         specialty=specialty,
-        specialties=await request.app[SERVICES].directory.specialties(),
+        specialties=specialties,
+        # One level deep: a sub-specialty has none of its own.
+        parents=[
+            (one.id, one.name(language))
+            for one in specialties
+            if one.parent_id is None and (specialty is None or one.id != specialty.id)
+        ],
     )

@@ -8,7 +8,7 @@ from foundation.errors import Conflict, Invalid
 from foundation.i18n import LOCALES, N_
 from foundation.ids import DepartmentId, SpecialtyId, StaffId
 from foundation.text import fold
-from identity.entries import StaffEntry, checked_staff
+from identity.entries import StaffEntry, checked_staff, spoken
 from identity.model import Facility, Role, Sensitivity, Staff
 from web.forms import Form
 from web.services import SERVICES
@@ -134,6 +134,7 @@ async def _entry(request: web.Request, form: Form) -> StaffEntry | None:
             licence_scope=form.line("licence_scope", most=500) or None,
             licence_expires=expires,
             language=form.value("language"),
+            languages=spoken(form.line("spoken")),
             installation_wide=form.value("installation_wide") == "1",
             sensitivities=form.choices("sensitivities", Sensitivity),
         )
@@ -154,6 +155,7 @@ def _filled(person: Staff, facility: Facility) -> Form:
         licence_scope=person.licence_scope,
         licence_expires=person.licence_expires,
         language=person.language,
+        spoken=", ".join(sorted(person.languages)),
         installation_wide="1" if person.installation_wide else "",
         sensitivities=person.sensitivities,
     )
