@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+from sqlalchemy import text
 
 from bench.load.build import CannotMeasure
 from consult_rooms.tables import on_call_shifts
@@ -65,6 +66,16 @@ async def seed(url: str, people: int) -> Seeded:
     finally:
         await database.close()
     return Seeded(rows.secrets[HUBS * SPECIALTIES :], rows.secrets[: HUBS * SPECIALTIES], rows.specialties)
+
+
+async def analyze(url: str) -> None:
+    """Give the planner statistics, as autovacuum has by the time that a country's people are there."""
+    database = Database(url, SystemClock())
+    try:
+        async with database.transaction() as tx:
+            await tx.execute(text("ANALYZE"))
+    finally:
+        await database.close()
 
 
 class _Rows:

@@ -203,6 +203,7 @@ async def measure(sizes: Sequence[int], node_counts: Sequence[int], ring_s: floa
         with hall.postgres_server(folder / "postgres") as postgres, hall.redis_server(folder) as redis_url:
             postgres.sql("CREATE DATABASE bench")
             seeded = await hall.seed(postgres.url("bench"), max(sizes))
+            await hall.analyze(postgres.url("bench"))
             for count in node_counts:
                 for size in sizes if count == node_counts[0] else sizes[-1:]:
                     async with hall.nodes(folder, postgres.url("bench"), redis_url, count) as running:
