@@ -24,6 +24,10 @@ MAX_REPORTERS = 64
 """SSRCs by which a peer sends RTCP beside those of its media: a browser has one, others one a stream."""
 
 
+_NONE = SendSideEstimate()
+"""For publishers, to whom nothing is sent whose way would have to be known: it takes 10 kB."""
+
+
 class ConnectionOwner(Protocol):
     """Who is told what becomes of a connection."""
 
@@ -96,7 +100,7 @@ class Connection:
         """Octets that may be repeated before the next tick."""
         self.status_budget = 0
         """Statuses of transport-wide feedback that are read before the next tick."""
-        self.estimate = SendSideEstimate()
+        self.estimate = SendSideEstimate() if direction is Direction.SUBSCRIBE else _NONE
         """What a viewer's line carries."""
         self.numbered = False
         """Whether the viewer reports each packet by its transport-wide number."""

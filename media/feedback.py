@@ -7,6 +7,7 @@ import secrets
 from media import rtcp, transport_feedback
 from media.aiortc_seam import PacketBuffer
 from media.api import Direction
+from media.coming import STILLS_RATE
 from media.connection import MAX_REPORTERS, Connection
 from media.forwarding import Forwarder
 from media.outgoing import Outbox
@@ -71,9 +72,13 @@ class Feedback:
                 self._take_blocks(connection, rtcp.report_blocks(data, packet), now)
             elif packet.kind == rtcp.PAYLOAD_FEEDBACK:
                 for source in rtcp.key_frame_sources(data, packet):
-                    if (down := connection.downs.get(source)) is not None and down.layer is not None:
-                        self.repair.ask_key_frame(down.layer, now)
-                if (limit := rtcp.bitrate_limit(data, packet)) is not None:
+                    if (down := connection.downs.get(source)) is not None and (layer := down.layer) is not None:
+                        # Who is on the way to a smaller layer is helped by that one's.
+                        self.repair.ask_key_frame(layer if layer.watched else down.target or layer, now)
+                if (
+                    connection.direction is Direction.SUBSCRIBE
+                    and (limit := rtcp.bitrate_limit(data, packet)) is not None
+                ):
                     connection.estimate.limit(limit, now, _sending(connection))
             elif packet.kind == rtcp.TRANSPORT_FEEDBACK:
                 if packet.count == rtcp.NACK:
@@ -102,6 +107,9 @@ class Feedback:
                 connection.reported_at = now
                 self.protect(connection)
             return
+        for layer in connection.ups.values():
+            if layer.up.is_video:
+                layer.forget()
         if connection.arrivals is not None:
             source = next(iter(connection.ups), 0)
             for packet in connection.arrivals.packets(connection.ssrc, source):
@@ -131,9 +139,7 @@ class Feedback:
                 layer.bitrate = (layer.bitrate + bitrate) / 2 if layer.bitrate and bitrate else bitrate
                 if frames >= 0.7 * layer.frame_rate * elapsed and bitrate:
                     layer.known_bitrate = layer.bitrate
-                layer.frame_rate += (frames / elapsed - layer.frame_rate) / 2
-            if layer.up.is_video:
-                layer.forget()
+                layer.frame_rate = _frame_rate(layer.frame_rate, frames / elapsed)
             for down in layer.downs:
                 down.epochs[-1].settle()
         packet = rtcp.write_receiver_report(connection.ssrc, blocks) + rtcp.write_name(connection.ssrc, self._name)
@@ -206,6 +212,13 @@ class Feedback:
         sealed = connection.srtp.seal_rtcp(out, len(packet))
         if sealed:
             self._datagrams.write(connection.address, slot, sealed)
+
+
+def _frame_rate(before: float, lately: float) -> float:
+    """Smoothed, and faster down than up. What stops at once is not taken for stills, which come now and then."""
+    if not lately and before >= STILLS_RATE:
+        return 0.0
+    return before + (lately - before) * (0.5 if lately > before else 0.75)
 
 
 def _sending(viewer: Connection) -> float:

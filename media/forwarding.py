@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from math import inf
 
 from media import headers, red, switching, vp8
 from media.aiortc_seam import MAX_PACKET, PacketBuffer
@@ -140,7 +141,8 @@ class Forwarder:
         history[place] = (sequence, timestamp, marker, bytes(view[start:end]))
         if marker:
             layer.frames += 1
-            layer.frame_at = now
+            if ahead > 0:
+                layer.frame_at = now
         is_video = up.is_video
         if is_video:
             if timestamp == layer.key_timestamp:
@@ -149,7 +151,7 @@ class Forwarder:
                 up.codec.name, view, start, end
             ):
                 layer.key_timestamp, layer.key_octets, layer.key_wanted = timestamp, end - start, False
-                layer.key_sequence = sequence
+                layer.key_sequence, layer.broken_since = sequence, inf
                 if up.codec.name == "VP8":
                     layer.height = vp8.height(view, start, end) or layer.height
                 self._enter(layer, view, sequence, timestamp, start, end, now)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 from media import codecs, sdp
 from media.api import ConnectionState, Direction, Rung, Track
+from media.coming import comes, look
 from media.connection import Connection, random_text
 from media.description import Section, write
 from media.errors import sdp_invalid
@@ -14,7 +15,7 @@ from media.plane import Plane
 from media.sdp import Codec, MediaSection, SessionDescription
 from media.tracks import UpLayer, UpTrack
 from media.transport_feedback import Arrivals
-from media.viewing import WAKING_S, comes
+from media.viewing import WAKING_S
 
 _UNWATCHED_S = 3.0
 """How long a layer that nobody watches goes on."""
@@ -101,6 +102,7 @@ class Publisher:
         """
         changed = False
         for index, layer in enumerate(up.layers):
+            look(layer, now)
             if index in wanted or index == 0:
                 layer.needed_at = now
                 if not layer.wanted:
@@ -249,7 +251,7 @@ def _arriving(camera: UpTrack, now: float) -> Rung | None:
     if not coming:
         return Rung.AUDIO
     best = coming[-1]
-    if 0 < best.frame_rate < 1.0:
+    if best is camera.layers[0] and 0 < best.frame_rate < 1.0:
         return Rung.STILLS
     if best is layers[-1]:
         return Rung.HD

@@ -9,8 +9,8 @@ class Reception:
     """Counts the packets of one SSRC."""
 
     __slots__ = (
-        "_base", "_clock_rate", "_cycles", "_expected_before", "_jitter", "_received", "_received_before", "_transit",
-        "highest", "newest_at", "timestamp",
+        "_base", "_clock_rate", "_cycles", "_expected_before", "_jitter", "_least", "_older_least", "_received",
+        "_received_before", "_transit", "highest", "newest_at", "timestamp",
     )  # fmt: skip
 
     def __init__(self, clock_rate: int) -> None:
@@ -27,12 +27,29 @@ class Reception:
         self._expected_before = 0
         self._received_before = 0
         self._transit = 0
+        self._least: int | None = None
+        """The shortest way of a packet since the last report, as `transit` counts, and that of the time before."""
+        self._older_least: int | None = None
         self._jitter = 0.0
 
     @property
     def received(self) -> int:
         """Packets so far."""
         return self._received
+
+    @property
+    def expected(self) -> int:
+        """Packets so far, with those that did not come."""
+        return self._cycles + self.highest - self._base + 1 if self._base >= 0 else 0
+
+    @property
+    def late_s(self) -> float:
+        """How much longer the newest packet was on its way than the fastest of the last one to two reports."""
+        late = 0
+        for least in (self._least, self._older_least):
+            if least is not None and not (ahead := self._transit - least & 0xFFFFFFFF) & 0x80000000:
+                late = max(late, ahead)
+        return late / self._clock_rate
 
     def count(self, sequence: int, timestamp: int, now: float) -> int:
         """Take note of a packet that arrived at `now` (monotonic seconds).
@@ -58,16 +75,18 @@ class Reception:
             elif ahead:
                 ahead -= 0x10000
         self._transit = transit
+        if self._least is None or (transit - self._least) & 0x80000000:
+            self._least = transit
         self._received += 1
         return ahead
 
     def block(self, ssrc: int, last_report: int, delay_s: float) -> ReportBlock:
         """A report of what came since the last one. `last_report` is the middle of the last sender report's NTP
         time, 0 without one, and `delay_s` the seconds since it arrived."""
-        highest = self._cycles + self.highest
-        expected = highest - self._base + 1 if self._base >= 0 else 0
+        highest, expected = self._cycles + self.highest, self.expected
         expected_now, received_now = expected - self._expected_before, self._received - self._received_before
         self._expected_before, self._received_before = expected, self._received
+        self._older_least, self._least = self._least, None
         missing = expected_now - received_now
         fraction = min(255, (missing << 8) // expected_now) if expected_now > 0 and missing > 0 else 0
         return ReportBlock(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from math import inf
 
 from media import rtcp, switching
 from media.connection import Connection
@@ -15,6 +16,10 @@ KEY_FRAME_INTERVAL_S = 0.5
 MOST_ASKED = 400
 """Missing packets of a layer that are waited for at once; with more, only a key frame helps."""
 MOST_TIMES = 16
+_WINDOW = 8
+_OVERFLOW, _LATE_S = 0.3, 0.15
+"""Of so many packets of a layer: the share of losses from which its publisher's line is taken for full, when those that
+come were so long under way. A line that is merely bad loses as many, but delays none."""
 _SHORTEST_WAIT_S = 0.03
 _LONGEST_WAIT_S = 0.4
 _AGAIN_S = 0.02
@@ -68,8 +73,14 @@ class Repair:
     def flush(self, now: float) -> None:
         """Ask for what was found missing in this turn and has not come within it."""
         for layer, numbers in self._fresh.items():
+            if not layer.watched:
+                continue
+            if self._overflows(layer):
+                self._give_up(layer, now)
+                continue
             if len(layer.asked) + len(numbers) > MOST_ASKED:
                 layer.asked.clear()
+                layer.broken_since = min(layer.broken_since, now)
                 self.ask_key_frame(layer, now)
                 continue
             history = layer.history
@@ -79,9 +90,27 @@ class Repair:
                 if (kept := history[number & len(history) - 1]) is None or kept[0] != number
             ]
             for number in missing:
-                layer.asked[number] = (now, 1)
+                layer.asked[number] = (now, 1, now)
             self._ask(layer, missing)
         self._fresh.clear()
+
+    def _overflows(self, layer: UpLayer) -> bool:
+        """Whether most of a layer is lost: its publisher's line has grown thin. Repairs would then take, for seconds,
+        the place of newer pictures and of smaller ones."""
+        reception, (expected, received) = layer.reception, layer.window
+        expected, received = reception.expected - expected, reception.received - received
+        if expected >= _WINDOW:
+            layer.window = reception.expected, reception.received
+            late = reception.late_s > (_LATE_S / 2 if layer.overflows else _LATE_S)
+            layer.overflows = late and (layer.overflows or 1 - received / expected > _OVERFLOW)
+        return layer.overflows
+
+    def _give_up(self, layer: UpLayer, now: float) -> None:
+        """Ask for nothing that is missing. A key frame is asked for when the line has emptied: before, it would stand
+        in the way of smaller layers, of which browsers then make key frames too."""
+        layer.asked.clear()
+        layer.broken_since = min(layer.broken_since, now)
+        self._open.add(layer)
 
     def tick(self, now: float) -> None:
         """Ask again for what has not come; forget what no longer matters. Repeat a second time what was asked for."""
@@ -91,21 +120,28 @@ class Repair:
             if down.connection.srtp is not None:
                 self._resender.repeat(down, number, now)
         for layer in list(self._open):
+            if not layer.watched:
+                layer.asked.clear()  # nobody's picture waits for it, and the line may have better to carry
+                layer.broken_since, layer.key_wanted = inf, False
             if layer.key_wanted and layer.ssrc is not None:
                 self.ask_key_frame(layer, now)
             if layer.asked:
                 self._ask_again(layer, now)
-            if not layer.asked and not layer.key_wanted:
+            if layer.overflows and not self._overflows(layer) and layer.watched and layer.broken_since < inf:
+                self.ask_key_frame(layer, now)
+            if not layer.asked and not layer.key_wanted and not layer.overflows:
                 self._open.discard(layer)
 
     def _ask_again(self, layer: UpLayer, now: float) -> None:
         wait = min(max(1.1 * layer.up.connection.repair_s, _SHORTEST_WAIT_S), _LONGEST_WAIT_S)
         again = []
-        for number, (asked_at, times) in list(layer.asked.items()):
+        for number, (asked_at, times, first_at) in list(layer.asked.items()):
             if times >= MOST_TIMES or (layer.reception.highest - number & 0xFFFF) >= len(layer.history):
                 del layer.asked[number]
+                layer.broken_since = min(layer.broken_since, first_at)
+                layer.key_wanted = True
             elif now - asked_at >= (_AGAIN_S if times % 2 else wait):
-                layer.asked[number] = (now, times + 1)
+                layer.asked[number] = (now, times + 1, first_at)
                 again.append(number)
         self._ask(layer, again)
 

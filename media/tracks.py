@@ -76,11 +76,11 @@ class UpLayer:
     """One encoding of a published stream: one SSRC, its statistics and its history."""
 
     __slots__ = (
-        "asked", "awaiting", "bitrate", "counted_at", "counted_frames", "counted_octets", "downs",
-        "extension_words", "frame_at", "frame_rate", "frame_timestamp", "frames", "group", "height", "history",
-        "key_asked_at", "key_octets", "key_sequence", "key_timestamp", "key_wanted", "known_bitrate", "level_at",
-        "needed_at", "number_at", "octets", "reception", "report", "report_at", "rid", "ssrc", "up", "wanted",
-        "wanted_at",
+        "_kept_from", "asked", "awaiting", "bitrate", "broken_since", "counted_at", "counted_frames",
+        "counted_octets", "downs", "extension_words", "frame_at", "frame_rate", "frame_timestamp", "frames", "gaps",
+        "group", "height", "history", "key_asked_at", "key_octets", "key_sequence", "key_timestamp", "key_wanted",
+        "known_bitrate", "level_at", "needed_at", "number_at", "octets", "overflows", "reception", "report",
+        "report_at", "rid", "ssrc", "stalled_at", "up", "wanted", "wanted_at", "window",
     )  # fmt: skip
 
     def __init__(self, up: UpTrack, rid: str) -> None:
@@ -96,9 +96,19 @@ class UpLayer:
         self.reception = Reception(up.codec.clock_rate)
         self.report: SenderReport | None = None
         self.report_at = 0.0
+        self._kept_from = -1
+        """The oldest number whose payload may still be kept."""
         self.history: list[Kept | None] = [None] * (HISTORY if up.is_video else AUDIO_HISTORY)
-        self.asked: dict[int, tuple[float, int]] = {}
-        """Sequence numbers that are missing: when asked for last, and how often."""
+        self.asked: dict[int, tuple[float, int, float]] = {}
+        """Sequence numbers that are missing, as they were found: when asked for last, how often, and when first."""
+        self.broken_since = inf
+        """Since when only a key frame helps; infinite while pictures are whole or may be repaired."""
+        self.overflows = False
+        """Whether its publisher's line drops most of it: repairs would only fill the line further."""
+        self.window = (0, 0)
+        """Packets expected and received when losses were last looked at."""
+        self.stalled_at = -inf
+        """When its pictures were last seen to stand."""
         self.key_asked_at = -1.0
         self.key_wanted = False
         self.key_timestamp = -1
@@ -118,7 +128,7 @@ class UpLayer:
         self.frames = 0
         """Packets with a marker so far: in video, the last of each frame."""
         self.frame_at = -inf
-        """When the last of them came (monotonic seconds)."""
+        """When the last of them came that was no repair (monotonic seconds)."""
         self.frame_rate = 0.0
         """Frames a second over the last second or so."""
         self.counted_octets = self.counted_frames = 0
@@ -135,13 +145,35 @@ class UpLayer:
         self.frame_timestamp = -1
         """Of the last packet forwarded."""
 
+    @property
+    def watched(self) -> bool:
+        """Whether somebody waits for its pictures, or sees them and is not on the way to smaller ones."""
+        layers = self.up.layers
+        return bool(self.awaiting) or any(
+            down.target is None or layers.index(down.target) >= layers.index(self) for down in self.downs
+        )
+
+    @property
+    def stands_since(self) -> float:
+        """When its picture began to stand for want of what is missing; infinite while nothing is."""
+        oldest = next(iter(self.asked.values()), None)
+        return self.broken_since if oldest is None else min(oldest[2], self.broken_since)
+
     def forget(self) -> None:
-        """Let go of payloads that are too old to be repeated."""
+        """Let go of payloads that have become too old to be repeated. Called often, it looks at few packets."""
         newest, oldest = self.reception.timestamp, int(KEPT_S * self.up.codec.clock_rate)
-        history = self.history
-        for place, kept in enumerate(history):
-            if kept is not None and kept[3] and oldest < (newest - kept[1] & 0xFFFFFFFF) < 0x80000000:
-                history[place] = (kept[0], kept[1], kept[2], b"")
+        history, highest, number = self.history, self.reception.highest, self._kept_from
+        mask = len(history) - 1
+        if number < 0 or (highest - number & 0xFFFF) > mask:
+            number = highest - mask & 0xFFFF
+        while number != highest:
+            kept = history[number & mask]
+            if kept is not None and kept[0] == number and kept[3]:
+                if not oldest < (newest - kept[1] & 0xFFFFFFFF) < 0x80000000:
+                    break
+                history[number & mask] = (number, kept[1], kept[2], b"")
+            number = number + 1 & 0xFFFF
+        self._kept_from = number
 
 
 class Epoch:

@@ -9,6 +9,7 @@ from typing import Protocol
 from media import switching
 from media.allocation import AUDIO_BPS, STILL_EVERY_S, Choice, Layer, Wanted, allocate, enough
 from media.api import Cause, Rung
+from media.coming import comes
 from media.connection import Connection
 from media.tracks import DownTrack, UpLayer, UpTrack
 
@@ -18,12 +19,6 @@ _NOMINAL: Mapping[int, tuple[float, ...]] = {1: (600_000.0,), 2: (150_000.0, 600
 _HEIGHTS = (180, 360, 720)
 _THREE = (150_000.0, 500_000.0, 1_500_000.0)
 """What layers are thought to need before they have been measured."""
-_SILENT_S = 1.5
-"""A layer of which no whole frame has come for this long is not being sent."""
-_STALLED_S = 0.7
-"""The same while a smaller layer goes on: a browser whose line grew thin drips the rest of the large one."""
-_STILLS_SILENT_S = 5.0
-"""The same for stills."""
 WAKING_S = 4.0
 """How long a layer that was asked for may take to come."""
 _STANDING_S = 0.08
@@ -228,15 +223,6 @@ def _is_alive(layer: UpLayer, now: float) -> bool:
     return not layer.wanted or now - layer.wanted_at < WAKING_S or comes(layer, now)
 
 
-def comes(layer: UpLayer, now: float) -> bool:
-    """Whether frames of a layer come, as often as they did."""
-    silence = now - layer.frame_at
-    if layer.frame_rate < 1.5:
-        return silence < _STILLS_SILENT_S
-    others = (other for other in layer.up.layers if other is not layer)
-    return silence < (_STALLED_S if any(now - other.frame_at < 0.3 for other in others) else _SILENT_S)
-
-
 def _bitrate(up: UpTrack, index: int) -> float:
     layer = up.layers[index]
     known = layer.bitrate or layer.known_bitrate
@@ -251,9 +237,10 @@ def _lowest(wanted: Wanted) -> float:
 
 
 def _seen(up: UpTrack, choice: Choice, now: float) -> tuple[Rung, Cause]:
-    """The choice as the viewer sees it: a layer that brings a frame now and then is stills, whatever its name."""
+    """The choice as the viewer sees it: when the smallest layer brings a frame now and then, it is stills. A larger one
+    that brings few has just begun."""
     if choice.layer is not None and choice.rung not in (Rung.STILLS, Rung.AUDIO):
         layer = up.layers[choice.layer]
-        if layer.wanted and now - layer.wanted_at > WAKING_S and 0 < layer.frame_rate < 1.0:
+        if choice.layer == 0 and now - layer.wanted_at > WAKING_S and 0 < layer.frame_rate < 1.0:
             return Rung.STILLS, Cause.UPLINK
     return choice.rung, choice.cause

@@ -77,3 +77,20 @@ def test_a_viewer_who_has_seen_pictures_is_switched_as_ever(line: Line) -> None:
     line.publish(media(7, KEY, kind=MARKED))
     switching.aim(line.down, line.layer)
     assert not replay(line)
+
+
+def test_payloads_are_kept_for_a_second_and_no_longer(line: Line) -> None:
+    for sequence in range(7, 70):
+        line.publish(media(sequence, kind=MARKED))
+        line.tick()
+    kept = [one[0] for one in line.layer.history if one is not None and one[3]]
+    assert (min(kept), max(kept)) == (39, 69)  # a thirtieth of a second each
+    assert len([one for one in line.layer.history if one is not None]) == 67
+
+
+def test_little_more_is_kept_when_numbers_leap(line: Line) -> None:
+    for sequence in range(30_000, 30_100):
+        line.publish(media(sequence, kind=MARKED))
+        line.tick()
+    assert max(one[0] for one in line.layer.history if one is not None and one[3]) == 30_099
+    assert 25 < len([one for one in line.layer.history if one is not None and one[3]]) < 40
