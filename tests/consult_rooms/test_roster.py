@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -78,7 +79,13 @@ async def test_hospitals_have_an_order_and_hours_in_their_own_zone(world: World)
 
 
 async def test_a_backup_and_one_on_call_at_another_hospital_than_their_own(world: World) -> None:
-    turn = {"specialty_id": STROKE, "facility_id": STROKE_HOSPITAL, "weekday": 0, "starts": time(7), "ends": time(19)}
+    turn: dict[str, Any] = {
+        "specialty_id": STROKE,
+        "facility_id": STROKE_HOSPITAL,
+        "weekday": 0,
+        "starts": time(7),
+        "ends": time(19),
+    }
     await world.rota.add(world["dieu"], staff_id=world["an"].id, level=Level.BACKUP, **turn)
     found = await steps(world)
     assert (found["on_call"], found["backup"], found["specialty"]) == (["ha"], ["an"], ["khai"])
