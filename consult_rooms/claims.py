@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select, update
+from sqlalchemy import case, select, update
 
 from consult_rooms.access import require_claim
 from consult_rooms.log import ConsultLog
@@ -80,16 +80,17 @@ class Claims:
                 return taken
             raise await self.lost(tx, consult_id)
         await self.let_go(tx, staff, consult_id, pause=pause)
-        await tx.execute(
+        own = (offers.c.staff_id == staff.id) & offers.c.state.in_(before(OfferState.ACCEPTED))
+        await tx.execute(  # one statement, for somebody waits for each: the own ring is accepted, all others stop
             update(offers)
-            .where(
-                offers.c.consult_id == consult_id,
-                offers.c.staff_id == staff.id,
-                offers.c.state.in_(before(OfferState.ACCEPTED)),
+            .where(offers.c.consult_id == consult_id, own | offers.c.state.in_(before(OfferState.STOPPED)))
+            .values(
+                state=case((own, OfferState.ACCEPTED), else_=OfferState.STOPPED),
+                reason=None,
+                answered_at=now,
+                later_at=None,
             )
-            .values(state=OfferState.ACCEPTED, reason=None, answered_at=now, later_at=None)
         )
-        await self.stop_ringing(tx, consult_id)
         await self._store.admit(
             tx,
             consult_id,

@@ -42,6 +42,11 @@ class Leases:
         self._runner = runner
         self._claims = claims
 
+    @property
+    def renew_s(self) -> float:
+        """How often a browser gives its sign of life: three may get lost."""
+        return self._claims.lease.total_seconds() / 4
+
     async def hold(self, staff: Staff, consult_id: ConsultId) -> datetime | None:
         """A sign of life of whoever claimed it: the claim holds until the time given. None: it runs out no longer.
 

@@ -6,9 +6,11 @@ from collections.abc import Collection, Iterable
 
 from sqlalchemy import ColumnElement, select
 
-from consult_rooms.joins import Reader, without_names
+from consult_rooms.handover_queries import HandoverQueries
+from consult_rooms.inquiries import Inquiry, inquiries_of
+from consult_rooms.joins import without_names
 from consult_rooms.ladder import after_step
-from consult_rooms.model import ConsultState, OfferState
+from consult_rooms.model import Consult, ConsultState, OfferState
 from consult_rooms.rows import Answer, OnCallPerson, OnCallRow, RingView, RungPerson, Telephone, WaitingView
 from consult_rooms.store import Row, offer_of
 from consult_rooms.tables import consults, offers
@@ -31,14 +33,15 @@ _RINGS = (
 """Whom a consult rings, with all that a ring card shows."""
 
 
-class RingQueries(Reader):
+class RingQueries(HandoverQueries):
     """Reads of the ladder."""
 
     async def rings_for(self, staff_id: StaffId) -> list[RingView]:
         """What rings for this person now, the oldest first."""
         own = select(offers.c.consult_id).where(offers.c.staff_id == staff_id, offers.c.state == OfferState.RINGING)
         found = await self._rings(consults.c.id.in_(own.order_by(offers.c.rung_at).limit(RINGS)), {staff_id})
-        return sorted((ring for _, ring in found), key=lambda ring: ring.rung_at)
+        rings = [*(ring for _, ring in found), *await self.handovers_to(staff_id)]
+        return sorted(rings, key=lambda ring: ring.rung_at)
 
     async def rings_of(self, consult_id: ConsultId, people: Collection[StaffId]) -> dict[StaffId, RingView]:
         """How this consult rings for those of these people for whom it does."""
@@ -57,6 +60,7 @@ class RingQueries(Reader):
         found = []
         for those in by_consult.values():
             consult, facility = self._store.consult(those[0]), facility_of(those[0])
+            asked = await self._asked(consult) if consult.log_number > len(those) + 2 else ()
             for row in those:
                 offer = offer_of(row)
                 if offer.staff_id not in people:
@@ -76,9 +80,14 @@ class RingQueries(Reader):
                     step_due_at=consult.step_due_at,
                     also_ringing=tuple(other[_RUNG.c.full_name] for other in those if other is not row),
                     emergency_telephone=facility.emergency_telephone,
+                    inquiries=asked,
                 )
                 found.append((offer.staff_id, ring))
         return found
+
+    async def _asked(self, consult: Consult) -> tuple[Inquiry, ...]:
+        async with self._database.reading() as tx:
+            return await inquiries_of(tx, self._store.sealer, consult.id)
 
     async def waiting_view(self, consult_id: ConsultId) -> WaitingView:
         """The ladder of one request as it stands. The caller has decided who may see it."""
@@ -86,9 +95,13 @@ class RingQueries(Reader):
             consult = await self._store.get(tx, consult_id)
             rung = await self._store.offers(tx, consult_id)
             names = await self._joins.of(
-                tx, [consult], staff=(o.staff_id for o in rung), facilities=(o.facility_id for o in rung)
+                tx,
+                [consult],
+                staff=(consult.owner_id, *(o.staff_id for o in rung)),
+                facilities=(o.facility_id for o in rung),
             )
             hubs = await self._directory.hubs_of(consult.requester_facility_id, tx=tx)
+            asked = await inquiries_of(tx, self._store.sealer, consult_id)
             today = (await tx.now()).astimezone(self._zone).date()
         reach = await self._reach(offer.staff_id for offer in rung)
         specialist_facility = names.facility(consult.specialist_facility_id)
@@ -105,6 +118,7 @@ class RingQueries(Reader):
                     reason=offer.reason,
                     rung_at=offer.rung_at,
                     answered_at=offer.answered_at,
+                    later_at=offer.later_at,
                 )
                 for offer in rung
             ),
@@ -115,6 +129,8 @@ class RingQueries(Reader):
             claimed_by=names.staff_name(consult.specialist_id),
             claimed_facility_name=None if specialist_facility is None else specialist_facility.name,
             log_number=consult.log_number,
+            owner=names.staff_name(consult.owner_id) or "",
+            inquiries=asked,
         )
 
     async def on_call_now(self, spoke_id: FacilityId) -> list[OnCallRow]:

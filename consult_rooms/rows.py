@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from consult_rooms.access import Relation
+from consult_rooms.inquiries import Inquiry
 from consult_rooms.model import (
     Consult,
     DeclineReason,
@@ -28,8 +29,12 @@ class Answer(StrEnum):
     ACCEPTED = "accepted"
     DECLINED = "declined"
     STOPPED = "stopped"
+    LATER = "later"
+    """Promised to answer at a time."""
+    FORWARDED = "forwarded"
+    IN_CHARGE = "in_charge"
     BUSY = "busy"
-    """Rung while in another consult's room."""
+    """Said so, or was rung while in another consult's room."""
     OFFLINE = "offline"
     """Not signed in; it rings when they sign in."""
     UNKNOWN = "unknown"
@@ -126,6 +131,10 @@ class RingView:
     also_ringing: tuple[str, ...]
     emergency_telephone: str
     """Of the requesting facility."""
+    handover_from: str | None = None
+    """Who offers a running consult; None: it is a request that rings."""
+    inquiries: tuple[Inquiry, ...] = ()
+    """What was asked of the requester meanwhile, and the answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +149,8 @@ class RungPerson:
     reason: DeclineReason | None
     rung_at: datetime
     answered_at: datetime | None
+    later_at: datetime | None = None
+    """When somebody who answers later is rung again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +167,9 @@ class WaitingView:
     claimed_by: str | None
     claimed_facility_name: str | None
     log_number: int
+    owner: str = ""
+    """Who is accountable now, by name."""
+    inquiries: tuple[Inquiry, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from sqlalchemy import update
 
+from consult_rooms.handovers import lapse
 from consult_rooms.log import ConsultLog
 from consult_rooms.model import ConsultState, LogKind, OfferState, Step, Urgency, WrittenCause
 from consult_rooms.tables import consults, offers
@@ -62,8 +63,9 @@ class Writing:
         await tx.execute(
             update(offers)
             .where(offers.c.consult_id == consult_id, offers.c.state.in_(before(OfferState.STOPPED)))
-            .values(state=OfferState.STOPPED, answered_at=now)
+            .values(state=OfferState.STOPPED, answered_at=now, later_at=None)
         )
+        await lapse(tx, consult_id)
         data = {"cause": cause.value, "due_at": due_at.isoformat()}
         await self._log.append(tx, consult_id, LogKind.WRITTEN, actor, data)
         return True

@@ -52,7 +52,9 @@ class Held:
 
     until: datetime | None
     """Without another sign of life it is lost then; null once its specialist has entered: it runs out no longer."""
-    example: ClassVar[dict[str, Any]] = {"until": "2026-11-23T07:03:19Z"}
+    again_s: float
+    """In how many seconds to send the next."""
+    example: ClassVar[dict[str, Any]] = {"until": "2026-11-23T07:03:19Z", "again_s": 11.25}
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)

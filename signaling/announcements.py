@@ -20,7 +20,16 @@ from signaling.server_events import Agenda, Consult, Invited, Log, Oversight, Ri
 from signaling.shapes import ChatPart
 from signaling.views import Views, chat_event
 
-_RINGS = frozenset({LogKind.STEP_STARTED, LogKind.RUNG, LogKind.QUESTION_CHANGED, LogKind.IDENTITY_CHANGED})
+_STARTS = frozenset({LogKind.RUNG, LogKind.HANDOVER_OFFERED})
+"""What rings for the person whom the entry names."""
+_RINGS = _STARTS | {
+    LogKind.STEP_STARTED,
+    LogKind.QUESTION_CHANGED,
+    LogKind.IDENTITY_CHANGED,
+    LogKind.ASKED,
+    LogKind.ANSWERED,
+    LogKind.CLAIM_LOST,
+}
 """What starts a ring or changes its content."""
 _PEOPLE = frozenset({LogKind.JOINED, LogKind.LEFT, LogKind.INVITED})
 _QUIET = frozenset({LogKind.CHAT, LogKind.FIRST_FRAME, LogKind.LINE_CHANGED, LogKind.QUALITY_CHANGED, LogKind.RUNG}) | {
@@ -30,14 +39,26 @@ _QUIET = frozenset({LogKind.CHAT, LogKind.FIRST_FRAME, LogKind.LINE_CHANGED, Log
 }
 """What changes nothing on a list of consults."""
 _BOOKED = frozenset({LogKind.SCHEDULED, LogKind.MOVED, LogKind.CANCELLED})
-_STOPS: Mapping[LogKind, Literal["claimed", "cancelled", "declined", "written"]] = MappingProxyType(
-    {
-        LogKind.CLAIMED: "claimed",
-        LogKind.CANCELLED: "cancelled",
-        LogKind.DECLINED: "declined",
-        LogKind.WRITTEN: "written",
-    }
+_STOPS: Mapping[LogKind, Literal["claimed", "cancelled", "declined", "answered", "withdrawn", "ended", "written"]] = (
+    MappingProxyType(
+        {
+            LogKind.CLAIMED: "claimed",
+            LogKind.CANCELLED: "cancelled",
+            LogKind.DECLINED: "declined",
+            LogKind.BUSY: "answered",
+            LogKind.LATER: "answered",
+            LogKind.FORWARDED: "answered",
+            LogKind.OWNER_CHANGED: "answered",
+            LogKind.HANDOVER_DECLINED: "declined",
+            LogKind.HANDOVER_WITHDRAWN: "withdrawn",
+            LogKind.HANDED_OVER: "claimed",
+            LogKind.ENDED: "ended",
+            LogKind.WRITTEN: "written",
+        }
+    )
 )
+_OWN = frozenset({"declined", "answered"})
+"""Ends that concern the rings of the one who answered alone."""
 _TELLING = frozenset({*_STOPS, LogKind.INVITED, LogKind.RAISED})
 """What names somebody to people who do not follow the log."""
 
@@ -84,7 +105,7 @@ class Announcements:
             await self._hint(consult_id, kinds)
         if kinds & _PEOPLE:
             await self._members.announce(consult_id)
-        if kinds & {LogKind.ENDED, LogKind.WRITTEN}:
+        if kinds & {LogKind.ENDED, LogKind.WRITTEN, LogKind.CLAIM_LOST}:
             await self._members.close(consult_id)
 
     async def greet(self, connection: Connection) -> None:
@@ -115,12 +136,20 @@ class Announcements:
             await self._outlet.send(connection, Oversight())
 
     async def _ring(self, consult_id: ConsultId, entries: Sequence[LogEntry]) -> None:
-        people = {StaffId(str(entry.data["staff"])) for entry in entries if entry.kind is LogKind.RUNG}
+        people = {StaffId(str(entry.data["staff"])) for entry in entries if entry.kind in _STARTS}
         people.update(connection.staff_id for connection in self._connections.ringing(consult_id))
         here = {staff_id: sockets for staff_id in people if (sockets := self._connections.of([staff_id]))}
         if not here:
             return
-        for staff_id, view in (await self._queries.rings_of(consult_id, here)).items():
+        rings = await self._queries.rings_of(consult_id, here)
+        if any(entry.kind is LogKind.HANDOVER_OFFERED for entry in entries):
+            rings |= await self._queries.handover_of(consult_id, here)
+        for lost in (entry for entry in entries if entry.kind is LogKind.CLAIM_LOST):
+            for connection in self._connections.ringing(consult_id):
+                if connection.staff_id not in rings:  # what rang there was a handover of the claim that is lost
+                    connection.hush(consult_id)
+                    await self._outlet.send(connection, RingStopped(consult_id, "withdrawn", None, lost.at))
+        for staff_id, view in rings.items():
             for connection in here[staff_id]:
                 connection.ring(consult_id)
                 await self._outlet.send(connection, self._views.ring(view, connection.language))
@@ -132,7 +161,7 @@ class Announcements:
                 continue
             stopped = RingStopped(consult_id, reason, row.actor_name, row.entry.at)
             for connection in self._connections.ringing(consult_id):
-                if reason != "declined" or connection.staff_id == row.entry.actor:
+                if reason not in _OWN or connection.staff_id == row.entry.actor:
                     connection.hush(consult_id)
                     await self._outlet.send(connection, stopped)
 

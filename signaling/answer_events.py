@@ -130,7 +130,7 @@ class TakeCharge:
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class HoldClaim:
-    """A sign of life of the browser that claimed a case and has not entered its room. Send it every 10 s.
+    """A sign of life of the browser that claimed a case and has not entered its room. The next is due after `again_s`.
 
     Refused with `claim.lost` once the case rings for others again.
     """

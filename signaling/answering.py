@@ -35,7 +35,7 @@ class Answering:
             case event.AskRequester(text=text, client_id=client_id):
                 return Asked(await self._inquiries.ask(staff, consult_id, text, client_id))
             case event.HoldClaim():
-                return Held(await self._leases.hold(staff, consult_id))
+                return Held(await self._leases.hold(staff, consult_id), self._leases.renew_s)
             case event.DeclineOffer(reason=reason):
                 await self._answers.decline(staff, consult_id, reason)
             case event.BusyOffer():

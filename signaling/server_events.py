@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, ClassVar, Literal
 
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from consult_rooms.model import ParticipantRole, Urgency
@@ -17,6 +18,7 @@ from signaling.shapes import (
     ConsultRef,
     EntryNumber,
     EntryPart,
+    InquiryPart,
     ParticipantPart,
     StaffRef,
 )
@@ -57,6 +59,10 @@ class Ring:
     """Names of the others for whom it rings."""
     emergency_telephone: str
     """The number of the asking facility that answers at any hour."""
+    handover_from: str | None = None
+    """Who offers you a running consult: answer by `accept_handover` or `decline_handover`. Null for a request."""
+    inquiries: list[InquiryPart] = Field(default_factory=list)
+    """What was asked of the requester before anybody took the case, and the answers."""
     name: ClassVar[str] = "ring"
     example: ClassVar[dict[str, Any]] = {
         "consult_id": CONSULT,
@@ -74,6 +80,8 @@ class Ring:
         "server_time": "2026-11-23T07:02:10Z",
         "also_ringing": ["BS. Khải"],
         "emergency_telephone": "0255 000 0115",
+        "handover_from": None,
+        "inquiries": [],
     }
 
 
@@ -83,9 +91,10 @@ class RingStopped:
 
     consult_id: ConsultRef
     """The consult."""
-    reason: Literal["claimed", "declined", "cancelled", "written"]
-    """Somebody took it (perhaps you, on another page), you declined it, it was withdrawn, or it waits for an answer in
-    writing from here on."""
+    reason: Literal["claimed", "declined", "cancelled", "answered", "withdrawn", "ended", "written"]
+    """Somebody took it (perhaps you, on another page); you declined it, or answered otherwise; the request was
+    cancelled; a handover was withdrawn; the consult that was handed over has ended;
+    or it waits for an answer in writing from here on."""
     by_name: str | None
     """Who did."""
     at: datetime

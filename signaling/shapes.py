@@ -167,6 +167,20 @@ class IceServerPart:
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
+class InquiryPart:
+    """What somebody who is rung asked the requester first."""
+
+    inquiry_id: InquiryRef
+    """The question."""
+    asker_name: str
+    """Who asked."""
+    question: str
+    """What."""
+    answer: str | None
+    """What the requester answered; null until then."""
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
 class RungPart:
     """One person who is or was rung."""
 
@@ -177,8 +191,8 @@ class RungPart:
     step: str
     """Which step rang: `on_call`, `backup`, `specialty`, `alternate` or `coordinator`."""
     answer: str
-    """`ringing`, `accepted`, `declined`, `stopped`; or why a ring may not be heard: `busy` in another consult,
-    `offline`, `unknown`."""
+    """`ringing`, `accepted`, `declined`, `stopped`, `later` (promised), `forwarded`, `in_charge`; or why a
+    ring may not be heard: `busy` (or said so), `offline`, `unknown`."""
     reason: str | None
     """Why it was declined: `in_procedure`, `in_consult`, `out_of_scope`, `other`."""
     rung_at: datetime

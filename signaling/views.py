@@ -14,7 +14,7 @@ from foundation.i18n import Language
 from foundation.ids import ConsultId
 from identity.store import Directory
 from signaling.server_events import Chat, Ring
-from signaling.shapes import ChatPart, EntryPart, RungPart, TelephonePart, WaitingPart
+from signaling.shapes import ChatPart, EntryPart, InquiryPart, RungPart, TelephonePart, WaitingPart
 
 
 class Views:
@@ -44,6 +44,8 @@ class Views:
             server_time=self._clock.now(),
             also_ringing=list(view.also_ringing),
             emergency_telephone=view.emergency_telephone,
+            handover_from=view.handover_from,
+            inquiries=[InquiryPart(one.id, one.asker_name, one.question, one.answer) for one in view.inquiries],
         )
 
     def entries(self, rows: Iterable[TimelineRow], language: Language) -> list[EntryPart]:

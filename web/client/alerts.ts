@@ -1,7 +1,8 @@
 // What may reach a person on any page: rings, invitations, the end of the sign-in, a broken connection.
 
+import { claimed, holdClaim } from "./claim.ts";
 import { CallError, type Connection } from "./core/connection.ts";
-import type { Ring } from "./core/protocol.ts";
+import { clientKey, type Ring } from "./core/protocol.ts";
 import type { RingActions } from "./elements/ring_actions.ts";
 import { RingCard } from "./elements/ring_card.ts";
 import { RingTone } from "./elements/ring_tone.ts";
@@ -48,21 +49,38 @@ export function startAlerts(connection: Connection, docked = false): void {
   };
   const actions: RingActions = {
     docked,
-    accept(ring: Ring) {
+    accept(ring: Ring, pause: boolean) {
       connection
-        .call<{ room_url: string }>("accept_offer", { consult_id: ring.consult_id })
+        .call<{ room_url: string }>(ring.handover_from === null ? "accept_offer" : "accept_handover", { consult_id: ring.consult_id, pause })
+        .then((answer) => {
+          claimed(ring.consult_id);
+          return answer;
+        })
         .then((answer) => location.assign(ring.urgency === "emergency" ? answer.room_url : `/consults/${ring.consult_id}/preview`))
         .catch((error: unknown) => {
-          if (error instanceof CallError && error.code !== "offline") {
+          if (error instanceof CallError && error.code === "consult.running") cards.get(ring.consult_id)?.offerPause(error.message);
+          else if (error instanceof CallError && error.code !== "offline") {
             remove(ring.consult_id);
             toast(error.message, "urgent");
           } else cards.get(ring.consult_id)?.fail(String(error instanceof Error ? error.message : error));
         });
     },
-    decline(consultId, reason) {
+    decline(ring, reason) {
+      const consultId = ring.consult_id;
       connection
-        .call("decline_offer", { consult_id: consultId, reason })
+        .call(ring.handover_from === null ? "decline_offer" : "decline_handover", { consult_id: consultId, reason })
         .then(() => remove(consultId))
+        .catch((error: unknown) => cards.get(consultId)?.fail(error instanceof Error ? error.message : ""));
+    },
+    answer(consultId, event, more) {
+      connection
+        .call(event, { consult_id: consultId, ...more })
+        .then(() => remove(consultId))
+        .catch((error: unknown) => cards.get(consultId)?.fail(error instanceof Error ? error.message : ""));
+    },
+    ask(consultId, text) {
+      connection
+        .call("ask_requester", { consult_id: consultId, text, client_id: clientKey() })
         .catch((error: unknown) => cards.get(consultId)?.fail(error instanceof Error ? error.message : ""));
     },
   };
@@ -82,8 +100,10 @@ export function startAlerts(connection: Connection, docked = false): void {
     remove(stop.consult_id);
     if (stop.reason === "claimed" && stop.by_name) toast(say("taken", { name: stop.by_name, time: clock(stop.at, true) }), "routine");
     if (stop.reason === "written") toast(say("now_written"), "routine", { href: "/written", text: say("written_cases") });
+    if (stop.reason === "withdrawn" && stop.by_name) toast(say("handover_withdrawn", { name: stop.by_name }), "routine");
     if (stop.reason === "cancelled") toast(say("withdrawn", { time: clock(stop.at, true) }), "routine");
   });
+  holdClaim(connection, (message) => toast(message, "urgent"));
   connection.on("invited", (invitation) => {
     toast(say("invited", { name: invitation.by_name }), "accent", { href: `/consults/${invitation.consult_id}/preview`, text: say("enter_room") });
     if (!invitation.rings || docked) return;

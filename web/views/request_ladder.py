@@ -61,7 +61,6 @@ class Ladder:
 
 async def ladder_of(services: Services, view: WaitingView, requester_name: str, now: datetime) -> Ladder:
     """The ladder of this request now."""
-    coordinators = [person for person in view.people if person.step is Step.COORDINATOR]
     to_come, rules = await services.forecast.to_come(view.consult, [person.staff_id for person in view.people])
     names = await _names(services, view, to_come)
     asked = sorted((p for p in view.people if p.answer in _REACH), key=lambda person: _REACH.index(person.answer))
@@ -71,7 +70,7 @@ async def ladder_of(services: Services, view: WaitingView, requester_name: str, 
         ringing=tuple(person.name for person in asked if person.answer in _REACH[:2]),
         unreached=tuple(person.name for person in asked if person.answer in _REACH[2:]),
         declined=tuple(person.name for person in view.people if person.answer is Answer.DECLINED),
-        owners=tuple(person.name for person in coordinators) or (requester_name,),
+        owners=(view.owner or requester_name,),
         seconds=0 if view.step is None else round(rules.seconds[view.consult.urgency][view.step]),
         left_s=None if view.step_due_at is None else max(0, round((view.step_due_at - now).total_seconds())),
     )

@@ -68,6 +68,16 @@ async def list_invitees(request: web.Request) -> web.StreamResponse:
     return response
 
 
+@routes.get("/consults/{consult_id}/colleagues")
+async def list_colleagues(request: web.Request) -> web.StreamResponse:
+    """To whom a ring can be forwarded or a consult handed over, as options of a choice."""
+    services, staff = request.app[SERVICES], request["session"].staff
+    found = await services.queries.colleagues(staff, ConsultId(request.match_info["consult_id"]))
+    response = render(request, "invitees.html", invitees=found)
+    response.headers["X-Fragment"] = "1"
+    return response
+
+
 @routes.get("/consults/{consult_id}/preview")
 async def show_preview(request: web.Request) -> web.StreamResponse:
     """Choose camera and microphone before entering; says when a booked room opens."""
@@ -88,6 +98,9 @@ async def _view(request: web.Request) -> ConsultView:
     session: Session = request["session"]
     consult_id = ConsultId(request.match_info["consult_id"])
     view = await request.app[SERVICES].queries.consult(session.staff, consult_id)
+    if view.related is Relation.RUNG and view.consult.state is ConsultState.RINGING:
+        # Whoever lost the claim is where it rings again; why, the page says.
+        raise web.HTTPSeeOther("/")
     if view.related not in _PEOPLE_OF_THE_ROOM:
         raise Forbidden("room.not_invited", NOT_INVITED)
     return view

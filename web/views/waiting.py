@@ -8,7 +8,7 @@ from consult_rooms.access import Relation, room_open
 from consult_rooms.model import CancelReason, ConsentBy, ConsultState, Urgency
 from consult_rooms.rows import ConsultView
 from foundation.errors import Conflict, HoichanError, Invalid
-from foundation.ids import ConsultId
+from foundation.ids import ConsultId, InquiryId
 from identity.model import Session
 from web.forms import Form
 from web.rendering import render
@@ -41,6 +41,37 @@ async def widen(request: web.Request) -> web.StreamResponse:
     try:
         await request.app[SERVICES].requests.widen(request["session"].staff, _id(request))
     except Conflict as error:
+        failure = error
+    found = await _consult(request)
+    if _is_fragment(request):
+        return await _part(request, found, PARTS["ladder"], failure=failure)
+    if failure is None or _onward(request, found) is not None:
+        raise web.HTTPSeeOther(f"/requests/{found.consult.id}")
+    return await _page(request, found, _form_of(found), failure=failure)
+
+
+@routes.post("/requests/{consult_id}/charge")
+async def take_charge(request: web.Request) -> web.StreamResponse:
+    """The coordinator's acceptance: accountable until somebody claims it."""
+    try:
+        await request.app[SERVICES].pairing.answers.take_charge(request["session"].staff, _id(request))
+    except Conflict as error:
+        found = await _consult(request)
+        if _onward(request, found) is None:
+            return await _page(request, found, _form_of(found), failure=error)
+    raise web.HTTPSeeOther(f"/requests/{_id(request)}")
+
+
+@routes.post("/requests/{consult_id}/inquiries/{inquiry_id}")
+async def answer_inquiry(request: web.Request) -> web.StreamResponse:
+    """Answer what somebody who is rung asked; it reaches everybody rung."""
+    form = await Form.read(request)
+    inquiry_id = InquiryId(request.match_info["inquiry_id"])
+    failure: HoichanError | None = None
+    try:
+        inquiries = request.app[SERVICES].pairing.inquiries
+        await inquiries.answer(request["session"].staff, _id(request), inquiry_id, form.value("text"))
+    except (Conflict, Invalid) as error:
         failure = error
     found = await _consult(request)
     if _is_fragment(request):
@@ -138,6 +169,7 @@ async def _context(request: web.Request, found: ConsultView, failure: HoichanErr
         "ladder": await ladder_of(services, view, found.requester_name, now),
         "onward": _onward(request, found),
         "is_requester": found.related is Relation.REQUESTER,
+        "may_take_charge": found.related is Relation.COORDINATOR and found.consult.coordinator_id is None,
         "failure": request["language"].error(failure) if failure else "",
         "coordinator_telephone": services.settings.coordinator_telephone,
         "urgencies": tuple(Urgency),

@@ -68,11 +68,13 @@ export interface Ring {
   server_time: string;
   also_ringing: string[];
   emergency_telephone: string;
+  handover_from: string | null;
+  inquiries: { inquiry_id: string; asker_name: string; question: string; answer: string | null }[];
 }
 
 export interface RingStopped {
   consult_id: string;
-  reason: "claimed" | "declined" | "cancelled" | "written";
+  reason: "claimed" | "declined" | "cancelled" | "answered" | "withdrawn" | "ended" | "written";
   by_name: string | null;
   at: string;
 }

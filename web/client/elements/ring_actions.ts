@@ -7,6 +7,10 @@ export type DeclineChoice = "in_procedure" | "in_consult" | "out_of_scope" | "ot
 export interface RingActions {
   /** Whether a call runs on this page, so that the card must not cover it. */
   docked: boolean;
-  accept(ring: Ring): void;
-  decline(consultId: string, reason: DeclineChoice): void;
+  /** `pause`: what runs on this page may wait meanwhile. */
+  accept(ring: Ring, pause: boolean): void;
+  /** Any other answer that takes the ring off this person's pages. */
+  answer(consultId: string, event: "later_offer" | "busy_offer" | "forward_offer", more: object): void;
+  ask(consultId: string, text: string): void;
+  decline(ring: Ring, reason: DeclineChoice): void;
 }

@@ -1,6 +1,7 @@
 // The card of a case that rings: modal on an idle page, docked in the corner during a call.
 
 import type { DeclineChoice, RingActions } from "./ring_actions.ts";
+import { furtherAnswers, inquiries } from "./ring_answers.ts";
 import type { Ring } from "../core/protocol.ts";
 import { clock, element, icon, say } from "../words.ts";
 
@@ -37,13 +38,14 @@ export class RingCard extends HTMLElement {
   #render(ring: Ring): void {
     const docked = this.#actions?.docked ?? false;
     const person = [ring.sex ? say(`sex_${ring.sex}`) : "", ring.age === null ? "" : say("age", { age: ring.age })].filter(Boolean).join(", ");
+    const handover = ring.handover_from !== null;
     const title = `${say(`urgency_${ring.urgency}`)}: ${ring.specialty}`;
-    const accept = element("button", { class: "button primary large", type: "button", "data-accept": "" }, icon("phone"), say(ring.urgency === "emergency" ? "accept_enter" : "accept"));
-    accept.addEventListener("click", () => this.#take());
+    const accept = element("button", { class: "button primary large", type: "button", "data-accept": "" }, icon("phone"), say(handover ? "take_over" : ring.urgency === "emergency" ? "accept_enter" : "accept"));
+    accept.addEventListener("click", () => this.#take(false));
     const reasons = element("div", { class: "choices" });
     for (const reason of DECLINES) {
       const button = element("button", { class: "button", type: "button", "data-decline": reason }, say(`decline_${reason}`));
-      button.addEventListener("click", () => this.#actions?.decline(ring.consult_id, reason));
+      button.addEventListener("click", () => this.#actions?.decline(ring, reason));
       reasons.append(button);
     }
     const body = element("div", { class: "ring-body" },
@@ -55,6 +57,8 @@ export class RingCard extends HTMLElement {
         element("p", { class: "elapsed", role: "timer", "data-since": "" }),
       ),
       element("p", { class: "ring-why" }, ring.question || say("no_question")),
+      ...inquiries(ring),
+      ...(ring.handover_from === null ? [] : [element("p", {}, element("strong", {}, say("handed_by", { name: ring.handover_from })))]),
       element("p", { class: "hint" }, ring.also_ringing.length ? say("also_ringing", { names: ring.also_ringing.join(", ") }) : say("only_you"), " ", say("name_after")),
       element("p", { class: "hint", "data-due": "" }),
       element("p", { class: "problem", role: "alert", "data-note": "" }),
@@ -62,7 +66,7 @@ export class RingCard extends HTMLElement {
     const card = element("dialog", { class: docked ? "dialog docked" : "dialog", "data-urgency": ring.urgency, role: "alertdialog", "aria-label": title },
       element("div", { class: "ring-head" }, icon(ring.urgency), element("h2", {}, title)),
       body,
-      element("div", { class: "ring-foot" }, accept, element("details", {}, element("summary", { class: "button wide" }, say("decline"), icon("down")), reasons)),
+      element("div", { class: "ring-foot" }, accept, element("details", {}, element("summary", { class: "button wide" }, say("decline"), icon("down")), reasons), ...(handover || this.#actions === null ? [] : furtherAnswers(ring, this.#actions))),
     ) as HTMLDialogElement;
     this.replaceChildren(card);
     if (docked) card.show();
@@ -73,11 +77,19 @@ export class RingCard extends HTMLElement {
     }
   }
 
-  #take(): void {
+  /** What one runs has to wait for this: take it all the same, or leave it. */
+  offerPause(message: string): void {
+    this.fail(message);
+    const pause = element("button", { class: "button primary wide", type: "button", "data-pause": "" }, say("pause_take"));
+    pause.addEventListener("click", () => this.#take(true));
+    this.querySelector("[data-note]")?.append(pause);
+  }
+
+  #take(pause: boolean): void {
     const ring = this.#ring;
     if (ring === null) return;
     for (const button of this.querySelectorAll("button")) button.disabled = true;
-    this.#actions?.accept(ring);
+    this.#actions?.accept(ring, pause);
   }
 
   #tick(): void {

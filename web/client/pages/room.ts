@@ -11,6 +11,7 @@ import { Publisher } from "../media/publisher.ts";
 import { Subscriber } from "../media/subscriber.ts";
 import { Chat } from "../room/chat.ts";
 import { startDialogs, startMenu, startSwitch } from "../room/dialogs.ts";
+import { Holding, startHandover, type Leaving } from "../room/handover.ts";
 import { LineWatch } from "../room/line_watch.ts";
 import { LiveBook } from "../room/live_book.ts";
 import { OpinionDesk } from "../room/opinion.ts";
@@ -96,7 +97,21 @@ function showPeople(): void {
   find("#people-chip")?.replaceChildren(icon("users"), say("people", { count }));
 }
 
+const leaving: Leaving = {
+  note: (message) => stop(message, false),
+  stop(message) {
+    void connection.call("leave_room", { consult_id: consultId }).catch(() => undefined);
+    stop(message);
+  },
+  go(address) {
+    hangUp();
+    location.assign(address);
+  },
+};
+const holding = new Holding(role, consultId, Number(page.dataset["logNumber"] ?? 0), leaving);
+
 function showLog(): void {
+  if (!out) holding.follow(state.entries);
   const ribbon = find("#ribbon");
   if (ribbon) showRibbon(ribbon, state.entries);
   liveBook?.follow(state.entries, Number(page.dataset["logNumber"] ?? 0));
@@ -269,6 +284,7 @@ find("#leave-room")?.addEventListener("click", async () => {
 });
 
 startDialogs(connection, consultId, (message) => stop(message, false));
+startHandover(connection, consultId, leaving);
 startMenu();
 startSwitch(page);
 const handle = find("#book-handle");

@@ -3,6 +3,7 @@
 import { startAlerts } from "../alerts.ts";
 import { Countdown } from "../core/countdown.ts";
 import { Connection } from "../core/connection.ts";
+import { claimNow } from "../core/holding.ts";
 import type { LogEntry } from "../core/protocol.ts";
 import { load, startFragments } from "../fragments.ts";
 import { startMenus } from "../menus.ts";
@@ -97,7 +98,7 @@ startFragments();
 startMenus();
 
 function read(entries: readonly LogEntry[]): void {
-  const claimed = entries.find((entry) => entry.kind === "claimed");
+  const claimed = claimNow(entries);
   if (claimed) {
     spoken.textContent = say("taken_by", { name: claimed.actor_name ?? "" });
     leave(`/consults/${consultId}/${page.dataset["urgency"] === "emergency" ? "room" : "preview"}`);
