@@ -56,7 +56,7 @@ class HandoverQueries(Reader):
             hubs = await self._directory.hubs_of(consult.requester_facility_id, tx=tx)
             rung = {offer.staff_id for offer in await self._store.offers(tx, consult_id)}
         left_out = {person.id} | (rung if consult.state is ConsultState.RINGING else set())
-        found = []
+        found: list[tuple[Staff, str]] = []
         for hub in hubs:
             staff_there = await self._directory.staff_at(hub.id)
             fitting = (one for one in staff_there if fits(one, consult, hub_ids=place.hub_ids, today=today))

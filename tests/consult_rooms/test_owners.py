@@ -307,7 +307,7 @@ def run(folder: Path, examples: int, steps: int) -> None:
 
     Here.hall = hall
     try:
-        run_state_machine_as_test(  # type: ignore[no-untyped-call]  # hypothesis leaves it untyped
+        run_state_machine_as_test(
             Here,
             settings=settings(
                 max_examples=examples,

@@ -60,7 +60,7 @@ class Bedside:
 
     async def claimed(self, patient: Patient, key: str = "k") -> Consult:
         consult = await self.world.ask(key, patient=patient)
-        return await self.requests.accept(self.world["ha"], consult.id)
+        return await self.world.answers.accept(self.world["ha"], consult.id)
 
     async def take(self, consult: Consult, typed: dict[str, str], key: str = "a", by: str = "lan") -> AdditionId:
         return await self.service.add_signs(self.world[by], None, consult.id, signs(typed), key=key)
@@ -94,7 +94,7 @@ async def bedside(world: World, sealer: Sealer, tmp_path: Path) -> Bedside:
     folder = tmp_path / "files"
     service = Additions(world.database, world.store, world.log, world.directory, audit, book, Files(folder, sealer))
     requests = Requests(
-        world.database, world.store, world.log, world.runner, world.directory, audit, ZONE, service.follow
+        world.database, world.store, world.log, world.runner, world.directory, audit, world.claims, ZONE, service.follow
     )
     async with world.database.transaction() as tx:
         lanh, other = await book.import_many(tx, [NewBook(LANH, []), NewBook(neighbour(1), [])], author="demo")
