@@ -9,6 +9,7 @@ import pytest
 
 from foundation.audit import Audit
 from foundation.errors import Unavailable
+from foundation.ids import ConsultId
 from records_panel.embedded_book import EmbeddedBook
 from tests.api.conftest import CCCD, Hospital, System
 from tests.consult_rooms.conftest import STROKE_HOSPITAL
@@ -16,17 +17,17 @@ from tests.records_panel.samples import allergy, drug, restricted
 
 
 @pytest.fixture
-async def consult(hospital: Hospital, clinic: System) -> str:
+async def consult(hospital: Hospital, clinic: System) -> ConsultId:
     """A request that still rings; the book holds an open and a restricted entry."""
     book = EmbeddedBook(hospital.services.database, hospital.world.store.sealer)
     resources = [allergy("Penicillin", "high"), restricted(drug("Thuốc kháng HIV"))]
     async with hospital.services.database.transaction() as tx:
         await book.append(tx, hospital.patient_id, resources, author="stf_1", facility_code="51001")
     asked = await clinic.post("/requests", hospital.new_request(), key="k")
-    return str(asked.body["id"])
+    return ConsultId(asked.body["id"])
 
 
-async def test_the_one_who_took_the_case_gets_the_document(hospital: Hospital, consult: str) -> None:
+async def test_the_one_who_took_the_case_gets_the_document(hospital: Hospital, consult: ConsultId) -> None:
     path = f"/consults/{consult}/$summary"
     far = await hospital.system(STROKE_HOSPITAL)
     early = await far.post(path, {"reader_user_name": "ha"})
@@ -52,7 +53,7 @@ async def test_the_one_who_took_the_case_gets_the_document(hospital: Hospital, c
 
 
 async def test_nothing_leaves_without_its_entry(
-    hospital: Hospital, consult: str, monkeypatch: pytest.MonkeyPatch
+    hospital: Hospital, consult: ConsultId, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await hospital.world.answers.accept(hospital.world["ha"], consult)
     far = await hospital.system(STROKE_HOSPITAL)
