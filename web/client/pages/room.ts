@@ -20,6 +20,8 @@ import { showRibbon } from "../room/ribbon.ts";
 import { Sources } from "../room/sources.ts";
 import { Stage } from "../room/stage.ts";
 import { Viewing } from "../room/viewing.ts";
+import { entriesAfter } from "../thread/entries.ts";
+import { Files } from "../thread/files.ts";
 import { element, icon, say } from "../words.ts";
 
 /** After that long without a socket the server may have given up the media: it is built anew at once. */
@@ -87,8 +89,10 @@ function update(next: room.RoomState): void {
   state = next;
   if (before.participants !== next.participants || before.self !== next.self) showPeople();
   if (before.entries !== next.entries) showLog();
+  if (attached(next) > attached(before)) void showFiles();
   if (before.chat !== next.chat || before.pending !== next.pending) chat.show(next, self()?.staff_id);
   if (next.ended && !before.ended) leaveEnded();
+  if (next.written && !before.written) leaveWritten();
 }
 
 function showPeople(): void {
@@ -271,6 +275,25 @@ own.onChange = () => {
   showLine();
   tellMedia();
 };
+
+const attached = (known: room.RoomState) => known.entries.filter((entry) => entry.kind === "attached").length;
+
+/** Pictures and voice clips come by plain HTTP: they need no media, and no socket either. */
+async function showFiles(): Promise<void> {
+  const thread = await entriesAfter(consultId, 0);
+  if (thread === null) return;
+  chat.attach(consultId, thread.entries, thread.self);
+  chat.show(state, self()?.staff_id);
+}
+
+const sender = find("#sender");
+if (sender) new Files(consultId, sender, () => void showFiles());
+
+/** It goes on in writing: the thread is on the consult's page. */
+function leaveWritten(): void {
+  hangUp();
+  location.assign(`/consults/${consultId}`);
+}
 
 function leaveEnded(): void {
   hangUp();

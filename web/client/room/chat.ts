@@ -2,9 +2,11 @@
 
 import { clientKey } from "../core/protocol.ts";
 import type { PendingLine, RoomState } from "../core/room_state.ts";
+import { line as threadLine, type Entry } from "../thread/entries.ts";
 import { clock, element, say } from "../words.ts";
 
 export class Chat {
+  readonly #files: { number: number; row: HTMLElement }[] = [];
   readonly #list: HTMLElement;
   readonly #count: HTMLElement | null;
   #shown = 0;
@@ -25,14 +27,24 @@ export class Chat {
     root.addEventListener("focusin", () => this.#read());
   }
 
+  /** What was sent into the thread besides text; a row that is shown already stays, for it may be playing. */
+  attach(consultId: string, entries: readonly Entry[], self: string): void {
+    const known = new Set(this.#files.map(({ number }) => number));
+    for (const entry of entries) {
+      if (entry.attachment && !known.has(entry.number)) this.#files.push({ number: entry.number, row: threadLine(consultId, entry, self) });
+    }
+  }
+
   #read(): void {
     if (this.#count) this.#count.hidden = true;
   }
 
   show(state: RoomState, selfStaffId: string | undefined): void {
-    const kept = state.chat.map((line) =>
-      element("li", { "data-number": String(line.number) }, element("strong", {}, line.sender_id === selfStaffId ? say("me") : line.sender_name), element("small", { class: "meta" }, clock(line.at)), element("br"), line.text),
-    );
+    const said = state.chat.map((line) => ({
+      number: line.number,
+      row: element("li", { "data-number": String(line.number) }, element("strong", {}, line.sender_id === selfStaffId ? say("me") : line.sender_name), element("small", { class: "meta" }, clock(line.at)), element("br"), line.text),
+    }));
+    const kept = [...said, ...this.#files].sort((one, other) => one.number - other.number).map(({ row }) => row);
     const pending = state.pending.map((line) =>
       element("li", { "data-pending": "" }, element("strong", {}, say("me")), element("small", { class: "meta" }, say("not_sent")), element("br"), line.text),
     );
