@@ -8,11 +8,12 @@ appended as they come; `foundation.chainer` links them into a hash chain within 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy import BigInteger, Column, Integer, String, Table
 
 from foundation.chain import Source
-from foundation.database import Database, Instant, Json, Transaction, metadata
+from foundation.database import STORE_TIME, Database, Instant, Json, Transaction, metadata
 
 audit_entries = Table(
     "audit_entries",
@@ -49,6 +50,23 @@ class AuditEntry:
     details: dict[str, str | int | bool | None] = field(default_factory=dict)
 
 
+_WRITE = audit_entries.insert().values(at=STORE_TIME)
+
+
+def _columns(entry: AuditEntry) -> dict[str, Any]:
+    return {
+        "actor": entry.actor,
+        "session": entry.session,
+        "address": entry.address,
+        "action": entry.action,
+        "target": entry.target,
+        "patient_id": entry.patient_id,
+        "consult_id": entry.consult_id,
+        "outcome": entry.outcome,
+        "details": entry.details,
+    }
+
+
 class Audit:
     """Writes the trail."""
 
@@ -57,22 +75,8 @@ class Audit:
 
     async def record(self, transaction: Transaction, entry: AuditEntry) -> None:
         """Add an entry to the open transaction: it is durable when that commits."""
-        await transaction.execute(
-            audit_entries.insert().values(
-                at=await transaction.now(),
-                actor=entry.actor,
-                session=entry.session,
-                address=entry.address,
-                action=entry.action,
-                target=entry.target,
-                patient_id=entry.patient_id,
-                consult_id=entry.consult_id,
-                outcome=entry.outcome,
-                details=entry.details,
-            )
-        )
+        await transaction.clocked(_WRITE, _columns(entry))
 
     async def commit(self, entry: AuditEntry) -> None:
         """Record an entry in a transaction of its own: durable when this returns. For denials and before reads."""
-        async with self._database.transaction() as transaction:
-            await self.record(transaction, entry)
+        await self._database.once(_WRITE, _columns(entry))

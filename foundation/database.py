@@ -15,7 +15,20 @@ from datetime import UTC, datetime
 from time import monotonic
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, MetaData, TableValuedAlias, TypeDecorator, event, func, literal, text
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    DateTime,
+    Dialect,
+    MetaData,
+    TableValuedAlias,
+    TypeDecorator,
+    bindparam,
+    event,
+    func,
+    literal,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, DisconnectionError, SQLAlchemyError
@@ -78,6 +91,12 @@ class Instant(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+STORE_TIME: ColumnElement[datetime] = func.coalesce(
+    bindparam("store_time", type_=Instant), func.now(), type_=Instant
+).label("store_time")
+"""The store's time inside a statement, which then needs no trip of its own; `Transaction.clocked` runs it."""
+
+
 class Transaction:
     """One open transaction. What is registered by `after_commit` runs once it is durable, and never otherwise."""
 
@@ -104,6 +123,16 @@ class Transaction:
         """Hold a lock of this program until the transaction ends. On SQLite each writer has the database alone."""
         if self.connection.dialect.name == "postgresql":
             await self.connection.execute(text("SELECT pg_advisory_xact_lock(4801, :number)"), {"number": number})
+
+    async def clocked(self, statement: Any, parameters: dict[str, Any] | None = None) -> Any:
+        """Run a statement that holds `STORE_TIME`."""
+        told = self._now if self._clock is None else self._clock.now()
+        return await self.connection.execute(statement, {**(parameters or {}), "store_time": told})
+
+    def learn(self, now: datetime) -> None:
+        """Keep the time that a statement brought along: `now` answers with it from here on."""
+        if self._now is None:
+            self._now = now
 
     def after_commit(self, action: Callable[[], Awaitable[None]]) -> None:
         """Run `action` after the commit. Its failure is logged: what matters is already in the database."""
@@ -159,11 +188,16 @@ class Database:
 
             @event.listens_for(self._writer.sync_engine, "begin")
             def on_begin(connection: Any) -> None:
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
+                if not connection.get_execution_options().get("single"):
+                    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+            # Without a BEGIN each statement is a transaction of its own.
+            self._single = self._writer.execution_options(single=True)
         else:
             self._writer = create_async_engine(address, pool_size=pool_size, max_overflow=pool_size, pool_timeout=10)
             _test_rested(self._writer)
             self._reader = self._writer.execution_options(isolation_level="AUTOCOMMIT")
+            self._single = self._reader
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
@@ -197,6 +231,23 @@ class Database:
                 raise Unavailable("database.unavailable", UNAVAILABLE) from error
             raise
         except (OSError, TimeoutError, PoolTimeout) as error:
+            raise Unavailable("database.unavailable", UNAVAILABLE) from error
+
+    async def once(self, statement: Any, parameters: dict[str, Any] | None = None) -> None:
+        """One statement that writes, durable when this returns: a single trip, where `transaction` needs three.
+
+        The statement may hold `STORE_TIME`. Raises as `transaction`.
+        """
+        try:
+            if not self._is_open:
+                await self._open()
+            async with self._single.connect() as connection:
+                await Transaction(connection, self._clock).clocked(statement, parameters)
+        except DBAPIError as error:
+            if error.connection_invalidated or _is_outage(error):
+                raise Unavailable("database.unavailable", UNAVAILABLE) from error
+            raise
+        except (OSError, TimeoutError) as error:
             raise Unavailable("database.unavailable", UNAVAILABLE) from error
 
     async def _open(self) -> None:
@@ -255,6 +306,8 @@ def _test_rested(engine: AsyncEngine) -> None:
 
     @event.listens_for(engine.sync_engine, "checkout")
     def on_checkout(connection: Any, record: Any, _proxy: Any) -> None:
+        if connection.driver_connection.is_closed():
+            raise DisconnectionError
         rests_since = record.info.pop("rests_since", None)
         if rests_since is None or monotonic() - rests_since < _RESTED_S:
             return

@@ -72,6 +72,21 @@ async def test_a_transaction_adds_its_begin_and_its_commit(sqlite_database: Data
         trips.clear()
 
 
+async def test_a_statement_that_is_a_transaction_is_one_trip(sqlite_database: Database, trips: list[Any]) -> None:
+    async with sqlite_database.transaction() as tx:
+        await tx.execute(text("CREATE TABLE t (name TEXT)"))
+    trips.clear()
+    await sqlite_database.once(text("INSERT INTO t VALUES (:store_time)"))
+    assert len(trips) == 1
+    # The next transaction begins as ever: what it writes is gone when it fails.
+    with pytest.raises(ZeroDivisionError):
+        async with sqlite_database.transaction() as tx:
+            await tx.execute(text("DELETE FROM t"))
+            raise ZeroDivisionError
+    async with sqlite_database.reading() as read:
+        assert (await read.execute(text("SELECT count(*) FROM t"))).scalar_one() == 1
+
+
 async def test_a_cancelled_wait_leaves_a_usable_database(sqlite_database: Database) -> None:
     slow = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000000) SELECT max(i) FROM n"
 

@@ -199,7 +199,7 @@ async def test_the_hot_path_is_one_insert(sqlite_database: Database) -> None:
     await audit.commit(AuditEntry("sta_1", "book.read"))
     with statements(sqlite_database) as seen:
         await audit.commit(AuditEntry("sta_1", "book.read"))
-    assert [text_.partition(" (")[0] for text_ in seen] == ["BEGIN IMMEDIATE", "INSERT INTO audit_entries"]
+    assert [text_.partition(" (")[0] for text_ in seen] == ["INSERT INTO audit_entries"]
 
 
 async def test_an_idle_chainer_asks_little_and_writes_nothing(on_sqlite: Chained) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from foundation.audit import Audit, AuditEntry, audit_entries
 from foundation.clock import FakeClock
-from foundation.database import Database, Instant
+from foundation.database import STORE_TIME, Database, Instant
 from foundation.errors import Unavailable
 from tests.conftest import PostgresServer
 
@@ -119,6 +119,41 @@ async def test_postgresql_tells_its_own_time(
     async with database.reading() as read:
         assert abs((await read.now() - datetime.now(UTC)).total_seconds()) < 5
         assert await read.now() != clock.now()
+    await database.close()
+
+
+async def test_one_statement_is_a_transaction_and_brings_the_stores_time(database: Database, clock: FakeClock) -> None:
+    await database.once(moments.insert().values(at=STORE_TIME), {"name": "a"})
+    async with database.reading() as read:
+        row = (await read.clocked(select(moments.c.at, STORE_TIME))).one()
+        assert row.at == row.store_time == clock.now()
+    with pytest.raises(IntegrityError):
+        await database.once(moments.insert().values(at=STORE_TIME), {"name": "a"})
+
+
+async def test_on_postgresql_a_statement_brings_the_servers_time(
+    postgres: PostgresServer, postgres_template: str, clock: FakeClock
+) -> None:
+    database = Database(postgres.url(postgres_template), clock)
+    async with database.transaction() as tx:
+        brought = (await tx.clocked(select(STORE_TIME))).scalar_one()
+        assert brought == await tx.now() != clock.now()
+    await database.close()
+
+
+async def test_connections_that_the_server_ended_are_not_used_again(
+    postgres: PostgresServer, postgres_template: str, clock: FakeClock
+) -> None:
+    database = Database(postgres.url(postgres_template), clock)
+    own = "SELECT pg_backend_pid()"
+    async with database.reading() as read:
+        first = (await read.execute(text(own))).scalar_one()
+    async with database.transaction() as tx:
+        assert (await tx.execute(text(own))).scalar_one() == first
+    postgres.sql(f"SELECT pg_terminate_backend({first})")
+    await asyncio.sleep(0.1)  # until the end of the connection has arrived
+    async with database.transaction() as tx:
+        assert (await tx.execute(text(own))).scalar_one() != first
     await database.close()
 
 
