@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import and_, bindparam, select
+from sqlalchemy import Select, and_, bindparam, select
 
 from consult_rooms.access import Relation, relation
 from consult_rooms.model import Consult, Offer, Participant
-from consult_rooms.store import UNKNOWN, ConsultStore, offer_of, participant_of
+from consult_rooms.store import UNKNOWN, ConsultStore, Row, offer_of, participant_of
 from consult_rooms.tables import consults, offers, participants
-from foundation.database import Transaction
+from foundation.database import STORE_TIME, Transaction
 from foundation.errors import Forbidden, NotFound
 from foundation.i18n import N_
 from foundation.ids import ConsultId, FacilityId
@@ -38,8 +39,8 @@ class Standing:
             raise Forbidden("consult.not_your_part", NOT_THIS_ROLE)
 
 
-_QUERY = (
-    select(consults, participants, offers, hub_list(consults.c.requester_facility_id))
+STANDING = (
+    select(consults, participants, offers, hub_list(consults.c.requester_facility_id), STORE_TIME)
     .outerjoin(
         participants,
         and_(participants.c.consult_id == consults.c.id, participants.c.staff_id == bindparam("person_id")),
@@ -47,6 +48,7 @@ _QUERY = (
     .outerjoin(offers, and_(offers.c.consult_id == consults.c.id, offers.c.staff_id == bindparam("person_id")))
     .where(consults.c.id == bindparam("one_id"))
 )
+"""What `standing_of` reads; whoever needs more of the same consult adds columns and spares itself a statement."""
 
 
 async def standing(
@@ -58,9 +60,21 @@ async def standing(
     """
     if lock:
         await store.lock(tx, consult_id)
-    row = (await tx.execute(_QUERY, {"one_id": consult_id, "person_id": staff.id})).mappings().one_or_none()
+    return standing_of(store, staff, await standing_row(tx, STANDING, staff, consult_id))
+
+
+async def standing_row(tx: Transaction, query: Select[Any], staff: Staff, consult_id: ConsultId) -> Row:
+    """The row of `STANDING`, or of what was made of it; the store's time comes along. Raises as `standing`."""
+    told = {"one_id": consult_id, "person_id": staff.id}
+    row: Row | None = (await tx.clocked(query, told)).mappings().one_or_none()
     if row is None:
         raise NotFound("consult.unknown", UNKNOWN)
+    tx.learn(row["store_time"])
+    return row
+
+
+def standing_of(store: ConsultStore, staff: Staff, row: Row) -> Standing:
+    """What the person is to the consult of such a row."""
     consult = store.consult(row)
     participant = None if row[participants.c.id] is None else participant_of(row)
     offer = None if row[offers.c.staff_id] is None else offer_of(row)

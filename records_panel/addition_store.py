@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, String, and_, bindparam, cast, func, insert, or_, select, update
 
 from consult_rooms.model import Consult, IdentityChange, Patient
 from consult_rooms.tables import identity_history
@@ -137,8 +137,13 @@ class AdditionStore:
 
     async def rows(self, tx: Transaction, consult_id: ConsultId) -> list[Row[Any]]:
         """What was added for the person whom the consult is about now, and not withdrawn, newest first."""
-        query = select(additions).where(*await self._of_person(tx, consult_id))
-        return list((await tx.execute(query.order_by(additions.c.id.desc()))).all())
+        rows = list((await tx.execute(_ADDED, {"one_id": consult_id})).all())
+        if not rows:
+            return []
+        # One text for all of them: `number kind`, a line each.
+        told = (line.partition(" ") for line in (rows[0].history or "").splitlines())
+        person = _person_of(sorted((int(number), kind) for number, _, kind in told))
+        return [row for row in rows if row.person == person]
 
     async def row_of_file(self, tx: Transaction, consult: Consult, file_id: FileId) -> Row[Any]:
         """The addition with that file, of this consult or in its patient's book. Raises `NotFound("file.unknown")`."""
@@ -203,13 +208,7 @@ class AdditionStore:
         """The number of the last turn to another person that holds; 0: the consult is about whom it was asked for."""
         history = identity_history.c
         query = select(history.number, history.kind).where(history.consult_id == consult_id).order_by(history.number)
-        holding: list[tuple[int, str]] = []
-        for number, kind in await tx.execute(query):
-            if kind == IdentityChange.REVERTED:
-                holding.pop()
-            else:
-                holding.append((number, kind))
-        return max((number for number, kind in holding if kind == IdentityChange.TURNED), default=0)
+        return _person_of((number, kind) for number, kind in await tx.execute(query))
 
     async def _out_of_book(self, tx: Transaction, row: Row[Any], actor: StaffId) -> None:
         if row.patient_id is not None:
@@ -227,6 +226,31 @@ async def _with_file(tx: Transaction, place: ColumnElement[bool], file_id: FileI
     if row is None:
         raise NotFound("file.unknown", NO_FILE)
     return row
+
+
+def _person_of(history: Iterable[tuple[int, str]]) -> int:
+    """`AdditionStore._person` of an identity history in its order."""
+    holding: list[tuple[int, str]] = []
+    for number, kind in history:
+        if kind == IdentityChange.REVERTED:
+            holding.pop()
+        else:
+            holding.append((number, kind))
+    return max((number for number, kind in holding if kind == IdentityChange.TURNED), default=0)
+
+
+_HISTORY = (
+    select(func.aggregate_strings(cast(identity_history.c.number, String) + " " + identity_history.c.kind, "\n"))
+    .where(identity_history.c.consult_id == bindparam("one_id"))
+    .scalar_subquery()
+    .label("history")
+)
+_ADDED = (
+    select(additions, _HISTORY)
+    .where(additions.c.consult_id == bindparam("one_id"), additions.c.withdrawn_at.is_(None))
+    .order_by(additions.c.id.desc())
+)
+"""What stands added in a consult and whom it was about, in one statement: the panel asks at each opening."""
 
 
 def _place(addition_id: str) -> str:

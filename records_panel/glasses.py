@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, bindparam, exists, select
 
-from foundation.database import Transaction
+from foundation.database import STORE_TIME, Transaction
 from foundation.ids import ConsultId, FacilityId, GlassId, PatientId, StaffId
 from records_panel.glass import Glass, GlassReason
 from records_panel.tables import break_glass
@@ -35,6 +35,13 @@ async def outside_patient(tx: Transaction, staff_id: StaffId, glass_id: GlassId)
     query = select(c.patient_id).where(c.id == glass_id, c.staff_id == staff_id, c.consult_id.is_(None))
     found = (await tx.execute(query)).scalar_one_or_none()
     return None if found is None else PatientId(found)
+
+
+def glass_holds(patient_id: ColumnElement[str | None]) -> ColumnElement[bool]:
+    """To be selected with `bindparam("person_id")`: whether `holding` would find one now."""
+    c = break_glass.c
+    mine = (c.staff_id == bindparam("person_id"), c.patient_id == patient_id)
+    return exists().where(*mine, c.until > STORE_TIME.element, c.at <= STORE_TIME.element).label("glass_holds")
 
 
 def glass_of(row: Mapping[Any, Any]) -> Glass:

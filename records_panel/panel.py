@@ -13,22 +13,26 @@ from datetime import datetime
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
+from sqlalchemy import select
+
 from consult_rooms.access import Relation
 from consult_rooms.model import Consult, Participant
-from consult_rooms.standing import standing
+from consult_rooms.standing import STANDING, standing_of, standing_row
 from consult_rooms.store import UNKNOWN, ConsultStore
+from consult_rooms.tables import consults
 from foundation.audit import Audit, AuditEntry
 from foundation.database import Database
 from foundation.errors import Forbidden, NotFound, Unavailable
 from foundation.i18n import N_
 from foundation.ids import ConsultId, FacilityId, GlassId, PatientId, new_id
 from identity.model import Session, Staff
+from identity.tables import staff as staff_table
 from records_panel.attachments import files_in
 from records_panel.consents import Directive, directives
 from records_panel.fhir_mapping import book_view
 from records_panel.fhir_reading import Json
 from records_panel.glass import Glass
-from records_panel.glasses import holding, outside_patient
+from records_panel.glasses import glass_holds, holding, outside_patient
 from records_panel.grants import Asked, Decision, Limits, Why, decide
 from records_panel.model import BookView
 from records_panel.sources import HealthBook
@@ -50,6 +54,8 @@ class Place:
     """This person's emergency opening of this patient's book that holds now."""
     outside: PatientId | None = None
     """Whose book it is outside a consult."""
+    requester_name: str = ""
+    """Who asked for the consult; empty outside one."""
 
     @property
     def patient_id(self) -> PatientId | None:
@@ -231,10 +237,13 @@ class Panel:
 
     async def _found(self, staff: Staff, consult_id: ConsultId) -> Place:
         async with self._database.reading() as tx:
-            found = await standing(tx, self._consults, staff, consult_id)
-            now = await tx.now()
-            glass = await holding(tx, staff.id, found.consult.patient.patient_id, now)
-        return Place(found.consult, found.participant, found.related, now, found.hub_ids, glass)
+            row = await standing_row(tx, _PLACE, staff, consult_id)
+            found, now = standing_of(self._consults, staff, row), await tx.now()
+            glass = None
+            if row["glass_holds"]:
+                glass = await holding(tx, staff.id, found.consult.patient.patient_id, now)
+        name = row["requester_name"]
+        return Place(found.consult, found.participant, found.related, now, found.hub_ids, glass, requester_name=name)
 
     async def _closed(self, entry: AuditEntry, decision: Decision) -> BookClosed:
         closed = BookClosed(decision)
@@ -250,6 +259,16 @@ async def _fetched(book: HealthBook, patient_id: PatientId, *, whole: bool) -> J
         return await book.fetch(patient_id, whole=whole)
     except (Unavailable, OSError, TimeoutError) as error:
         raise Unavailable("book.unavailable", UNAVAILABLE) from error
+
+
+_PLACE = STANDING.add_columns(
+    select(staff_table.c.full_name)
+    .where(staff_table.c.id == consults.c.requester_id)
+    .scalar_subquery()
+    .label("requester_name"),
+    glass_holds(consults.c.patient_id),
+)
+"""All that the panel asks before it decides, but for an emergency opening itself, which is rare."""
 
 
 def _entry(staff: Staff, session: Session | None, address: str | None, consult_id: ConsultId | None) -> AuditEntry:

@@ -122,7 +122,6 @@ async def show_panel(
         opened = await services.panel.open_book(session.staff, session, place, whole=whole, address=address_of(request))
     except (Unavailable, Forbidden) as error:
         return panel_fragment(request, "closed", place, tab=tab, error=error, status=error.status)
-    requester = await services.directory.staff(consult.requester_id) if consult else None
     added = await services.additions.of_open_book(consult) if consult else []
     viewers = await views_of(request, place, opened.access) if tab == "viewers" else None
     return panel_fragment(
@@ -132,7 +131,7 @@ async def show_panel(
         tab=tab,
         view=opened.view,
         access=opened.access,
-        requester=requester,
+        requester_name=place.requester_name,
         additions=added,
         viewers=viewers,
         words=viewing_words,
