@@ -57,8 +57,12 @@ class _Said:
         return moment(self.resource)
 
 
-def conflicts(document: Document) -> tuple[Conflict, ...]:
-    """All of them, the dangerous ones first."""
+def conflicts(document: Document, *, several: bool = True) -> tuple[Conflict, ...]:
+    """All of them, the dangerous ones first. With one source alone (not `several`) only what it says against itself
+    of the person: the rest compares sources, and comparing takes as long as all other reading.
+    """
+    if not several:
+        return (*_blood_groups(document), *_identity(document))[:_MOST]
     found = [
         *_none_against_some(document),
         *_statements(document, ConflictKind.ALLERGY, ("AllergyIntolerance",), _allergy, latest=False),

@@ -29,6 +29,7 @@ class Document:
         self.withheld: Counter[str] = Counter()
         self.is_test = False
         self._of_type: dict[str, list[Json]] = {}
+        self._valid_of_type: dict[str, list[Json]] = {}
         for entry in entries:
             self._take(as_dict(entry.get("resource")))
         compositions = self.all("Composition")
@@ -39,7 +40,14 @@ class Document:
 
     def all(self, *kinds: str) -> list[Json]:
         """Every readable resource of these types that was not entered in error."""
-        return [resource for kind in kinds for resource in self._of_type.get(kind, ()) if not _is_void(resource)]
+        if len(kinds) == 1:
+            return self._valid(kinds[0]).copy()
+        return [resource for kind in kinds for resource in self._valid(kind)]
+
+    def _valid(self, kind: str) -> list[Json]:
+        if kind not in self._valid_of_type:
+            self._valid_of_type[kind] = [one for one in self._of_type.get(kind, ()) if not _is_void(one)]
+        return self._valid_of_type[kind]
 
     def in_section(self, loinc: str) -> list[Json]:
         """The readable resources that a section of this LOINC code refers to."""
@@ -122,6 +130,7 @@ class Document:
             return
         for kind, resources in self._of_type.items():
             self._of_type[kind] = [resource for resource in resources if not self.of_other_person(resource)]
+        self._valid_of_type.clear()
 
     def _in_words_alone(self, part: Part) -> bool:
         return part.reason is None and not part.restricted and not self.readable(part)

@@ -60,7 +60,7 @@ def with_sources(view: BookView, document: Document, answers: tuple[SourceAnswer
     if len(groups) > 1:  # one of them alone would be a choice
         changed["banner"] = replace(view.banner, blood_group=" ≠ ".join(groups))
     told = () if len(answers) == 1 and not answers[0].gaps else answers
-    return replace(view, sources=told, conflicts=conflicts(document), **changed)
+    return replace(view, sources=told, conflicts=conflicts(document, several=len(answers) > 1), **changed)
 
 
 def _with(section: Section[Any], missing: tuple[Absence, ...]) -> Section[Any]:

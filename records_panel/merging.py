@@ -39,6 +39,8 @@ def merged(parts: Sequence[Part], made_at: datetime) -> Json:
     alike: dict[tuple[object, ...], list[Json]] = {}
     aliases: dict[str, str] = {}
     patient = ""
+    # What one source says twice it means twice: only where two gave anything can there be a duplicate.
+    several = sum(part.bundle is not None for part in parts) > 1
     for part in parts:
         resources = _moved(part, patient)
         targets |= {f"{resource['resourceType']}/{resource['id']}": resource for resource in resources}
@@ -46,7 +48,7 @@ def merged(parts: Sequence[Part], made_at: datetime) -> Json:
             kind = resource["resourceType"]
             if kind == "Patient" and not patient:
                 patient = f"Patient/{resource['id']}"
-            if (known := _folded(resource, alike, targets, part.answer.key)) is None:
+            if (known := _folded(resource, alike, targets, part.answer.key) if several else None) is None:
                 entries.append({"resource": resource})
             else:
                 aliases[f"{kind}/{resource['id']}"] = f"{kind}/{known['id']}"

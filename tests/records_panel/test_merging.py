@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import copy
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from records_panel.conflicts import conflicts
+from records_panel.document import Document
 from records_panel.fhir_mapping import book_view
+from records_panel.fhir_reading import as_dict, as_list
 from records_panel.gaps import KINDS
 from records_panel.merging import Part, merged
 from records_panel.model import AbsenceKind, BookView, Section
 from records_panel.provenance import ALL_KINDS, ConflictKind, Gap, Reason, SourceAnswer
 from tests.records_panel.conftest import ZONE
 from tests.records_panel.hospital import of, person
+from tests.records_panel.npm_samples import sample_files
 from tests.records_panel.samples import LOINC, NOW, Json, allergy, bundle, composition, drug, restricted, value
 
 OWN, SONGTRA = "Sổ này", "BV Sông Trà"
@@ -312,3 +318,20 @@ def test_a_hostile_depth_is_cut() -> None:
     answer = SourceAnswer("songtra", SONGTRA, NOW)
     view = book_view(merged([Part(answer, bundle(person("p1"), hostile))], NOW), NOW, source=OWN, zone=ZONE)
     assert [line.text for line in view.red_line.items] == ["Latex"]
+
+
+FILES = [path for path in sample_files() if path.suffix == ".json"]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_one_source_alone_needs_no_comparing_with_others(path: Path) -> None:
+    """The panel leaves the comparing out where nothing but the own book answered: it would have found the same."""
+    came = as_list(json.loads(path.read_text("utf-8")).get("entry"))
+    resources = [as_dict(as_dict(entry).get("resource")) for entry in came]
+    document = Document(merged(parts([one for one in resources if "resourceType" in one], [])[:1], NOW))
+    assert conflicts(document, several=False) == conflicts(document)
+
+
+def test_a_source_that_contradicts_itself_is_told_without_any_other() -> None:
+    alone = merged(parts([blood("O+"), blood("AB-")], [])[:1], NOW)
+    assert [one.kind for one in book_view(alone, NOW, source="-", zone=ZONE).conflicts] == [ConflictKind.BLOOD_GROUP]
