@@ -212,7 +212,10 @@ async def live_through(world: World) -> list[ConsultId]:
             (LogKind.PAUSED, {}),
             (LogKind.RESUMED, {}),
             # What becomes of written cases is tried in `test_written` and `tests.web.test_uploads`.
-            *((LogKind.WRITTEN, {"cause": cause.value, "due_at": "2026-11-23T07:30:00+00:00"}) for cause in WrittenCause),
+            *(
+                (LogKind.WRITTEN, {"cause": cause.value, "due_at": "2026-11-23T07:30:00+00:00"})
+                for cause in WrittenCause
+            ),
             (LogKind.TAKEN, {"facility": CLINIC, "waited_s": 1.5, "owner": ha.id}),
             *((LogKind.ATTACHED, {"attachment": "att_1", "what": what}) for what in ("picture", "voice", "document")),
             (LogKind.RAISED, {"staff": khai}),
