@@ -26,7 +26,8 @@ export class RequestDraft {
     return `request.${this.#id}`;
   }
 
-  keep(pairs: Pairs): void {
+  /** `now`: do not wait for a pause in typing. */
+  keep(pairs: Pairs, now = false): void {
     this.#newest = draftOf(pairs);
     if (this.#done || this.#newest.length === 0) return;
     // The page's address says which draft it is, so that a reload asks the server for it.
@@ -37,7 +38,8 @@ export class RequestDraft {
     }
     void ownCopies().then((copies) => copies?.keep(this.#copy, JSON.stringify(this.#newest)));
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => void this.#save(), PAUSE_MS);
+    if (now) void this.#save(true);
+    else this.#timer = setTimeout(() => void this.#save(), PAUSE_MS);
   }
 
   /** Stop keeping: the request itself goes out, and waits for nothing. `keep` begins anew. */
@@ -47,6 +49,7 @@ export class RequestDraft {
     this.#saving?.abort();
   }
 
+  /** `leaving`: the page may be gone before the answer. */
   async #save(leaving = false): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;

@@ -47,7 +47,10 @@ async function restore(): Promise<void> {
       else if (element instanceof HTMLInputElement || element instanceof HTMLTextAreaElement || element instanceof HTMLSelectElement) element.value = text;
     }
   }
-  await reconfirm(left.find(([field]) => field === "patient")?.[1]);
+  const proof = left.find(([field]) => field === "patient")?.[1];
+  await reconfirm(proof);
+  // The patient was taken out again before the server heard of it.
+  if (left.length && proof === undefined) document.querySelector<HTMLFormElement>("#patient:has(.found) form")?.requestSubmit();
   if (left.length) keep();
   show();
 }
@@ -148,7 +151,7 @@ document.addEventListener("input", (event) => {
   show();
 });
 document.addEventListener("fragment", () => {
-  keep(); // a patient was confirmed, or another one is looked for
+  draft.keep(pairs(), true); // a patient was confirmed, or another one is looked for
   show();
 });
 window.addEventListener("online", () => {
