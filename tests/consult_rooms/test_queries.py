@@ -219,6 +219,8 @@ async def live_through(world: World) -> list[ConsultId]:
             (LogKind.TAKEN, {"facility": CLINIC, "waited_s": 1.5, "owner": ha.id}),
             *((LogKind.ATTACHED, {"attachment": "att_1", "what": what}) for what in ("picture", "voice", "document")),
             (LogKind.RAISED, {"staff": khai}),
+            # Of opinions about each of several patients in `test_opinions`.
+            (LogKind.OPINION_LOCKED, {"version": 1}),
         ):
             await world.log.append(tx, consult.id, kind, ha.id, data)
     await world.requests.change_identity(lan, consult.id, (await world.ask("named")).patient, "confirmed")

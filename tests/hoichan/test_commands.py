@@ -43,6 +43,7 @@ HELP = [
     (["book", "status"], ["files were imported"]),
     (["book", "export"], ["summary", "IPS"]),
     (["book", "rekey"], ["newest key"]),
+    (["book", "reindex"], ["also-index", "can be stopped and killed"]),
     (["book", "problems"], ["newest first"]),
     (["book", "sources"], ["HOICHAN_SOURCES_FILE", "CapabilityStatement", "no patient's data", "exit 0 or 1"]),
     (["staff"], ["create-admin", "create", "reset-password", "deactivate", "list", "audit"]),

@@ -16,9 +16,9 @@ from aiohttp.test_utils import TestClient, TestServer
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import OperationalError
 
+from consult_rooms.answers import Answers
 from consult_rooms.model import ConsultState
 from consult_rooms.opinions import Opinions
-from consult_rooms.requests import Requests
 from consult_rooms.rooms import Rooms
 from consult_rooms.scheduling import Scheduling
 from consult_rooms.tables import appointments, consults, slots
@@ -221,7 +221,7 @@ async def test_a_start_after_a_kill_in_the_history_completes_it(
     with_books: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
     """Every step is a transaction of its own; the process ends before the third of this kind."""
-    owner: Any = {"accept": Requests, "end": Rooms, "save": Opinions, "close": Opinions}.get(place, Scheduling)
+    owner: Any = {"accept": Answers, "end": Rooms, "save": Opinions, "close": Opinions}.get(place, Scheduling)
     original, calls = getattr(owner, place), 0
 
     async def step(*given: Any, **named: Any) -> Any:

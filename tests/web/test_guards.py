@@ -18,7 +18,7 @@ from web.application import BODY_LIMIT
 from web.security import local_path
 from web.services import Services
 
-PUBLIC = {"/static/{name}", "/healthz", "/readyz", "/sign-in", "/language", "/terminal"}
+PUBLIC = {"/static/{name}", "/service-worker.js", "/healthz", "/readyz", "/sign-in", "/language", "/terminal"}
 PUBLIC |= {"/api/v1/openapi.json", "/api/v1/session"}  # the description, and the programs' sign-in
 
 
