@@ -23,6 +23,7 @@ from identity.model import Role, Staff
 
 NOT_YOURS = N_("This case is not for you to take: it was not offered to you and is outside your specialty or hospital.")
 LICENCE = N_("Your licence to practise is not valid today. Ask your facility's administrator.")
+SCOPE = N_("This case is outside your licence's scope. Ask your facility's administrator.")
 NOT_IN_ROOM = N_("You are not part of this consult.")
 
 
@@ -104,16 +105,29 @@ def reads_opinion(related: Relation) -> bool:
 
 
 def require_claim(
-    consult: Consult, staff: Staff, *, offer: Offer | None, hub_ids: Collection[FacilityId], today: date
+    consult: Consult,
+    staff: Staff,
+    *,
+    offer: Offer | None,
+    hub_ids: Collection[FacilityId],
+    today: date,
+    in_scope: bool,
 ) -> None:
-    """Raise Forbidden `licence.expired` or `consult.not_offered` unless this person may take the case.
+    """Raise Forbidden as `require_licence` or `consult.not_offered` unless this person may take the case.
 
     Whoever was rung may, also after having declined; so may everybody of the specialty at a linked hospital.
     """
-    if not staff.licence_valid(today):
-        raise Forbidden("licence.expired", LICENCE)
+    require_licence(staff, today=today, in_scope=in_scope)
     if staff.id == consult.requester_id or (offer is None and not _in_field(consult, staff, hub_ids)):
         raise Forbidden("consult.not_offered", NOT_YOURS)
+
+
+def require_licence(staff: Staff, *, today: date, in_scope: bool) -> None:
+    """Raise Forbidden `licence.expired` or `licence.out_of_scope`. What is in scope `licences` says."""
+    if not staff.licence_valid(today):
+        raise Forbidden("licence.expired", LICENCE)
+    if not in_scope:
+        raise Forbidden("licence.out_of_scope", SCOPE)
 
 
 def _in_field(consult: Consult, staff: Staff, hub_ids: Collection[FacilityId]) -> bool:

@@ -16,6 +16,7 @@ from consult_rooms.access import Relation
 from consult_rooms.claims import Claims
 from consult_rooms.colleagues import require_fit
 from consult_rooms.ladder import all_declined
+from consult_rooms.licences import needed
 from consult_rooms.log import ConsultLog, Data
 from consult_rooms.model import Consult, ConsultState, DeclineReason, LogKind, Offer, OfferState
 from consult_rooms.runner import BATCH, LadderRunner
@@ -70,7 +71,8 @@ class Answers:
         """Take the case: one compare-and-set UPDATE, and the room is open. Again by the same person: the same consult.
 
         Raises Conflict `consult.already_claimed` with `name` and `time`, `consult.running` unless `pause` says that
-        what one runs may wait, or what the state says; Forbidden `licence.expired` or `consult.not_offered`.
+        what one runs may wait, or what the state says; Forbidden `licence.expired`, `licence.out_of_scope` or
+        `consult.not_offered`.
         """
         try:
             require(staff, Action.ACCEPT_CONSULT)
@@ -122,6 +124,7 @@ class Answers:
                 place.consult,
                 hub_ids=place.hub_ids,
                 today=now.astimezone(self._zone).date(),
+                words=await needed(tx, place.consult, place.licence_scopes),
                 code="forward.unfit",
             )
             if any(known.staff_id == colleague.id for known in rung):

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import case, select, update
 
 from consult_rooms.access import require_claim
+from consult_rooms.licences import in_scope
 from consult_rooms.log import ConsultLog
 from consult_rooms.model import Consult, ConsultState, LogKind, OfferState, ParticipantRole
 from consult_rooms.standing import standing
@@ -50,8 +51,8 @@ class Claims:
         """Take the case and open its room: one UPDATE that hits one row or none. With `pause` what one runs pauses.
 
         Raises Conflict `consult.already_claimed` with `name` and `time`, `consult.running` with the code of what one
-        would leave, or what the state says; Forbidden `licence.expired` or `consult.not_offered`. The winner may ask
-        again and gets the same consult.
+        would leave, or what the state says; Forbidden `licence.expired`, `licence.out_of_scope` or
+        `consult.not_offered`. The winner may ask again and gets the same consult.
         """
         place = await standing(tx, self._store, staff, consult_id)
         consult = place.consult
@@ -59,7 +60,8 @@ class Claims:
             return consult
         now = await tx.now()
         today = now.astimezone(self._zone).date()
-        require_claim(consult, staff, offer=place.offer, hub_ids=place.hub_ids, today=today)
+        fit = await in_scope(tx, staff, consult, place.licence_scopes)
+        require_claim(consult, staff, offer=place.offer, hub_ids=place.hub_ids, today=today, in_scope=fit)
         facility_id = staff.facility_id if place.offer is None else place.offer.facility_id
         taking: dict[str, Any] = {
             "specialist_id": staff.id,

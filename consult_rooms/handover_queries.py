@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, select
 from consult_rooms.access import Relation
 from consult_rooms.colleagues import fits
 from consult_rooms.joins import Reader
+from consult_rooms.licences import needed
 from consult_rooms.model import Consult, ConsultState, HandoverState, Step
 from consult_rooms.pairing_tables import handovers
 from consult_rooms.rows import RingView
@@ -53,14 +54,19 @@ class HandoverQueries(Reader):
             place.require(*Relation)
             consult: Consult = place.consult
             today = (await tx.now()).astimezone(self._zone).date()
+            words = await needed(tx, consult, place.licence_scopes)
             hubs = await self._directory.hubs_of(consult.requester_facility_id, tx=tx)
             rung = {offer.staff_id for offer in await self._store.offers(tx, consult_id)}
         left_out = {person.id} | (rung if consult.state is ConsultState.RINGING else set())
         found: list[tuple[Staff, str]] = []
         for hub in hubs:
             staff_there = await self._directory.staff_at(hub.id)
-            fitting = (one for one in staff_there if fits(one, consult, hub_ids=place.hub_ids, today=today))
-            found.extend((one, hub.name) for one in fitting if one.id not in left_out)
+            fitting = (one for one in staff_there if one.id not in left_out)
+            found.extend(
+                (one, hub.name)
+                for one in fitting
+                if fits(one, consult, hub_ids=place.hub_ids, today=today, words=words)
+            )
         return found
 
     async def _offered(self, which: ColumnElement[bool]) -> list[tuple[StaffId, RingView]]:

@@ -14,9 +14,10 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Row, select, update
 
 from consult_rooms import bounds
-from consult_rooms.access import LICENCE, Relation
+from consult_rooms.access import Relation, require_licence
 from consult_rooms.claims import Claims
 from consult_rooms.colleagues import require_fit
+from consult_rooms.licences import in_scope, needed, scopes_of
 from consult_rooms.log import ConsultLog
 from consult_rooms.model import Consult, ConsultState, DeclineReason, HandoverState, LogKind, ParticipantRole
 from consult_rooms.pairing_tables import handovers
@@ -94,6 +95,7 @@ class Handovers:
                 place.consult,
                 hub_ids=place.hub_ids,
                 today=now.astimezone(self._zone).date(),
+                words=await needed(tx, place.consult, place.licence_scopes),
                 code="handover.unfit",
             )
             offered = Handover(
@@ -123,7 +125,7 @@ class Handovers:
         """Take it over: owner, role and book move at once. Again by the same person: the same consult.
 
         Raises NotFound for anybody to whom it was never offered, Conflict `handover.gone`, `consult.running` unless
-        `pause`, or by the state; Forbidden `licence.expired` (audited).
+        `pause`, or by the state; Forbidden `licence.expired` or `licence.out_of_scope` (audited).
         """
         try:
             require(staff, Action.ACCEPT_CONSULT)
@@ -136,8 +138,8 @@ class Handovers:
                     raise await self._gone(tx, staff, consult_id)
                 after(consult.state, Act.HAND_OVER)
                 now = await tx.now()
-                if not staff.licence_valid(now.astimezone(self._zone).date()):
-                    raise Forbidden("licence.expired", LICENCE)
+                fit = await in_scope(tx, staff, consult, await scopes_of(tx, consult.specialty_id))
+                require_licence(staff, today=now.astimezone(self._zone).date(), in_scope=fit)
                 await self._claims.let_go(tx, staff, consult_id, pause=pause)
                 taken: dict[str, Any] = {
                     "specialist_id": staff.id,

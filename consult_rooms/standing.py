@@ -17,6 +17,7 @@ from foundation.i18n import N_
 from foundation.ids import ConsultId, FacilityId
 from identity.model import Staff
 from identity.rows import hub_ids_of, hub_list
+from identity.tables import specialties
 
 NOT_THIS_ROLE = N_("Your part in this consult does not include this.")
 
@@ -30,6 +31,8 @@ class Standing:
     offer: Offer | None
     hub_ids: frozenset[FacilityId]
     related: Relation | None
+    licence_scopes: str = ""
+    """What the consult's specialty names of licences; see `licences`."""
 
     def require(self, *allowed: Relation) -> None:
         """Raise NotFound for a stranger, who learns nothing, and Forbidden for another relation."""
@@ -40,7 +43,17 @@ class Standing:
 
 
 STANDING = (
-    select(consults, participants, offers, hub_list(consults.c.requester_facility_id), STORE_TIME)
+    select(
+        consults,
+        participants,
+        offers,
+        hub_list(consults.c.requester_facility_id),
+        select(specialties.c.licence_scopes)
+        .where(specialties.c.id == consults.c.specialty_id)
+        .scalar_subquery()
+        .label("scopes"),
+        STORE_TIME,
+    )
     .outerjoin(
         participants,
         and_(participants.c.consult_id == consults.c.id, participants.c.staff_id == bindparam("person_id")),
@@ -85,4 +98,5 @@ def standing_of(store: ConsultStore, staff: Staff, row: Row) -> Standing:
         offer,
         hub_ids,
         relation(consult, staff, participant=participant, offer=offer, hub_ids=hub_ids),
+        row["scopes"],
     )

@@ -14,6 +14,7 @@ from sqlalchemy import and_, case, delete, exists, or_, select, update
 
 from consult_rooms.access import Relation, require_claim
 from consult_rooms.joins import Joins, mine
+from consult_rooms.licences import in_scope
 from consult_rooms.log import ConsultLog, Data
 from consult_rooms.model import Consult, ConsultState, DeclineReason, LogKind, ParticipantRole, Urgency, WrittenCause
 from consult_rooms.rows import ConsultRow
@@ -71,7 +72,7 @@ class WrittenCases:
 
         From here on this person owns it, and its book opens to them as after a claim. Raises Conflict
         `consult.already_claimed` with `name` and `time`, or what the state says; Forbidden `licence.expired`,
-        `consult.not_offered`.
+        `licence.out_of_scope`, `consult.not_offered`.
         """
         try:
             require(staff, Action.ACCEPT_CONSULT)
@@ -90,7 +91,14 @@ class WrittenCases:
         if consult.state is ConsultState.WRITTEN and consult.specialist_id == staff.id:
             return consult
         now = await tx.now()
-        require_claim(consult, staff, offer=place.offer, hub_ids=place.hub_ids, today=now.astimezone(self._zone).date())
+        require_claim(
+            consult,
+            staff,
+            offer=place.offer,
+            hub_ids=place.hub_ids,
+            today=now.astimezone(self._zone).date(),
+            in_scope=await in_scope(tx, staff, consult, place.licence_scopes),
+        )
         led_to = after(consult.state, Act.TAKE)
         if consult.specialist_id is not None:
             winner = await self._directory.staff(consult.specialist_id, tx=tx)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -170,12 +171,12 @@ def test_a_coordinator_knows_whom_they_booked_and_an_observer_whose_book_they_se
     ],
 )
 def test_who_may_claim(staff: Staff, rung: Offer | None, code: str | None) -> None:
+    asked: dict[str, Any] = {"offer": rung, "hub_ids": {HUB}, "today": date(2026, 11, 23)}
     if code is None:
-        require_claim(RINGING, staff, offer=rung, hub_ids={HUB}, today=date(2026, 11, 23))
-        return
+        require_claim(RINGING, staff, **asked, in_scope=True)
     with pytest.raises(Forbidden) as error:
-        require_claim(RINGING, staff, offer=rung, hub_ids={HUB}, today=date(2026, 11, 23))
-    assert error.value.code == code
+        require_claim(RINGING, staff, **asked, in_scope=code is not None)
+    assert error.value.code == (code or "licence.out_of_scope")
 
 
 def test_when_the_room_is_open_and_who_speaks() -> None:
