@@ -43,7 +43,7 @@ from identity.model import Staff
 from identity.policy import Action, Target, require
 from identity.store import Directory
 
-LAST_STEP = N_("Everybody has been rung already; the coordinator holds the request.")
+LAST_STEP = N_("Everybody has been rung already. If no one accepts in time, the request becomes a written case.")
 FOREIGN_TERMINAL = N_("This terminal belongs to another facility.")
 
 

@@ -44,7 +44,7 @@ _STEPS: Mapping[str, tuple[str, str]] = {
     "backup": (N_("Ringing the backup on call"), N_("No backup is on call; going on at once")),
     "specialty": (N_("Ringing everybody of the specialty"), N_("Nobody else in the specialty; going on at once")),
     "alternate": (N_("Ringing other hospitals"), N_("Nobody at another hospital; going on at once")),
-    "coordinator": (N_("The coordinator holds the request"), N_("There is no coordinator to ring")),
+    "coordinator": (N_("Ringing the coordinator"), N_("There is no coordinator to ring")),
 }
 
 _BY_CODE: Mapping[LogKind, tuple[str, Mapping[str, str]]] = {

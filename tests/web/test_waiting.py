@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
-from consult_rooms.model import ConsultState, DeclineReason, Urgency
+from consult_rooms.model import ConsultState, DeclineReason, Step, Urgency
+from foundation.ids import ConsultId
 from tests.web.clinic import Clinic, clinic, part
 
 __all__ = ["clinic"]
@@ -41,6 +43,9 @@ async def test_widening_rings_the_next_step_until_there_is_none(clinic: Clinic) 
     assert response.status == 200
     assert "data-last-step" in text
     assert "Đã gọi tất cả" in text
+    # What follows the last step is a written case; nothing says any more that the request stays open for ever.
+    assert "14:05:00 chuyển thành ca trả lời bằng văn bản: chuyên gia trả lời trước 14:35" in text
+    assert "vẫn mở" not in text
     caller = (
         await clinic.world.directory.staff((await clinic.world.queries.waiting_view(consult_id)).consult.requester_id)
     ).full_name
@@ -49,6 +54,38 @@ async def test_widening_rings_the_next_step_until_there_is_none(clinic: Clinic) 
     response = await clinic.doctor.post(f"/requests/{consult_id}/widen", {})
     assert response.status == 409  # without script the page says so
     assert 'id="waiting"' in clinic.doctor.page
+
+
+async def test_the_steps_to_come_say_when_and_how_many_and_what_follows_the_last(clinic: Clinic) -> None:
+    consult_id = await clinic.ask()
+    _, text = await part(clinic.doctor, f"/requests/{consult_id}?part=ladder")
+    steps = [re.sub(r"<[^>]+>|\s+", " ", step) for step in text.split("<li data-state=")[1:]]
+    assert len(steps) == len(Step) + 1
+    assert re.search(r"14:00:30\s+1 người", steps[2])
+    assert "đổ chuông" not in steps[3], "nobody at another hospital"
+    assert "14:06:00" in steps[-1]  # 30 s, 30 s, and 300 s of the coordinator
+    assert "trả lời bằng văn bản trước 14:36" in steps[-1]
+
+
+async def test_a_more_urgent_request_waits_shorter_and_a_less_urgent_one_no_longer(clinic: Clinic) -> None:
+    proof = await clinic.proof()
+    sent = await clinic.form("urgent") | {"patient": proof, "situation": "Đau ngực", "consent_by": "self"}
+    response = await clinic.doctor.post("/requests/new", sent | {"consent_consult": "1", "consent_record": "1"})
+    consult_id = ConsultId(response.headers["Location"].removeprefix("/requests/"))
+    due = (await clinic.consult(consult_id)).step_due_at
+    assert due == clinic.world.clock.now() + timedelta(seconds=120)
+    asked = {"situation": "Đau ngực, vã mồ hôi", "consent_by": "self", "consent_consult": "1", "consent_record": "1"}
+    for urgency, seconds in (("routine", 120), ("emergency", 30), ("urgent", 30), ("routine", 30)):
+        await clinic.doctor.get(f"/requests/{consult_id}")
+        response, _ = await part(clinic.doctor, f"/requests/{consult_id}/question", asked | {"urgency": urgency})
+        assert response.status == 200
+        _, text = await part(clinic.doctor, f"/requests/{consult_id}?part=ladder")
+        # The head of the page, which lies outside the ladder, takes the urgency from here.
+        assert f'data-urgency-now="{urgency}"' in text
+        assert ("call-directly" in text) is (urgency == "emergency")
+        found = await clinic.consult(consult_id)
+        assert found.step_due_at == clinic.world.clock.now() + timedelta(seconds=seconds), urgency
+        assert found.urgency == urgency
 
 
 async def test_a_cancelled_request_leads_on(clinic: Clinic) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from consult_rooms.ladder import Rung as Coming
 from consult_rooms.ladder_rules import Rules
-from consult_rooms.model import ConsultState, Step
+from consult_rooms.model import ConsultState, Step, Urgency
 from consult_rooms.rows import Answer, RungPerson, WaitingView
 from web.services import Services
 
@@ -45,6 +45,10 @@ class Ladder:
     """How long the running step rings in all."""
     left_s: int | None
     """Whole seconds to the next step, or in the last one to the written case; None when it does not ring."""
+    written_at: datetime | None
+    """When it becomes a written case if nobody takes it and nothing changes; None when it does not ring."""
+    answer_by: datetime | None
+    """By when that case is to be answered."""
 
     @property
     def coming(self) -> Rung | None:
@@ -63,6 +67,9 @@ async def ladder_of(services: Services, view: WaitingView, requester_name: str, 
     """The ladder of this request now."""
     to_come, rules = await services.forecast.to_come(view.consult, [person.staff_id for person in view.people])
     names = await _names(services, view, to_come)
+    written_at = None
+    if view.step_due_at is not None:
+        written_at = view.step_due_at + timedelta(seconds=sum(rung.seconds for rung in to_come))
     asked = sorted((p for p in view.people if p.answer in _REACH), key=lambda person: _REACH.index(person.answer))
     return Ladder(
         view=view,
@@ -73,7 +80,18 @@ async def ladder_of(services: Services, view: WaitingView, requester_name: str, 
         owners=(view.owner or requester_name,),
         seconds=0 if view.step is None else round(rules.seconds[view.consult.urgency][view.step]),
         left_s=None if view.step_due_at is None else max(0, round((view.step_due_at - now).total_seconds())),
+        written_at=written_at,
+        answer_by=None if written_at is None else written_at + _due(services, view.consult.urgency),
     )
+
+
+def _due(services: Services, urgency: Urgency) -> timedelta:
+    minutes = {
+        Urgency.EMERGENCY: services.settings.written_emergency_minutes,
+        Urgency.URGENT: services.settings.written_urgent_minutes,
+        Urgency.ROUTINE: services.settings.written_routine_minutes,
+    }
+    return timedelta(minutes=minutes[urgency])
 
 
 def _rungs(view: WaitingView, names: Mapping[Step, tuple[str, ...]], rules: Rules) -> tuple[Rung, ...]:

@@ -37,6 +37,12 @@ function settle(): void {
   const onward = now?.dataset["onward"];
   if (onward !== undefined) leave(onward);
   find("#widen-request").hidden = now !== null && "lastStep" in now.dataset;
+  const urgency = now?.querySelector<HTMLTemplateElement>("[data-urgency-now]");
+  if (urgency && urgency.dataset["urgencyNow"] !== page.dataset["urgency"]) {
+    // Whoever has made an emergency of it goes straight to the room.
+    page.dataset["urgency"] = urgency.dataset["urgencyNow"];
+    find("#urgency-now").replaceChildren(urgency.content.cloneNode(true));
+  }
   const title = ladder.querySelector("#title")?.textContent?.trim() ?? "";
   if (spoken.textContent !== title) spoken.textContent = title;
   tick();
