@@ -116,7 +116,15 @@ async def _load_places_and_people(tx: Transaction, parts: Parts, hashes: dict[st
     facility_ids = {place.code: place_id for place, place_id in zip(places, ids, strict=True)}
     await tx.execute(
         links.insert(),
-        [{"spoke_id": facility_ids[k.spoke_code], "hub_id": facility_ids[k.hub_code]} for k in demo.links()],
+        [
+            {
+                "spoke_id": facility_ids[one.spoke_code],
+                "hub_id": facility_ids[one.hub_code],
+                "rank": one.rank,
+                "hours": one.hours,
+            }
+            for one in demo.links()
+        ],
     )
     kinds = demo.specialties()
     entries = [SpecialtyEntry(_code(kind.code), kind.name_vi, kind.name_en) for kind in kinds]
@@ -187,6 +195,7 @@ def _shifts(
             "weekday": shift.weekday,
             "starts_minute": _minutes(shift.starts),
             "ends_minute": _minutes(shift.ends),
+            "level": shift.level,
         }
         for shift in demo.shifts()
     ]

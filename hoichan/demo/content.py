@@ -63,10 +63,12 @@ class DemoSpecialty:
 
 @dataclass(frozen=True)
 class DemoLink:
-    """A clinic (spoke) may ask the specialists of a hospital (hub)."""
+    """A clinic (spoke) may ask the specialists of a hospital (hub): of `rank` 1 first, in `hours` (empty: always)."""
 
     spoke_code: str
     hub_code: str
+    rank: int = 1
+    hours: str = ""
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,10 @@ class DemoStaff:
 
 @dataclass(frozen=True)
 class DemoShift:
-    """A weekly turn on call, in Asia/Ho_Chi_Minh. `weekday` 0 is Monday; `ends` not after `starts` is the next day."""
+    """A weekly turn on call, in Asia/Ho_Chi_Minh. `weekday` 0 is Monday; `ends` not after `starts` is the next day.
+
+    A backup rings in the step after those who are first on call.
+    """
 
     user_name: str
     specialty_code: str
@@ -94,6 +99,7 @@ class DemoShift:
     weekday: int
     starts: str
     ends: str
+    level: Literal["first", "backup"] = "first"
 
 
 @dataclass(frozen=True)

@@ -180,9 +180,16 @@ def facilities() -> tuple[DemoFacility, ...]:
 
 
 def links() -> tuple[DemoLink, ...]:
-    """Every clinic may ask both central hospitals, and the provincial hospital of its part of the country."""
-    centre_and_highlands = (HON_MAY, MANG_ROI, SUOI_DA, TRA_KHUC, YA_LOP)
-    south = (BAU_SEN, VAM_RACH, RACH_TRAM)
-    pairs = [(spoke, hub) for spoke in centre_and_highlands for hub in (SONG_TRA, HAI_VAN, TRUONG_SON)]
-    pairs += [(spoke, hub) for spoke in south for hub in (CU_LAO_SEN, HAI_VAN, TRUONG_SON)]
-    return tuple(DemoLink(spoke, hub) for spoke, hub in pairs)
+    """Every clinic may ask the provincial hospital of its part of the country, and after it both central hospitals.
+
+    The island and the border clinic ask all three at once: from there every transport takes a day. In the south the
+    provincial hospital consults in working hours; an emergency reaches whoever of it is at hand at any hour.
+    """
+    at_once = [(spoke, hub) for spoke in (HON_MAY, YA_LOP) for hub in (SONG_TRA, HAI_VAN, TRUONG_SON)]
+    in_turn = [(spoke, SONG_TRA, "") for spoke in (MANG_ROI, SUOI_DA, TRA_KHUC)]
+    in_turn += [(spoke, CU_LAO_SEN, "1-5 07:00-17:00") for spoke in (BAU_SEN, VAM_RACH, RACH_TRAM)]
+    return (
+        *(DemoLink(spoke, hub) for spoke, hub in at_once),
+        *(DemoLink(spoke, hub, 1, hours) for spoke, hub, hours in in_turn),
+        *(DemoLink(spoke, hub, 2) for spoke, _, _ in in_turn for hub in (HAI_VAN, TRUONG_SON)),
+    )

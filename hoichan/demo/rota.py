@@ -1,7 +1,8 @@
 """Who is on call when, and which free times specialists offer.
 
-Stroke is held day and night by two people at two hospitals, so that a demonstration rings two screens at any hour.
-In every other specialty the two central hospitals take turns, day by day, and the third doctor adds office hours.
+Stroke is held day and night by two people at two hospitals, so that a demonstration rings two screens at any hour,
+with a backup at one of them. In every other specialty the two central hospitals take turns, day by day, each the
+backup of the other, and the third doctor adds office hours.
 """
 
 from datetime import date
@@ -32,18 +33,22 @@ _TURNS = (
 
 
 def shifts() -> tuple[DemoShift, ...]:
-    """The weekly pattern: at every minute each specialty has one to three on call for each clinic."""
+    """The weekly pattern: at every minute each specialty has one to three on call for each clinic, backups besides."""
     rota: list[DemoShift] = []
     for weekday in range(7):
         for user_name, hospital in (("bs.thuha", SONG_TRA), ("bs.khai", HAI_VAN)):
             rota.append(DemoShift(user_name, STROKE, hospital, weekday, "07:00", "19:00"))
             rota.append(DemoShift(user_name, STROKE, hospital, weekday, "19:00", "07:00"))
+        backup = "bs.hoaian" if weekday % 2 == 0 else "bs.giabinh"
+        rota.append(DemoShift(backup, STROKE, SONG_TRA, weekday, "07:00", "07:00", "backup"))
     for turn, (specialty, at_hai_van, at_truong_son, at_province, province) in enumerate(_TURNS):
         for weekday in range(7):
             # Neighbouring specialties start with the other hospital, so that neither carries a whole day alone.
-            holder, hospital = (at_hai_van, HAI_VAN) if (weekday + turn) % 2 == 0 else (at_truong_son, TRUONG_SON)
+            central = ((at_hai_van, HAI_VAN), (at_truong_son, TRUONG_SON))
+            (holder, hospital), (backup, other) = central if (weekday + turn) % 2 == 0 else central[::-1]
             rota.append(DemoShift(holder, specialty, hospital, weekday, "07:00", "17:00"))
             rota.append(DemoShift(holder, specialty, hospital, weekday, "17:00", "07:00"))
+            rota.append(DemoShift(backup, specialty, other, weekday, "07:00", "07:00", "backup"))
             if weekday < 5:
                 rota.append(DemoShift(at_province, specialty, province, weekday, "07:30", "16:30"))
     return tuple(rota)

@@ -19,6 +19,7 @@ from hoichan.demo import (
     staff,
     stories,
 )
+from identity.hours import checked
 
 TODAY = date(2026, 11, 23)
 WEEK_MINUTES = 7 * 24 * 60
@@ -29,14 +30,14 @@ def minute(clock: str) -> int:
     return int(hours) * 60 + int(minutes)
 
 
-def on_call(specialty: str) -> list[set[tuple[str, str]]]:
+def on_call(specialty: str, level: str = "first") -> list[set[tuple[str, str]]]:
     """For each minute of the week, who is on call where."""
     week: list[set[tuple[str, str]]] = [set() for _ in range(WEEK_MINUTES)]
     for shift in shifts():
-        if shift.specialty_code != specialty:
+        if (shift.specialty_code, shift.level) != (specialty, level):
             continue
         begin, end = minute(shift.starts), minute(shift.ends)
-        length = (end - begin) % (24 * 60)
+        length = (end - begin) % (24 * 60) or 24 * 60
         for offset in range(length):
             week[(shift.weekday * 24 * 60 + begin + offset) % WEEK_MINUTES].add((shift.user_name, shift.facility_code))
     return week
@@ -71,7 +72,16 @@ def test_links_join_clinics_to_hospitals() -> None:
     spokes = {facility.code for facility in facilities() if not facility.is_hub}
     assert {link.spoke_code for link in links()} == spokes
     assert {link.hub_code for link in links()} == hubs
-    assert len(set(links())) == len(links())
+    assert len({(link.spoke_code, link.hub_code) for link in links()}) == len(links())
+    assert all(checked(link.hours, "hours") == link.hours for link in links()), "hours in their stored form"
+
+
+def test_the_nearer_hospital_is_asked_first_but_where_all_are_asked_at_once() -> None:
+    provincial = {place.code for place in facilities() if place.kind == "provincial_hospital"}
+    for spoke in {link.spoke_code for link in links()}:
+        ranks = {link.hub_code in provincial: link.rank for link in links() if link.spoke_code == spoke}
+        # From Hòn Mây and Ya Lốp two specialists of stroke ring in the first step, at two hospitals.
+        assert ranks == ({True: 1, False: 1} if spoke in ("51901", "64911") else {True: 1, False: 2})
 
 
 def test_staff_fit_their_facilities() -> None:
@@ -114,7 +124,7 @@ def test_shifts_belong_to_specialists_of_that_hospital() -> None:
         assert person.facility_code == shift.facility_code
         assert shift.specialty_code in person.specialties
         assert 0 <= shift.weekday <= 6
-        assert shift.starts != shift.ends
+        assert shift.starts != shift.ends or (shift.level == "backup" and shift.starts == "07:00")
 
 
 @pytest.mark.parametrize("specialty", [specialty.code for specialty in specialties()])
@@ -125,6 +135,14 @@ def test_every_clinic_has_one_to_three_on_call_at_every_minute(specialty: str) -
         # Only the different sets of people need a look: ten thousand minutes repeat a handful of them.
         for people in {frozenset(people) for people in week}:
             assert 1 <= sum(hub in hubs for _, hub in people) <= 3
+
+
+@pytest.mark.parametrize("specialty", [specialty.code for specialty in specialties()])
+def test_every_minute_has_a_backup_who_is_not_first_on_call(specialty: str) -> None:
+    both = zip(on_call(specialty), on_call(specialty, "backup"), strict=True)
+    for first, backup in {(frozenset(first), frozenset(backup)) for first, backup in both}:
+        assert len(backup) == 1
+        assert {name for name, _ in backup}.isdisjoint(name for name, _ in first)
 
 
 def test_stroke_is_held_by_two_at_every_minute() -> None:
