@@ -24,6 +24,7 @@ from identity.entries import (
 )
 from identity.model import Facility, Specialty, Staff, Terminal
 from identity.policy import Action, Target
+from identity.specialty_tree import SpecialtyTree
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
@@ -37,6 +38,8 @@ class Existing:
 
     facilities: Mapping[str, Facility]
     specialties: Mapping[str, Specialty] = field(default_factory=dict)
+    tree: SpecialtyTree = field(default_factory=SpecialtyTree)
+    """The specialties as they will be after the file."""
     links: Mapping[tuple[FacilityId, FacilityId], LinkEntry] = field(default_factory=dict)
     departments: Mapping[tuple[FacilityId, str], DepartmentId] = field(default_factory=dict)
     """By facility and folded name."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Hashable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeVar
 
 from sqlalchemy import select, update
@@ -27,6 +27,7 @@ from identity.csv_columns import COLUMNS, ImportKind
 from identity.csv_rows import plan
 from identity.csv_table import Row, read
 from identity.entries import (
+    PARENT,
     DepartmentEntry,
     FacilityEntry,
     LinkEntry,
@@ -41,6 +42,7 @@ from identity.passwords import Passwords, random_password
 from identity.policy import DENIED
 from identity.rows import department_of, facility_of, link_of, specialty_list, specialty_of, staff_of, terminal_of
 from identity.sessions import Sessions
+from identity.specialty_tree import PARENT_CODE, misplaced, tree_after
 from identity.tables import departments, facilities, links, specialties, staff, terminals
 from identity.writes import (
     NewStaff,
@@ -107,8 +109,10 @@ class CsvImport:
         rows = await asyncio.to_thread(read, data, COLUMNS[kind])
         async with self._database.reading() as tx:
             existing = await _existing(tx, kind)
+        if kind is ImportKind.SPECIALTIES:
+            existing = replace(existing, tree=tree_after(rows, existing.specialties))
         errors: list[RowError] = []
-        good: list[Planned] = []
+        right: list[tuple[Row, Planned]] = []
         seen: dict[Hashable, int] = {}
         for done, row in enumerate(rows, 1):
             if done % _BREATH == 0:
@@ -117,7 +121,16 @@ class CsvImport:
             problems = planned if isinstance(planned, list) else _judged(actor, planned, row, seen)
             errors.extend(_row_error(row, problem) for problem in problems)
             if not problems and isinstance(planned, Planned):
-                good.append(planned)
+                right.append((row, planned))
+        if kind is ImportKind.SPECIALTIES and errors:
+            lost = misplaced([row for row, _ in right], existing.specialties)
+            problem = Invalid("specialty.parent", PARENT, field=PARENT_CODE)
+            errors = sorted(
+                [*errors, *(_row_error(row, problem) for row, _ in right if row.number in lost)],
+                key=lambda error: error.row,
+            )
+            right = [(row, planned) for row, planned in right if row.number not in lost]
+        good = [planned for _, planned in right]
         if any(error.code == "policy.denied" for error in errors):
             await self._audit.commit(AuditEntry(actor=actor.id, action=f"import.{kind}", outcome="denied"))
         new = [one for one in good if one.before is None]
@@ -126,7 +139,7 @@ class CsvImport:
         first_passwords: tuple[tuple[str, str], ...] = ()
         if applied:
             try:
-                first_passwords = await self._apply(actor, kind, new, changed, data)
+                first_passwords = await self._apply(actor, kind, new, changed, data, existing)
             except IntegrityError as error:
                 raise Conflict("import.overtaken", OVERTAKEN) from error
         return ImportResult(
@@ -141,7 +154,13 @@ class CsvImport:
         )
 
     async def _apply(
-        self, actor: Actor, kind: ImportKind, new: list[Planned], changed: list[Planned], data: bytes
+        self,
+        actor: Actor,
+        kind: ImportKind,
+        new: list[Planned],
+        changed: list[Planned],
+        data: bytes,
+        existing: Existing,
     ) -> tuple[tuple[str, str], ...]:
         people = _entries(new, StaffEntry)
         passwords = [random_password() for _ in people]
@@ -151,7 +170,7 @@ class CsvImport:
         async with self._database.transaction() as tx:
             await insert_facilities(tx, _entries(new, FacilityEntry))
             await insert_departments(tx, _entries(new, DepartmentEntry))
-            await insert_specialties(tx, _entries(new, SpecialtyEntry))
+            await insert_specialties(tx, _entries(new, SpecialtyEntry), existing.tree.ids)
             await insert_terminals(tx, _entries(new, TerminalEntry))
             if pairs := _entries(new, LinkEntry):
                 await tx.execute(links.insert(), [asdict(pair) for pair in pairs])

@@ -153,14 +153,13 @@ def _specialty(cells: Cells, existing: Existing) -> Planned | None:
 def _parent_of(cells: Cells, existing: Existing, before: Specialty | None) -> SpecialtyId | None:
     if not cells.has("parent_code"):
         return before.parent_id if before else None
-    code = cells.text("parent_code").lower()
-    if not code:
+    parent = cells.text("parent_code").lower()
+    if not parent:
         return None
-    parent = existing.specialties.get(code)
-    if parent is None or parent.parent_id is not None or parent == before:
+    found = existing.tree.above(cells.text("code").lower(), parent)
+    if found is None:
         cells.problems.append(Invalid("specialty.parent", PARENT, field="parent_code"))
-        return None
-    return parent.id
+    return found
 
 
 def _staff(cells: Cells, existing: Existing) -> Planned | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -43,10 +43,14 @@ async def update_facilities(tx: Transaction, changes: Sequence[tuple[FacilityId,
     await _update(tx, facilities, [(facility_id, asdict(entry)) for facility_id, entry in changes])
 
 
-async def insert_specialties(tx: Transaction, entries: Sequence[SpecialtyEntry]) -> list[SpecialtyId]:
-    """Write new specialties, in order."""
-    ids = [SpecialtyId(new_id("spe")) for _ in entries]
-    await _insert(tx, specialties, [asdict(e) | {"id": i} for i, e in zip(ids, entries, strict=True)])
+async def insert_specialties(
+    tx: Transaction, entries: Sequence[SpecialtyEntry], promised: Mapping[str, SpecialtyId] | None = None
+) -> list[SpecialtyId]:
+    """Write new specialties; ids in the order of the entries, by code those that were `promised`."""
+    ids = [(promised or {}).get(entry.code) or SpecialtyId(new_id("spe")) for entry in entries]
+    rows = [asdict(e) | {"id": i} for i, e in zip(ids, entries, strict=True)]
+    # What stands above others comes first: a row points only at one that is there.
+    await _insert(tx, specialties, sorted(rows, key=lambda row: row["parent_id"] is not None))
     return ids
 
 

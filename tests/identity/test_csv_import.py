@@ -193,6 +193,119 @@ async def test_the_other_kinds(identity: Identity, world: World) -> None:
     ]
 
 
+async def test_links_have_an_order_and_hours(identity: Identity, world: World) -> None:
+    await run(identity, world, "facilities", FACILITIES)
+    head = "Mã cơ sở yêu cầu,Mã cơ sở hội chẩn,Thứ tự,Giờ nhận hội chẩn\n"
+    text = head + "51901,51921,2,\n51901,48931,,T2-T6 7h00-17h00; T7 07:00-11:30\n"
+    assert counts(await run(identity, world, "links", text)) == (1, 1, 0, True)
+    assert counts(await run(identity, world, "links", text)) == (0, 0, 2, False)
+    # Without the columns both stay; hours emptied mean day and night again.
+    assert counts(await run(identity, world, "links", "spoke_code,hub_code\n51901,48931\n")) == (0, 0, 1, False)
+    found = {one.hub.code: one for one in await identity.directory.links_of(world.clinic.id)}
+    assert {code: (one.rank, one.hours) for code, one in found.items()} == {
+        "51921": (2, ""),
+        "48931": (1, "1-5 07:00-17:00; 6 07:00-11:30"),
+    }
+    always = "spoke_code,hub_code,hours\n51901,48931,\n"
+    assert counts(await run(identity, world, "links", always)) == (0, 1, 0, True)
+    wrong = head + "51901,51921,0,\n51901,48931,first,25:00\n62901,48931,100,T2 7-17\n"
+    assert told(await run(identity, world, "links", wrong)) == [
+        (2, "rank", "link.rank"),
+        (3, "rank", "link.rank"),
+        (3, "hours", "hours.form"),
+        (4, "rank", "link.rank"),
+        (4, "hours", "hours.form"),
+    ]
+
+
+async def test_zones_and_languages_are_read_kept_and_judged(identity: Identity, world: World) -> None:
+    head, hub = FACILITIES.splitlines()[0], FACILITIES.splitlines()[2]
+    zoned = f"{head},Múi giờ\n{hub},Asia/Vientiane\n"
+    assert counts(await run(identity, world, "facilities", zoned)) == (1, 0, 0, True)
+    assert counts(await run(identity, world, "facilities", FACILITIES)) == (1, 0, 1, True)
+    made = await identity.directory.facility_by_code("48931")
+    assert made is not None
+    assert made.zone == "Asia/Vientiane"
+    wrong = zoned.replace("Vientiane", "Viêng Chăn")
+    assert told(await run(identity, world, "facilities", wrong)) == [(2, "zone", "facility.zone")]
+    head = "user_name,full_name,facility_code,roles"
+    spoken = f'{head},Ngôn ngữ khi hội chẩn\nbs.dan,BS. A Dân,51901,rural_doctor,"vi, MWW"\n'
+    assert counts(await run(identity, world, "staff", spoken)) == (1, 0, 0, True)
+    assert counts(await run(identity, world, "staff", spoken)) == (0, 0, 1, False)
+    without = f"{head}\nbs.dan,BS. A Dân,51901,rural_doctor\n"
+    assert counts(await run(identity, world, "staff", without)) == (0, 0, 1, False)
+    person = await identity.directory.staff_by_user_name("bs.dan")
+    assert person is not None
+    assert person.languages == {"vi", "mww"}
+    wrong = spoken.replace("MWW", "tiếng Mông")
+    assert told(await run(identity, world, "staff", wrong)) == [(2, "languages", "staff.languages")]
+
+
+async def tree(identity: Identity) -> dict[str, str | None]:
+    """Each specialty, and the one above it."""
+    found = await identity.directory.specialties()
+    codes = {one.id: one.code for one in found}
+    return {one.code: codes.get(one.parent_id) if one.parent_id else None for one in found}
+
+
+HEAD = "code,name_vi,name_en,parent_code,licence_scopes\n"
+
+
+async def test_a_sub_specialty_finds_its_specialty_in_the_same_file(identity: Identity, world: World) -> None:
+    text = (
+        HEAD + "thrombectomy,Lấy huyết khối,Thrombectomy,STROKE,\n"
+        'stroke,Đột quỵ,Stroke,,"Thần kinh, hồi sức"\n'
+        "epilepsy,Động kinh,Epilepsy,neurology,\n"
+    )
+    assert counts(await run(identity, world, "specialties", text)) == (3, 0, 0, True)
+    assert counts(await run(identity, world, "specialties", text)) == (0, 0, 3, False)
+    placed = {"thrombectomy": "stroke", "stroke": None, "epilepsy": "neurology", "neurology": None}
+    assert await tree(identity) == placed
+    stroke = await identity.directory.specialty_by_code("stroke")
+    assert stroke is not None
+    assert stroke.licence_scopes == "Thần kinh, hồi sức"
+    # Without the columns both stay; one file may take a specialty from below and put another there.
+    assert counts(await run(identity, world, "specialties", "code,name_vi,name_en\nepilepsy,Động kinh,Epilepsy\n")) == (
+        0,
+        0,
+        1,
+        False,
+    )
+    moved = HEAD + "neurology,Thần kinh,Neurology,epilepsy,\nepilepsy,Động kinh,Epilepsy,,\n"
+    assert counts(await run(identity, world, "specialties", moved)) == (0, 2, 0, True)
+    assert await tree(identity) == placed | {"epilepsy": None, "neurology": "epilepsy"}
+
+
+async def test_a_place_that_would_be_a_third_level_or_none_is_told_by_row(identity: Identity, world: World) -> None:
+    text = (
+        HEAD + "a_one,Một,One,neurology,\n"
+        "a_two,Hai,Two,a_one,\n"  # below a sub-specialty: both say so
+        "a_three,Ba,Three,a_three,\n"
+        "a_four,Bốn,Four,palmistry,\n"
+        "a_five,Năm,Five,neurology,\n"
+    )
+    wrong = [(2, "parent_code"), (3, "parent_code"), (4, "parent_code"), (5, "parent_code")]
+    result = await run(identity, world, "specialties", text)
+    assert told(result) == [(row, column, "specialty.parent") for row, column in wrong]
+    assert not result.applied
+    assert counts(await run(identity, world, "specialties", text, partly=True)) == (1, 0, 0, True)
+    # What has a sub-specialty by now does not become one.
+    below = HEAD + "burns,Bỏng,Burns,,\nneurology,Thần kinh,Neurology,burns,\n"
+    assert told(await run(identity, world, "specialties", below)) == [(3, "parent_code", "specialty.parent")]
+
+
+async def test_what_leans_on_a_row_with_errors_is_left_out_with_it(identity: Identity, world: World) -> None:
+    text = HEAD + "grafts,Ghép da,Grafts,burns,\nburns,,Burns,,\nstroke,Đột quỵ,Stroke,neurology,\n"
+    result = await run(identity, world, "specialties", text, partly=True)
+    assert told(result) == [(2, "parent_code", "specialty.parent"), (3, "name_vi", "entry.needed")]
+    assert counts(result) == (1, 0, 0, True)
+    # The row that would have made room is wrong, so the one that needed it is too.
+    text = HEAD + "neurology,Thần kinh,Neurology,surgery,\nstroke,,Stroke,,\nsurgery,Ngoại,Surgery,,\n"
+    result = await run(identity, world, "specialties", text, partly=True)
+    assert told(result) == [(2, "parent_code", "specialty.parent"), (3, "name_vi", "entry.needed")]
+    assert await tree(identity) == {"neurology": None, "stroke": "neurology", "surgery": None}
+
+
 async def test_a_local_administrator_imports_for_the_own_facility_only(identity: Identity, world: World) -> None:
     result = await identity.importer.run(world.local_admin, ImportKind.STAFF, STAFF.encode(), apply=True)
     assert told(result) == [(3, None, "policy.denied")]

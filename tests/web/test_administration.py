@@ -131,6 +131,63 @@ async def test_specialties(chief: Browser, site: Site) -> None:
     assert await site.services.directory.specialty_by_code("neurology") is None
 
 
+async def test_a_link_is_given_an_order_and_hours(chief: Browser, site: Site, people: Cast) -> None:
+    clinic, hub = people.clinic, people.hospital
+    place = f"{ADMINISTRATION}/facilities/{clinic.id}"
+    arrange = f"{place}/links/{hub.id}"
+    await chief.get(place)
+    if hub.id not in {one.id for one in await site.services.directory.hubs_of(clinic.id)}:
+        await chief.post(f"{place}/links", {"hub_code": hub.code})
+        await chief.get(place)
+    for fields, problem in (
+        ({"rank": "0", "hours": ""}, "rank-problem"),
+        ({"rank": "100", "hours": ""}, "rank-problem"),
+        ({"rank": "2", "hours": "giờ hành chính"}, "hours-problem"),
+    ):
+        assert (await chief.post(arrange, fields)).status == 422
+        assert f'id="{problem}"' in chief.page
+        assert f'value="{fields["hours"] or fields["rank"]}"' in html.unescape(chief.page), "nothing typed is lost"
+    assert (await chief.post(arrange, {"rank": "2", "hours": "T2-T6 7h00-17h00"})).status == 303
+    [link] = [one for one in await site.services.directory.links_of(clinic.id) if one.hub.id == hub.id]
+    assert (link.rank, link.hours) == (2, "1-5 07:00-17:00")
+    await chief.get(place)
+    assert 'value="T2-T6 07:00-17:00"' in chief.page  # as a person writes it, not as it is stored
+    stranger = f"{place}/links/{clinic.id}"
+    assert (await chief.post(stranger, {"rank": "1", "hours": ""})).status in (404, 422)
+
+
+async def test_a_sub_specialty_and_its_scopes(chief: Browser, site: Site) -> None:
+    path, directory = f"{ADMINISTRATION}/specialties", site.services.directory
+    await chief.get(path)
+    await chief.post(path, {"code": "neurology", "name_vi": "Thần kinh", "name_en": "Neurology"})
+    above = await directory.specialty_by_code("neurology")
+    assert above is not None
+    await chief.get(path)
+    fields = {"code": "stroke", "name_vi": "Đột quỵ", "name_en": "Stroke"}
+    more = {"parent_id": above.id, "licence_scopes": " Thần kinh,  hồi sức "}
+    assert (await chief.post(path, fields | more)).status == 303
+    made = await directory.specialty_by_code("stroke")
+    assert made is not None
+    assert (made.parent_id, made.licence_scopes) == (above.id, "Thần kinh, hồi sức")
+    await chief.get(f"{path}/{made.id}")
+    assert f'value="{above.id}" selected' in chief.page
+    assert 'value="Thần kinh, hồi sức"' in html.unescape(chief.page)
+    # Two levels and no more: neither below a sub-specialty, nor above itself, nor one that has its own.
+    assert (await chief.post(path, fields | {"code": "clot", "parent_id": made.id})).status == 422
+    assert 'id="parent_id-problem"' in chief.page
+    await chief.get(f"{path}/{above.id}")
+    assert f'value="{above.id}"' not in chief.page
+    await chief.post(path, {"code": "surgery", "name_vi": "Ngoại", "name_en": "Surgery"})
+    other = await directory.specialty_by_code("surgery")
+    assert other is not None
+    await chief.get(f"{path}/{above.id}")
+    renamed = {"code": "neurology", "name_vi": "Thần kinh", "name_en": "Neurology", "parent_id": other.id}
+    assert (await chief.post(f"{path}/{above.id}", renamed)).status == 422
+    await chief.get(f"{path}/{made.id}")
+    assert (await chief.post(f"{path}/{made.id}", fields)).status == 303
+    assert (await directory.specialty(made.id)).parent_id is None
+
+
 async def test_an_account_from_first_password_to_the_end(chief: Browser, site: Site) -> None:
     await chief.get(f"{ADMINISTRATION}/staff/new?facility=51002")
     new = f"{ADMINISTRATION}/staff/new?facility=51002"
