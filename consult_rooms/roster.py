@@ -8,7 +8,7 @@ one thing, hence one file.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -18,6 +18,7 @@ from sqlalchemy import String, and_, cast, false, func, literal, literal_column,
 
 from consult_rooms.candidates import Fact, Field, Person, Roster
 from consult_rooms.ladder_rules import Rules
+from consult_rooms.licences import bears, words_of
 from consult_rooms.model import Level
 from consult_rooms.presence import Presence
 from consult_rooms.rota import covers, shift_of
@@ -26,7 +27,6 @@ from consult_rooms.tables import consults, offers, on_call_shifts
 from foundation.database import Database, Transaction
 from foundation.errors import NotFound, Unavailable
 from foundation.ids import FacilityId, PatientId, SpecialtyId, StaffId
-from foundation.text import fold
 from identity.hours import open_at
 from identity.model import Role, TechnicalLevel
 from identity.rows import specialty_list
@@ -98,6 +98,31 @@ class Rosters:
             facts = _facts(list(rows), asked, frame, now, self._zone)
         return Roster(tuple(await self._reached(facts)), frame.rules, frame.returning)
 
+    async def read_alike(self, asked: Sequence[Asked]) -> list[Roster]:
+        """Rosters of several requests of one clinic for one specialty, in their order. Raises as `read`.
+
+        What they share is read once, however many they are; each has its own languages and who answered before.
+        """
+        shared = replace(asked[0], requester_id=None, patient_id=None)
+        async with self._database.reading() as tx:
+            now = await tx.now()
+            frame = await self._frame(tx, shared, now)
+            family = {shared.specialty_id, *frame.children, frame.parent_id}
+            rows = (await tx.execute(_people(shared, family))).mappings().all()
+            requesters = {one.requester_id for one in asked if one.requester_id is not None}
+            languages = await _languages(tx, requesters)
+            answered = await _answered(tx, asked, now - timedelta(days=frame.rules.return_days))
+        facts = tuple(await self._reached(_facts(rows, shared, frame, now, self._zone)))
+        spoken = {row[staff.c.id]: frozenset[str](row[staff.c.languages]) for row in rows}
+        heard: dict[frozenset[str], tuple[Fact, ...]] = {}
+        rosters = []
+        for one in asked:
+            own = languages.get(one.requester_id, frozenset())
+            if own not in heard:
+                heard[own] = tuple(replace(fact, speaks=_speaks(spoken[fact.person.staff_id], own)) for fact in facts)
+            rosters.append(Roster(heard[own], frame.rules, answered.get(one.patient_id)))
+        return rosters
+
     async def rules(self, tx: Transaction) -> Rules:
         """The rules that hold now."""
         return rules_of((await tx.execute(newest())).first(), self._defaults)
@@ -150,7 +175,7 @@ class Rosters:
             rules=rules,
             parent_id=own[specialties.c.parent_id],
             children=frozenset(row[specialties.c.id] for row in rows if row is not own),
-            scopes=tuple(filter(None, (fold(word).strip() for word in scopes.split(",")))),
+            scopes=words_of(scopes),
             clinic_level=None if level is None else TechnicalLevel(level),
             languages=frozenset(own[requester.c.languages] or ()),
             returning=StaffId(own[before.c.specialist_id]) if recent else None,
@@ -177,6 +202,29 @@ class Rosters:
             )
             for fact in facts
         )
+
+
+async def _languages(tx: Transaction, people: Collection[StaffId]) -> dict[StaffId | None, frozenset[str]]:
+    """What each of these people speaks."""
+    rows = await tx.execute(select(staff.c.id, staff.c.languages).where(staff.c.id.in_(people)))
+    return {StaffId(row.id): frozenset(row.languages) for row in rows}
+
+
+async def _answered(tx: Transaction, asked: Sequence[Asked], since: datetime) -> dict[PatientId | None, StaffId]:
+    """Who took each patient's last consult from this clinic in this field, when that was not before `since`."""
+    patients = {one.patient_id for one in asked if one.patient_id is not None}
+    query = (
+        select(consults.c.patient_id, consults.c.specialist_id)
+        .where(
+            consults.c.patient_id.in_(patients),
+            consults.c.requester_facility_id == asked[0].clinic_id,
+            consults.c.specialty_id == asked[0].specialty_id,
+            consults.c.specialist_id.is_not(None),
+            consults.c.claimed_at >= since,
+        )
+        .order_by(consults.c.claimed_at)
+    )
+    return {PatientId(row.patient_id): StaffId(row.specialist_id) for row in await tx.execute(query)}
 
 
 def _people(asked: Asked, family: Collection[str | None]) -> Any:
@@ -272,8 +320,6 @@ def _fact(
 ) -> Fact:
     held = set((row[specialty_list] or "").split(","))
     roles = frozenset(row[staff.c.roles])
-    spoken = frozenset(row[staff.c.languages])
-    scope = fold(row[staff.c.licence_scope] or "")
     hours = row["hours"]
     hub_level = row["technical_level"]
     there = now.astimezone(ZoneInfo(row["zone"]) if row["zone"] else zone)
@@ -285,15 +331,20 @@ def _fact(
         field=_field(held, asked.specialty_id, frame),
         on_call=level,
         licence=_licensed(row[staff.c.licence_number], row[staff.c.licence_expires], now.astimezone(zone).date()),
-        in_scope=not frame.scopes or not scope or any(word in scope for word in frame.scopes),
+        in_scope=bears(row[staff.c.licence_scope], frame.scopes),
         open=open_at(hours or "", there),
         level_enough=hub_level is None
         or frame.clinic_level is None
         or _LEVELS.index(TechnicalLevel(hub_level)) >= _LEVELS.index(frame.clinic_level),
-        speaks=not spoken or not frame.languages or not spoken.isdisjoint(frame.languages),
+        speaks=_speaks(frozenset(row[staff.c.languages]), frame.languages),
         load=row["load"],
         last_rung=row["last_rung"],
     )
+
+
+def _speaks(spoken: frozenset[str], languages: frozenset[str]) -> bool:
+    """Whether two people have a language in common, or nobody knows."""
+    return not spoken or not languages or not spoken.isdisjoint(languages)
 
 
 def _field(held: Collection[str], specialty_id: SpecialtyId, frame: _Frame) -> Field:

@@ -134,17 +134,28 @@ class LadderRunner:
                     .limit(BATCH)
                 )
             ).all()
+        alike: dict[tuple[str, str], list[Row[Any]]] = {}
         for row in due:
             urgency, step = Urgency(row.urgency), Step(row.step)
             if after_step(step) is None:
                 async with self._database.transaction() as tx:
                     await self._writing.begin(tx, row.id, urgency, WrittenCause.UNANSWERED, step=step, only_due=True)
-                continue
-            roster = await self._rosters.read(_asked(row))
-            async with self._database.transaction() as tx:
-                await self.climb(
-                    tx, row.id, urgency=urgency, step=step, requester_id=row.requester_id, roster=roster, only_due=True
-                )
+            else:
+                alike.setdefault((row.requester_facility_id, row.specialty_id), []).append(row)
+        for rows in alike.values():
+            # One clinic's requests for one specialty look at the same people: those are read once for all of them.
+            rosters = await self._rosters.read_alike([_asked(row) for row in rows])
+            for row, roster in zip(rows, rosters, strict=True):
+                async with self._database.transaction() as tx:
+                    await self.climb(
+                        tx,
+                        row.id,
+                        urgency=Urgency(row.urgency),
+                        step=Step(row.step),
+                        requester_id=row.requester_id,
+                        roster=roster,
+                        only_due=True,
+                    )
 
 
 _ASKED = select(

@@ -21,7 +21,7 @@ from foundation.audit import Audit, audit_entries
 from foundation.bus import MemoryBus
 from foundation.clock import FakeClock
 from foundation.database import Database
-from foundation.errors import Conflict, Forbidden, Invalid
+from foundation.errors import Conflict, Forbidden, Invalid, NotFound
 from foundation.ids import SpecialtyId
 from foundation.sealing import Sealer
 from identity.model import Staff
@@ -220,6 +220,45 @@ async def test_a_roster_takes_two_statements(world: World) -> None:
     with statements(world.database) as asked:
         await world.rosters.read(Asked(CLINIC, STROKE, world["lan"].id, PATIENT.patient_id))
     assert len([one for one in asked if one.startswith(("SELECT", "WITH"))]) == 2
+
+
+async def test_rosters_read_together_are_those_read_one_by_one(world: World) -> None:
+    async with world.database.transaction() as tx:
+        await tx.execute(update(staff).where(staff.c.id == world["ha"].id).values(languages=["en"]))
+        await tx.execute(update(staff).where(staff.c.id == world["lan"].id).values(languages=["vi"]))
+    earlier = await world.ask("earlier")
+    await world.answers.accept(world["an"], earlier.id)
+    await world.rooms.end(world["an"], earlier.id)
+    await world.presence.beat(world["khai"].id, "s")
+    asked = [
+        Asked(CLINIC, STROKE, world["lan"].id, PATIENT.patient_id),
+        Asked(CLINIC, STROKE, world["lan"].id, None),
+        Asked(CLINIC, STROKE, world["mai"].id, PATIENT.patient_id),
+        Asked(CLINIC, STROKE, None, None),
+    ]
+    for _ in range(2):
+        together = await world.rosters.read_alike(asked)
+        assert together == [await world.rosters.read(one) for one in asked]
+        world.clock.advance(RULES.return_days * 86_400)  # then the earlier consult counts no more
+    with pytest.raises(NotFound):
+        await world.rosters.read_alike([Asked(CLINIC, SpecialtyId("spe_" + "7" * 32))])
+
+
+async def test_due_requests_of_one_clinic_and_specialty_share_what_they_read(world: World) -> None:
+    if not world.database.is_sqlite:
+        return  # the same statements; PostgreSQL's engines share their events and would count twice
+
+    async def read(requests: int) -> tuple[int, int]:
+        """How often rules and people are read when so many more requests are due at once."""
+        for number in range(requests):
+            await world.ask(f"{requests}-{number}", patient=UNKNOWN_WOMAN if number % 2 else PATIENT)
+        world.clock.advance(31)
+        with statements(world.database) as asked:
+            await world.runner.run_due()
+        rules = sum(one.startswith("SELECT") and " FROM specialties " in one for one in asked)
+        return rules, sum(one.startswith("WITH") for one in asked)
+
+    assert [await read(1), await read(2), await read(7)] == [(1, 1)] * 3
 
 
 @pytest.mark.parametrize("off_s", [-5, 5])
