@@ -74,6 +74,7 @@ OPEN_BY_CONSULT = [
     ("an observer who was given the book", {"participant": WITH_BOOK}),
     ("a coordinator who took the case", {"person": replace(HA, roles=frozenset({Role.COORDINATOR}))}),
     ("after the call, before the opinion is closed", {"consult": replace(CLAIMED, state=ConsultState.ENDED)}),
+    ("in writing, once a specialist has taken the case", {"consult": replace(CLAIMED, state=ConsultState.WRITTEN)}),
     ("when nobody could be asked for consent", {"consult": replace(CLAIMED, consent=UNASKED)}),
     ("half an hour before a booked time", {"consult": BOOKED, "now": NOW - 30 * MINUTE}),
     ("a day after a booked time, less a minute", {"consult": BOOKED, "now": NOW + DAY - MINUTE}),
@@ -105,6 +106,7 @@ CLOSED_CASES = [
     ("a refusal", {"consult": replace(CLAIMED, consent=REFUSED)}, Why.REFUSED),
     ("before the claim", {"now": NOW - MINUTE}, Why.NOT_YET),
     ("while it rings", {"consult": RINGING}, Why.NOT_YET),
+    ("in writing, while nobody has taken it", {"consult": replace(RINGING, state=ConsultState.WRITTEN)}, Why.NOT_YET),
     ("31 minutes before a booked time", {"consult": BOOKED, "now": NOW - 31 * MINUTE}, Why.NOT_YET),
     (
         "a booked one that was taken early",
@@ -305,5 +307,8 @@ def test_nobody_reads_by_a_right_that_no_rule_names() -> None:
                 decision = shown(person=person, participant=participant, consult=consult)
                 clinical = role in (Role.RURAL_DOCTOR, Role.SPECIALIST, Role.COORDINATOR)
                 placed = participant is not None and participant.sees_book
-                running = state in (ConsultState.CLAIMED, ConsultState.ENDED, ConsultState.SCHEDULED)
-                assert decision.opens is (clinical and placed and running)
+                # A written case that somebody took is one too; what nobody took opens nothing, whatever its state.
+                taken = (ConsultState.CLAIMED, ConsultState.WRITTEN, ConsultState.ENDED, ConsultState.SCHEDULED)
+                assert decision.opens is (clinical and placed and state in taken)
+                untaken = replace(consult, specialist_id=None, specialist_facility_id=None, claimed_at=None)
+                assert not shown(person=person, participant=participant, consult=untaken).opens
