@@ -148,6 +148,9 @@ class Settings(BaseSettings):
 
     # Other systems
     sources_file: Path | None = Field(None, description="TOML file of the FHIR servers that hold books too")
+    source_wait_seconds: float = Field(
+        0.8, gt=0, le=60, description="a source of books that takes longer is shown as still loading, and follows"
+    )
     fetch_networks: str = Field(
         "", description="comma-separated private networks that outgoing calls may reach, such as 10.20.0.0/16"
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 import click
 
@@ -18,26 +19,35 @@ from foundation.tasks import Tasks
 from records_panel.etags import Etags
 from records_panel.fhir_client import FhirBook
 from records_panel.fhir_server import FhirServer
+from records_panel.late_sources import LateSources
 from records_panel.links import Links
 from records_panel.source_settings import SourceSettings, read_sources
 
 _SWEEP_S = 60.0
 
 
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The servers' books, and what goes on fetching from those that are late."""
+
+    books: tuple[FhirBook, ...]
+    late: LateSources
+
+
 @asynccontextmanager
 async def opened_sources(
     settings: Settings, database: Database, sealer: Sealer, clock: Clock
-) -> AsyncIterator[tuple[FhirBook, ...]]:
+) -> AsyncIterator[Sources | None]:
     """One book for each source of HOICHAN_SOURCES_FILE; none without it. A file with a mistake ends the program."""
     if settings.sources_file is None:
-        yield ()
+        yield None
         return
     fetcher, etags, tasks = (
         Fetcher(Reach.read(settings.fetch_networks, settings.fetch_plain_hosts)),
         Etags(clock),
         Tasks(),
     )
-    links = Links(database, sealer)
+    links, late = Links(database, sealer), LateSources(tasks, clock)
     try:
         books = tuple(
             FhirBook(FhirServer(source, fetcher, clock, etags, tls=_trust(source)), links, clock)
@@ -51,10 +61,11 @@ async def opened_sources(
 
     async def sweep() -> None:
         etags.sweep()
+        late.sweep()
 
     tasks.forever("what sources answered", sweep, pause_s=_SWEEP_S)
     try:
-        yield books
+        yield Sources(books, late)
     finally:
         await tasks.close()
         etags.clear()

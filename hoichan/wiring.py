@@ -75,7 +75,7 @@ from media.turn import TurnServers
 from notify.subscriptions import Subscriptions
 from notify.webpush import Pusher, PushKey
 from records_panel.additions import Additions
-from records_panel.books import Books
+from records_panel.books import Books, EarlyBooks
 from records_panel.break_glass import BreakGlass
 from records_panel.embedded_book import EmbeddedBook
 from records_panel.fhir_client import FhirBook
@@ -252,8 +252,9 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
         searches = Searches(counts)
         book = EmbeddedBook(database, sealer)
         sources = await stack.enter_async_context(opened_sources(settings, database, sealer, clock))
-        books = Books(book, sources, clock) if sources else book
-        panel = Panel(database, store, audit, books, zone=zone, limits=limits)
+        books = Books(book, sources.books, clock, sources.late) if sources else None
+        early = EarlyBooks(books, settings.source_wait_seconds) if books else None
+        panel = Panel(database, store, audit, books or book, zone=zone, limits=limits, early=early)
         files = Files(settings.files, sealer, most_bytes=settings.file_megabytes * 1024 * 1024)
         segments = Segments(settings.files, sealer)
         arriving = Bounds(
@@ -341,7 +342,7 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
             devices=Devices(database, store, audit, bus),
             queries=Queries(database, store, log, directory, rota, presence, zone),
             book=book,
-            sources=sources,
+            sources=sources.books if sources else (),
             patients=Patients(database, audit, sealer, searches, clock),
             panel=panel,
             break_glass=BreakGlass(

@@ -27,6 +27,7 @@ _ISSUES = {
     Reason.AMBIGUOUS: "multiple-matches",
     Reason.DISAGREES: "conflict",
     Reason.RESTING: "transient",
+    Reason.LOADING: "incomplete",
 }
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import dataclass
+from functools import partial
 
 from foundation.clock import Clock
 from foundation.errors import NotFound, Unavailable
@@ -12,6 +14,7 @@ from records_panel.answers import answers_of
 from records_panel.embedded_book import EmbeddedBook
 from records_panel.fhir_client import FhirBook
 from records_panel.fhir_reading import Json
+from records_panel.late_sources import LateSources
 from records_panel.merging import Part, merged
 from records_panel.provenance import ALL_KINDS, Gap, Reason, SourceAnswer
 from records_panel.source_errors import SourceFailed
@@ -24,10 +27,11 @@ EMBEDDED = "embedded"
 class Books:
     """This system's own book, and those of the FHIR servers that an administrator has named."""
 
-    def __init__(self, own: EmbeddedBook, others: tuple[FhirBook, ...], clock: Clock) -> None:
+    def __init__(self, own: EmbeddedBook, others: tuple[FhirBook, ...], clock: Clock, late: LateSources) -> None:
         self._own = own
         self._others = others
         self._clock = clock
+        self._late = late
 
     @property
     def name(self) -> str:
@@ -40,12 +44,36 @@ class Books:
         Each source keeps its own deadline. Raises `NotFound("patient.unknown")` when the patient is unknown here,
         `Unavailable("book.unavailable")` when no source gave anything.
         """
-        parts = await asyncio.gather(
-            self._ours(patient_id, whole=whole), *(self._theirs(book, patient_id, whole=whole) for book in self._others)
-        )
-        if all(part.answer.failed for part in parts):
-            raise SourceFailed(parts[0].answer.failed or Reason.FAILING)
+        return merged(await self._parts(patient_id, whole=whole), self._clock.now())
+
+    async def early(self, patient_id: PatientId, *, whole: bool, within_s: float) -> Json:
+        """`fetch`, with the sources that need longer than `within_s` named as still loading.
+
+        `fetch` brings them a moment later without asking them anew. When nothing else came they are waited for here.
+        """
+        parts = await self._parts(patient_id, whole=whole, within_s=within_s)
         return merged(parts, self._clock.now())
+
+    async def _parts(self, patient_id: PatientId, *, whole: bool, within_s: float | None = None) -> list[Part]:
+        asked = (
+            self._late.ask(
+                f"{book.key} {patient_id} {whole}",
+                partial(self._theirs, book, patient_id, whole=whole),
+                within_s=within_s,
+            )
+            for book in self._others
+        )
+        ours, theirs = await asyncio.gather(self._ours(patient_id, whole=whole), asyncio.gather(*asked))
+        parts = [ours, *(part or self._loading(book) for book, part in zip(self._others, theirs, strict=True))]
+        if not all(part.answer.failed for part in parts):
+            return parts
+        if any(part.answer.is_loading for part in parts):
+            return await self._parts(patient_id, whole=whole)
+        raise SourceFailed(ours.answer.failed or Reason.FAILING)
+
+    def _loading(self, book: FhirBook) -> Part:
+        gaps = (Gap(ALL_KINDS, Reason.LOADING),)
+        return Part(SourceAnswer(book.key, book.name, self._clock.now(), gaps=gaps))
 
     async def _ours(self, patient_id: PatientId, *, whole: bool) -> Part:
         try:
@@ -72,3 +100,20 @@ class Books:
         for gap in answer.gaps:
             log.warning("source %s: %s: %s", book.key, gap.kind, gap.reason)
         return Part(answer, bundle)
+
+
+@dataclass(frozen=True, slots=True)
+class EarlyBooks:
+    """`Books.early` as a source: what came within `within_s` seconds. Keeps `records_panel.sources.HealthBook`."""
+
+    books: Books
+    within_s: float
+
+    @property
+    def name(self) -> str:
+        """The message id of the own book."""
+        return self.books.name
+
+    async def fetch(self, patient_id: PatientId, *, whole: bool = False) -> Json:
+        """As `Books.early`."""
+        return await self.books.early(patient_id, whole=whole, within_s=self.within_s)

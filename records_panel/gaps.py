@@ -50,7 +50,7 @@ def with_sources(view: BookView, document: Document, answers: tuple[SourceAnswer
     changed: dict[str, Any] = {}
     for name, kinds in KINDS.items():
         missing = tuple(
-            Absence(AbsenceKind.UNAVAILABLE, text=answer.name)
+            Absence(AbsenceKind.LOADING if answer.is_loading else AbsenceKind.UNAVAILABLE, text=answer.name)
             for answer in answers
             if any(gap.kind in (ALL_KINDS, *kinds) for gap in answer.gaps)
         )

@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class AbsenceKind(StrEnum):
-    """Four silences that never look alike."""
+    """Five silences that never look alike."""
 
     KNOWN_NONE = "known-none"
     """Somebody asked, and there is none."""
@@ -28,6 +28,8 @@ class AbsenceKind(StrEnum):
     """There is something, and this reader may not see it."""
     UNAVAILABLE = "unavailable"
     """It could not be fetched."""
+    LOADING = "loading"
+    """It was asked for and is not here yet."""
 
 
 class Precision(StrEnum):
@@ -67,7 +69,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Absence:
-    """One of the four silences: how many entries, or what the source said about it."""
+    """One of the five silences: how many entries, or what the source said about it."""
 
     kind: AbsenceKind
     text: str = ""

@@ -94,11 +94,14 @@ class Panel:
         *,
         zone: ZoneInfo,
         limits: Limits | None = None,
+        early: HealthBook | None = None,
     ) -> None:
+        """`early` is the book with what comes at once, where some of its sources may be late."""
         self._database = database
         self._consults = consults
         self._audit = audit
         self._book = book
+        self._early = early
         self._zone = zone
         self._limits = limits or Limits()
 
@@ -190,14 +193,20 @@ class Panel:
         place: Place,
         *,
         whole: bool = False,
+        early: bool = False,
         address: str | None = None,
     ) -> OpenBook:
         """The book as it is open to one person of one consult; `whole` reads beyond the summary.
 
+        With `early` late sources are not waited for (`SourceAnswer.is_loading`), but where a Consent that one of them
+        may hold has to open the book first.
         Raises `BookClosed`, `NotFound("patient.unknown")`, `Unavailable("book.unavailable")` when the source does not
         answer.
         """
-        shown, final = await self.open_bundle(staff, session, place, self._book, whole=whole, address=address)
+        book = self._book
+        if early and self._early is not None and self.access(staff, session, place).opens:
+            book = self._early
+        shown, final = await self.open_bundle(staff, session, place, book, whole=whole, address=address)
         view = book_view(shown, place.now, source=self._book.name, zone=self._zone)
         return OpenBook(view, final, files_in(shown) if whole else frozenset())
 

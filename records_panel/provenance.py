@@ -34,6 +34,8 @@ class Reason(StrEnum):
     """Whoever has the number there has another name and another birth date."""
     RESTING = "resting"
     """It failed again and again and is left alone for a moment."""
+    LOADING = "loading"
+    """It has not answered yet, and is still waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +58,13 @@ class SourceAnswer:
 
     @property
     def failed(self) -> Reason | None:
-        """Why nothing at all came; None when something did."""
+        """Why nothing at all came, or has come yet; None when something did."""
         return next((gap.reason for gap in self.gaps if gap.kind == ALL_KINDS), None)
+
+    @property
+    def is_loading(self) -> bool:
+        """Whether it is still waited for."""
+        return self.failed is Reason.LOADING
 
 
 class ConflictKind(StrEnum):

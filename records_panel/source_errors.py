@@ -60,5 +60,6 @@ REASONS: Mapping[Reason, str] = MappingProxyType(
         Reason.AMBIGUOUS: N_("has several patients with this number"),
         Reason.DISAGREES: N_("has this number under another name and birth date"),
         Reason.RESTING: N_("failed several times and will be asked again shortly"),
+        Reason.LOADING: N_("is still loading"),
     }
 )

@@ -157,6 +157,17 @@ async def never(request: web.Request) -> web.StreamResponse:
     raise AssertionError
 
 
+def held(hospital: Hospital, name: str, until: asyncio.Event) -> None:
+    """Let the server keep its answers to `name` to itself until then."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        await until.wait()
+        hospital.faults.pop(name, None)
+        return await hospital.handle(request)
+
+    hospital.faults[name] = handle
+
+
 def saying(status: int, text: str = "", kind: str = "application/fhir+json", **headers: str) -> Handler:
     """The same answer every time."""
 

@@ -190,7 +190,7 @@ async def test_only_the_requester_turns_the_room(clinic: Clinic) -> None:
     assert response.status == 403
 
 
-async def test_the_four_silences_are_said_for_every_section_of_every_tab(
+async def test_the_five_silences_are_said_for_every_section_of_every_tab(
     clinic: Clinic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     consult = await clinic.ask_for(*demo_book("stroke"))

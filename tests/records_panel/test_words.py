@@ -89,9 +89,9 @@ def test_ranges_changes_and_marks() -> None:
     assert (VI.mark(Mark.VERY_HIGH), VI.mark(Mark.LOW), VI.mark(Mark.ABNORMAL)) == ("cao", "thấp", "bất thường")
 
 
-def test_the_four_silences_have_four_sentences() -> None:
+def test_the_five_silences_have_five_sentences() -> None:
     said = {kind: VI.absence(Absence(kind, count=2)) for kind in AbsenceKind}
-    assert len(set(said.values())) == 4
+    assert len(set(said.values())) == 5
     assert said[AbsenceKind.WITHHELD] == "2 mục được giữ kín (R)"
     assert EN.absence(Absence(AbsenceKind.WITHHELD, count=1)) == "1 entry is withheld (R)"
     assert VI.absence(Absence(AbsenceKind.KNOWN_NONE, text="Đã hỏi, không có dị ứng")) == "Đã hỏi, không có dị ứng"

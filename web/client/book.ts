@@ -1,6 +1,9 @@
 // The health book on a page: keys, charts, places inside a tab, and on a phone the drawer over the picture.
 
+import { follow } from "./fragments.ts";
+
 const SWIPE_PX = 48;
+const AGAIN_MS = 3000;
 
 /** What the script of charts offers; it is fetched when the first chart is to be drawn. */
 interface Charts {
@@ -41,13 +44,32 @@ function showTab(book: HTMLElement): void {
   if (tabs && tab) tabs.scrollLeft = tab.offsetLeft - (tabs.clientWidth - tab.clientWidth) / 2;
 }
 
+/** Sources that were late are waited for by a request of its own, twice on a line that breaks; it brings the whole tab. */
+async function late(book: HTMLElement): Promise<void> {
+  const mark = book.querySelector<HTMLElement>("[data-late]:not([data-asked])");
+  const address = mark?.dataset["late"];
+  if (!mark || !address) return;
+  mark.dataset["asked"] = "";
+  for (let attempt = 0; attempt < 2; attempt++) {
+    if (attempt > 0) await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+    if (!mark.isConnected) return; // another tab was opened, or another patient's book
+    if (!(await follow(book, mark, address))) continue;
+    const news = document.querySelector("#book-news");
+    if (news && !mark.isConnected) news.textContent = mark.dataset["arrived"] ?? "";
+    return;
+  }
+  mark.querySelector("[data-offline]")?.removeAttribute("hidden");
+}
+
 export function startBook(book: HTMLElement): void {
-  charts(book);
-  showTab(book);
-  book.addEventListener("fragment", () => {
+  const fresh = (): void => {
     charts(book);
     showTab(book);
-  });
+    void late(book);
+  };
+  fresh();
+  book.addEventListener("fragment", fresh);
+  book.addEventListener("parts", () => void late(book));
   book.addEventListener("keydown", alongTabs);
   book.addEventListener("click", (event) => {
     // A jump inside a tab scrolls the book alone and takes the keyboard along.

@@ -5,6 +5,47 @@ const HEADER = { "X-Fragment": "1" };
 /** The number of the last request for an element: an answer that was overtaken is not shown any more. */
 const asked = new WeakMap<Element, number>();
 
+/** Resolves when nobody types in the element: what is half written there is not taken away. */
+async function unused(target: Element): Promise<void> {
+  while (target.querySelector("input:focus, textarea:focus, select:focus") !== null) {
+    await new Promise<void>((resolve) => target.addEventListener("focusout", () => setTimeout(resolve), { once: true }));
+  }
+}
+
+/** A selector for what has the focus in the element, where it has an address or an id; empty for nothing. */
+function held(target: Element): string {
+  const focused = target.contains(document.activeElement) ? document.activeElement : null;
+  if (focused?.id) return `#${CSS.escape(focused.id)}`;
+  const href = focused?.getAttribute("href");
+  return href ? `[href="${CSS.escape(href)}"]` : "";
+}
+
+/**
+ * Fetch an address of this site into an element that is in use: focus, places and what is being typed stay. Another
+ * request for the element goes before, and so does whatever takes `mark` out of it. False when no answer came.
+ */
+export async function follow(target: Element, mark: Element, address: string): Promise<boolean> {
+  const number = asked.get(target);
+  const isOvertaken = (): boolean => asked.get(target) !== number || !target.contains(mark);
+  let text: string;
+  try {
+    const response = await fetch(address, { headers: HEADER });
+    if (response.headers.get("X-Fragment") === null) return isOvertaken();
+    text = await response.text();
+  } catch {
+    return isOvertaken();
+  }
+  await unused(target);
+  if (isOvertaken()) return true;
+  const focus = held(target);
+  const scrolled = target.querySelector(".book-body")?.scrollTop ?? 0;
+  target.innerHTML = text;
+  target.querySelector(".book-body")?.scrollTo(0, scrolled);
+  if (focus) target.querySelector<HTMLElement>(focus)?.focus({ preventScroll: true });
+  target.dispatchEvent(new CustomEvent("fragment", { bubbles: true }));
+  return true;
+}
+
 /** `place` is the part of an address behind its #: what one wanted to see in there. */
 async function put(target: Element, request: Promise<Response>, place = ""): Promise<void> {
   const number = (asked.get(target) ?? 0) + 1;

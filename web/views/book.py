@@ -40,7 +40,7 @@ More = Callable[[BookView], Context]
 @routes.get("/consults/{consult_id}/book")
 @routes.get("/emergency/books/{glass_id}/book")
 async def show_book(request: web.Request) -> web.StreamResponse:
-    """One tab of the book (`tab`), as a fragment or as a page of its own."""
+    """One tab of the book (`tab`), as a fragment or as a page of its own; with `late` every source is waited for."""
     place = await place_of(request)
     return await show_panel(request, place, request.query.get("tab", "summary"))
 
@@ -118,8 +118,12 @@ async def show_panel(
         return await _identity(request, place)
     tab = tab if tab in TABS else "summary"
     whole = tab in WHOLE or more is not None
+    # What is looked for in a part of the book would read as not in the book.
+    early = more is None and "late" not in request.query
     try:
-        opened = await services.panel.open_book(session.staff, session, place, whole=whole, address=address_of(request))
+        opened = await services.panel.open_book(
+            session.staff, session, place, whole=whole, early=early, address=address_of(request)
+        )
     except (Unavailable, Forbidden) as error:
         return panel_fragment(request, "closed", place, tab=tab, error=error, status=error.status)
     added = await services.additions.of_open_book(consult) if consult else []

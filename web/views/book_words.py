@@ -61,11 +61,13 @@ _ABSENT = {
     AbsenceKind.KNOWN_NONE: N_("Asked: none"),
     AbsenceKind.NO_INFORMATION: N_("No information"),
     AbsenceKind.UNAVAILABLE: N_("Could not be fetched"),
+    AbsenceKind.LOADING: N_("Still loading"),
 }
 ABSENCE_ICONS = {
     AbsenceKind.KNOWN_NONE: "check",
     AbsenceKind.WITHHELD: "lock",
     AbsenceKind.UNAVAILABLE: "unlink",
+    AbsenceKind.LOADING: "clock",
 }
 # UCUM codes that some systems send as the unit to be read.
 UNITS = {
@@ -234,7 +236,8 @@ class BookWords:
             return absence.text  # the record's own words for “none”
         said = self._language.text(_ABSENT[absence.kind])
         # What did not come is told by the name of its source, and ours has a name in each language.
-        told = self.sources.name(absence.text) if absence.kind is AbsenceKind.UNAVAILABLE else absence.text
+        by_source = absence.kind in (AbsenceKind.UNAVAILABLE, AbsenceKind.LOADING)
+        told = self.sources.name(absence.text) if by_source else absence.text
         return f"{said}: {told}" if absence.text else said
 
     def _day(self, moment: When) -> date:

@@ -69,6 +69,8 @@ class SourceWords:
         """What of a source did not come and why; empty when all came."""
         if not answer.gaps:
             return ""
+        if answer.is_loading:
+            return self._language.text(N_("Still loading: %(source)s"), source=self.name(answer.name))
         if answer.failed is not None:
             return self._language.text(N_("Nothing came from %(answer)s"), answer=self.answer(answer))
         told = []

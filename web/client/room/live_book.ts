@@ -72,6 +72,7 @@ export class LiveBook {
       else if (next !== null && part.innerHTML !== next.innerHTML) this.#exchange(part, next, true);
     }
     this.#watch();
+    this.#book.dispatchEvent(new CustomEvent("parts"));
   }
 
   #exchange(part: Element, next: Element, focused = false): void {
