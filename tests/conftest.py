@@ -25,10 +25,12 @@ from sqlalchemy.pool import NullPool
 from foundation.bus import Bus, MemoryBus
 from foundation.clock import FakeClock
 from foundation.database import Database
+from foundation.i18n import Languages
 from foundation.redis_bus import RedisBus
 from foundation.sealing import Sealer
 from hoichan.schema import metadata
 from tests.medplum.process import Medplum
+from web.compiled import CompiledTemplates
 
 for _tables in (
     "foundation.audit",
@@ -41,6 +43,18 @@ for _tables in (
 ):
     if importlib.util.find_spec(_tables):
         importlib.import_module(_tables)
+
+
+@cache
+def languages() -> Languages:
+    """The languages, read once a process: that takes as long as many a test."""
+    return Languages()
+
+
+@cache
+def compiled() -> CompiledTemplates:
+    """Templates compiled once a process, for the same reason."""
+    return CompiledTemplates()
 
 
 def free_port() -> int:

@@ -12,6 +12,7 @@ from identity.guard import Guard
 from identity.trail import AuditTrail
 from web import api, health
 from web.assets import Assets, static_file
+from web.compiled import CompiledTemplates
 from web.middlewares import MIDDLEWARES
 from web.rendering import RENDERER, Renderer
 from web.security import add_headers
@@ -24,14 +25,21 @@ BODY_LIMIT = 1024 * 1024
 """Bytes of a request's body; a handler that needs more says so (`web.admission.body_limit`)."""
 
 
-def build(services: Services) -> web.Application:
-    """The application, ready to be run. Raises RuntimeError when the browser client has not been built."""
+def build(services: Services, compiled: CompiledTemplates | None = None) -> web.Application:
+    """The application, ready to be run. Applications of one process may share their `compiled` templates.
+
+    Raises RuntimeError when the browser client has not been built.
+    """
     # Views read request["session"], ["language"] and ["token"]: three plain names that only the middlewares set.
     warnings.filterwarnings("ignore", category=web.NotAppKeyWarning, module=r"web\.")
     application = web.Application(middlewares=MIDDLEWARES, client_max_size=BODY_LIMIT)
     application[SERVICES] = services
     application[RENDERER] = Renderer(
-        services.languages, Assets.built(), ZoneInfo(services.settings.zone), is_demo=services.is_demo
+        services.languages,
+        Assets.built(),
+        ZoneInfo(services.settings.zone),
+        CompiledTemplates() if compiled is None else compiled,
+        is_demo=services.is_demo,
     )
     application[SLOTS] = asyncio.Semaphore(ARRIVING)
     application[TRAIL] = AuditTrail(services.database, services.audit, Guard(services.audit), services.directory)

@@ -15,6 +15,7 @@ from yarl import URL
 from foundation.i18n import LOCALES, Language, Languages
 from identity.model import Session
 from web.assets import Assets
+from web.compiled import CompiledTemplates
 from web.labels import label
 from web.navigation import navigation
 from web.words import WORDS
@@ -31,10 +32,12 @@ class Renderer:
     `csrf`, `request_path` and `nav`.
     """
 
-    def __init__(self, languages: Languages, assets: Assets, zone: ZoneInfo, *, is_demo: bool) -> None:
+    def __init__(
+        self, languages: Languages, assets: Assets, zone: ZoneInfo, compiled: CompiledTemplates, *, is_demo: bool
+    ) -> None:
         self.assets = assets
         self._environments = {
-            code: _environment(languages.get(code), assets, zone, is_demo=is_demo) for code in LOCALES
+            code: _environment(languages.get(code), assets, zone, compiled, is_demo=is_demo) for code in LOCALES
         }
 
     def text(self, language: Language, template: str, **context: object) -> str:
@@ -72,7 +75,9 @@ def render(request: web.Request, template: str, *, status: int = 200, **context:
 RENDERER: web.AppKey[Renderer] = web.AppKey("renderer", Renderer)
 
 
-def _environment(language: Language, assets: Assets, zone: ZoneInfo, *, is_demo: bool) -> Environment:
+def _environment(
+    language: Language, assets: Assets, zone: ZoneInfo, compiled: CompiledTemplates, *, is_demo: bool
+) -> Environment:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -80,6 +85,7 @@ def _environment(language: Language, assets: Assets, zone: ZoneInfo, *, is_demo:
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
+        bytecode_cache=compiled,
     )
 
     def time(at: datetime, *, seconds: bool = False) -> str:

@@ -34,6 +34,7 @@ from records_panel.panel import Panel
 from records_panel.patients import Patients
 from records_panel.searches import Searches
 from records_panel.summary_export import SummaryExport
+from tests.conftest import compiled
 from tests.consult_rooms.conftest import CLINIC, CONSENT, STROKE, STROKE_HOSPITAL, World
 from tests.consult_rooms.conftest import build as build_world
 from tests.consult_rooms.conftest import seed as seed_world
@@ -217,7 +218,7 @@ async def hospital(sqlite_database: Database, bus: Bus, clock: FakeClock, sealer
     patient_id = await services.patients.create(
         world["lan"], Identity(NAME, date(1958, 3, 2), "female", "21548", "Hòn Mây", cccd=CCCD, bhyt=BHYT)
     )
-    server = TestServer(application.build(services), host="127.0.0.1")
+    server = TestServer(application.build(services, compiled()), host="127.0.0.1")
     await server.start_server()
     opened = Hospital(server, services, world, patient_id, chief, clock)
     opened.document = (await opened.system_with(None).ask("GET", "/openapi.json", checked=False)).body

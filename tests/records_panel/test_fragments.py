@@ -28,6 +28,7 @@ from identity.model import Role, Staff
 from records_panel.additions import Additions
 from records_panel.citizens import Identity
 from records_panel.panel import Panel
+from tests.conftest import compiled
 from tests.consult_rooms.conftest import UNKNOWN_WOMAN, World, build
 from tests.records_panel.conftest import LANH, ZONE, Records, neighbour
 from tests.statements import statements
@@ -125,7 +126,7 @@ async def clinic(
     files = Files(tmp_path / "files", sealer)
     additions = Additions(sqlite_database, world.store, world.log, world.directory, services.audit, records.book, files)
     whole = replace(services, patients=records.patients, panel=panel, requests=world.requests, additions=additions)
-    server = TestServer(application.build(whole), host="127.0.0.1")
+    server = TestServer(application.build(whole, compiled()), host="127.0.0.1")
     await server.start_server()
     site = Site(server, whole)
     doctor, specialist = await site.browser(), await site.browser()

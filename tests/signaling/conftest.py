@@ -22,7 +22,6 @@ from foundation.audit import Audit
 from foundation.bus import Bus, Hint
 from foundation.clock import FakeClock
 from foundation.database import Database
-from foundation.i18n import Languages
 from foundation.sealing import Sealer
 from foundation.tasks import Tasks
 from identity.authentication import Authentication, Verified
@@ -33,6 +32,7 @@ from identity.throttle import Throttle
 from media.fake import FakeMediaNodes
 from media.turn import TurnServers
 from signaling.gateway import Gateway
+from tests.conftest import languages
 from tests.consult_rooms.conftest import TERMINAL, ZONE, World, build, seed
 from tests.media.peers import SETTINGS, offer_loopback
 
@@ -136,7 +136,7 @@ class Node:
             media=media,
             relays=TurnServers(TURN_URLS, "a secret", timedelta(hours=12), world.clock),
             bus=world.bus,
-            languages=Languages(),
+            languages=languages(),
             clock=world.clock,
             tasks=self.tasks,
             zone=zone,

@@ -19,7 +19,6 @@ from foundation.audit import Audit
 from foundation.bus import Bus
 from foundation.clock import FakeClock
 from foundation.database import Database
-from foundation.i18n import Languages
 from foundation.sealing import Sealer
 from foundation.tasks import Tasks
 from media.api import ConnectionState, NoRelays, Relays
@@ -29,6 +28,7 @@ from signaling import sdp_fragment
 from signaling.doors import ConsultDoor, Door
 from signaling.open_door import OpenDoor
 from signaling.whip import WhipEdge
+from tests.conftest import languages
 from tests.consult_rooms.conftest import build, seed
 from tests.media.peers import SETTINGS, offer_loopback
 from tests.signaling.conftest import TURN_URLS
@@ -60,7 +60,7 @@ class Caller:
     def __init__(self, media: FakeMediaNodes, door: Door, relays: Relays, bus: Bus | None = None) -> None:
         self.media = media
         self.tasks = Tasks()
-        self.edge = WhipEdge(door, media, relays, Languages(), self.tasks, bus, origins=(OTHER,))
+        self.edge = WhipEdge(door, media, relays, languages(), self.tasks, bus, origins=(OTHER,))
         application = web.Application()
         self.edge.attach(application)
         self.client = TestClient(TestServer(application))

@@ -33,6 +33,7 @@ from records_panel.additions import Additions
 from records_panel.break_glass import BreakGlass
 from records_panel.panel import Panel
 from records_panel.searches import Searches
+from tests.conftest import compiled
 from tests.consult_rooms.conftest import World, build
 from tests.consult_rooms.desk import desk_of
 from tests.records_panel.conftest import LANH, ZONE, Records
@@ -201,7 +202,7 @@ async def clinic(
         presence=world.presence,
         scheduling=world.scheduling,
     )
-    server = TestServer(application.build(whole), host="127.0.0.1")
+    server = TestServer(application.build(whole, compiled()), host="127.0.0.1")
     await server.start_server()
     site = Site(server, whole)
     doctor, specialist = await site.browser(), await site.browser()

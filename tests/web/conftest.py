@@ -17,7 +17,6 @@ from foundation.audit import Audit
 from foundation.bus import Bus
 from foundation.clock import FakeClock
 from foundation.database import Database
-from foundation.i18n import Languages
 from foundation.ids import FacilityId
 from foundation.sealing import Sealer
 from foundation.settings import Settings
@@ -38,6 +37,7 @@ from records_panel.glass_reviews import GlassReviews
 from records_panel.import_runs import ImportRuns
 from records_panel.searches import Searches
 from records_panel.viewings import Viewings
+from tests.conftest import compiled, languages
 from web import application
 from web.services import DemoSignIn, Services
 
@@ -69,7 +69,7 @@ def build_services(
     given: dict[str, Any] = {
         "settings": Settings(origins=ORIGIN, zone="Asia/Ho_Chi_Minh", coordinator_telephone="0255 000 0115"),
         "clock": clock,
-        "languages": Languages(),
+        "languages": languages(),
         "database": database,
         "bus": bus,
         "audit": audit,
@@ -221,7 +221,7 @@ class Site:
 
 async def serve(services: Services) -> Site:
     """Start an application over these services; the caller closes it."""
-    server = TestServer(application.build(services), host="127.0.0.1")
+    server = TestServer(application.build(services, compiled()), host="127.0.0.1")
     await server.start_server()
     return Site(server, services)
 

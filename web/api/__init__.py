@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import Any
 
 from aiohttp import web
@@ -27,12 +28,15 @@ DOCUMENT_PATH = f"{PREFIX}/openapi.json"
 
 def register(application: web.Application) -> None:
     """Put the interface on the application."""
-    text = json.dumps(document(OPERATIONS), ensure_ascii=False)
+
+    @cache
+    def text() -> str:
+        return json.dumps(document(OPERATIONS), ensure_ascii=False)
 
     @admits(Admission.PUBLIC)
     async def show_document(_request: web.Request) -> web.StreamResponse:
         return web.Response(
-            text=text, content_type="application/json", headers={"Cache-Control": "public, max-age=300"}
+            text=text(), content_type="application/json", headers={"Cache-Control": "public, max-age=300"}
         )
 
     application.router.add_route("GET", DOCUMENT_PATH, show_document)
