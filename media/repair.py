@@ -13,6 +13,9 @@ from media.tracks import DownTrack, UpLayer
 
 KEY_FRAME_INTERVAL_S = 0.5
 """One request for a key frame at most goes to a source in this time: each costs the publisher a large frame."""
+LATE_KEY_FRAME_INTERVAL_S = 1.0
+"""The same for all layers of a source together while its line is late: there a key frame takes as long to come, browsers
+make one of each layer, and a second one only stands in the way of the first."""
 MOST_ASKED = 400
 """Missing packets of a layer that are waited for at once; with more, only a key frame helps."""
 MOST_TIMES = 16
@@ -150,7 +153,10 @@ class Repair:
         up = layer.up
         if not up.is_video:
             return
-        if now - layer.key_asked_at < KEY_FRAME_INTERVAL_S or layer.ssrc is None or up.connection.srtp is None:
+        asked_at, interval = layer.key_asked_at, KEY_FRAME_INTERVAL_S
+        if any(other.overflows or other.reception.late_s > _LATE_S for other in up.layers):
+            asked_at, interval = max(other.key_asked_at for other in up.layers), LATE_KEY_FRAME_INTERVAL_S
+        if now - asked_at < interval or layer.ssrc is None or up.connection.srtp is None:
             layer.key_wanted = True
             self._open.add(layer)
             return

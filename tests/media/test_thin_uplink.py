@@ -61,6 +61,20 @@ def test_when_it_has_emptied_a_key_frame_is_asked_for_and_repairs_again(line: Li
     assert asked(line)[0] == [111, 112]
 
 
+def test_a_late_line_carries_one_key_frame_at_a_time(line: Line) -> None:
+    smaller = UpLayer(line.up, "s")
+    smaller.ssrc = MEDIA + 50
+    line.up.layers.insert(0, smaller)
+    send(line, 1, 30, 0.0)
+    times: list[float] = []
+    for number in range(31, 91):
+        send(line, number, 1, 0.0, late_s=0.3)
+        line.feedback.repair.ask_key_frame(smaller if number % 2 else line.layer, line.now)
+        times += [line.now] * asked(line)[1]
+    assert len(times) == 2, "in two seconds, whichever layer it is of"
+    assert times[1] - times[0] >= 1.0
+
+
 @pytest.mark.parametrize("loss", [0.2, 0.5])
 def test_a_line_that_loses_by_chance_is_always_repaired(line: Line, loss: float) -> None:
     for number in range(20):
