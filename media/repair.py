@@ -14,8 +14,8 @@ from media.tracks import DownTrack, UpLayer
 KEY_FRAME_INTERVAL_S = 0.5
 """One request for a key frame at most goes to a source in this time: each costs the publisher a large frame."""
 LATE_KEY_FRAME_INTERVAL_S = 1.0
-"""The same for all layers of a source together while its line is late: there a key frame takes as long to come, browsers
-make one of each layer, and a second one only stands in the way of the first."""
+"""The same for all layers of a source together while its line is late: there a key frame takes as long to come, and
+browsers make one of each layer. A second one would only stand in the way of the first."""
 MOST_ASKED = 400
 """Missing packets of a layer that are waited for at once; with more, only a key frame helps."""
 MOST_TIMES = 16
