@@ -4,7 +4,8 @@
 VP8 at 1.15 Mbit/s and Opus. The peers negotiate what Chromium would, so history, RTCP and statistics are on: viewers
 send receiver reports, REMB or transport feedback, consent checks and now and then a NACK. The load takes another core.
 Runs alternate, and the figures are medians of them. Both servers are measured under the same rules. Other work on the
-machine spoils latencies first: `other_cores` tells how much there was.
+machine spoils latencies first: servers and load go before it where they may (as root), and `other_cores` tells how much
+there was.
 
     .venv/bin/python -m bench.media [--json] [--quick] [--no-transport-cc] [--no-janus]
 
@@ -66,6 +67,7 @@ class Bench:
         self._transport_feedback = transport_feedback
         self._server_core, load_core = processes.two_cores()
         os.sched_setaffinity(0, {load_core})
+        processes.take_precedence()
         self._library = engine(folder)
         self._payload: Payload = payload()
 
