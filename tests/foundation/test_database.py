@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -110,6 +112,52 @@ async def test_an_absent_database_is_unavailable(tmp_path: Path, clock: FakeCloc
             async with absent.transaction():
                 pass
         await absent.close()
+
+
+def _in_the_file(path: Path) -> int:
+    """How many rows SQLite's file holds without its log."""
+    alone = path.with_name("alone.db")
+    alone.write_bytes(path.read_bytes())
+    with closing(sqlite3.connect(alone)) as connection:
+        return int(connection.execute("SELECT count(*) FROM test_moments").fetchone()[0])
+
+
+async def test_the_log_goes_into_the_file_beside_a_writer_and_never_in_a_commit(
+    sqlite_database: Database, tmp_path: Path
+) -> None:
+    path = tmp_path / "hoichan.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    async with sqlite_database.transaction() as tx:
+        await tx.execute(text("CREATE TABLE filling (bytes BLOB)"))
+        await tx.execute(text("INSERT INTO filling VALUES (zeroblob(8 * 1024 * 1024))"))
+    for number in range(50):
+        await sqlite_database.once(moments.insert().values(name=f"once{number}"))
+    await sqlite_database.checkpoint()
+    assert _in_the_file(path) == 0, "8 MiB of log, twice what SQLite waits for, cost no commit anything"
+    for number in range(49):
+        async with sqlite_database.transaction() as tx:
+            await tx.execute(moments.insert().values(name=f"n{number}"))
+    async with sqlite_database.transaction() as tx:
+        await tx.execute(moments.insert().values(name="open"))
+        async with asyncio.timeout(5):
+            await sqlite_database.checkpoint()
+        assert _in_the_file(path) == 99, "what is committed, while one still writes"
+
+
+async def test_who_never_calls_for_checkpoints_has_a_bounded_log(tmp_path: Path, clock: FakeClock) -> None:
+    path = tmp_path / "own.db"
+    database = Database(f"sqlite+aiosqlite:///{path}", clock)
+    async with database.engine.connect() as connection:
+        pages = (await connection.exec_driver_sql("PRAGMA wal_autocheckpoint")).scalar_one()
+        size = (await connection.exec_driver_sql("PRAGMA page_size")).scalar_one()
+    await database.close()
+    assert 8 * 1024 * 1024 < pages * size <= 64 * 1024 * 1024
+
+
+async def test_a_checkpoint_asks_nothing_of_postgresql(database: Database) -> None:
+    await database.checkpoint()
+    assert await database.ready()
 
 
 async def test_postgresql_tells_its_own_time(

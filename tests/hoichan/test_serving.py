@@ -143,6 +143,7 @@ def test_signals_stop_it_cleanly(tmp_path: Path, number: signal.Signals) -> None
     assert not alive(worker)
     assert "Traceback" not in program.log
     assert "ERROR" not in program.log
+    assert not (tmp_path / "var" / "hoichan.db-wal").exists(), "the database was closed, and nobody has opened it again"
 
 
 def test_sigterm_stops_a_start_at_whatever_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
