@@ -2,7 +2,8 @@
 
 For each of at least 20 emergencies: from the press of “Call now” to the ring on the specialist's screen; from the press
 of “Accept” to the first decoded frame of the clinic's camera; from a reload in the room to the first decoded frame;
-from the request for the panel of a book to its content in the page. The pages' own clocks take all times.
+from the request for the panel of a book to its content in the page, and of that the page's own part; from the clinic's
+press of “Save to the book” to the value in the specialist's panel. The pages' own clocks take all times.
 
     .venv/bin/python -m bench.consult [--json] [--quick]
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import tempfile
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -28,18 +30,26 @@ AIMS = {
     "accept_to_first_frame_ms": "p95 1000",
     "join_to_first_frame_ms": "",
     "panel_ms": "p95 100",
+    "panel_put_ms": "",
+    "added_to_seen_ms": "p95 1000",
     "call_page_script_kb": "100",
 }
 CCCD, BORN = "051058004471", "12/03/1958"
 
+ADDITIONS = 5
+"""Vital signs that the clinic adds in each consult with a book."""
+
 # Marks moments in the pages: a press is kept in the window's name, which outlives a navigation.
 MARKS = """
 document.addEventListener('click', (event) => {
-  if (event.target.closest('#send-request, [data-accept]')) window.name = String(Date.now());
+  if (event.target.closest('#send-request, [data-accept], #adder [type=submit]')) window.name = String(Date.now());
 }, true);
 window.rungAt = 0;
 window.frameAt = 0;
+window.added = { count: 0, at: 0 };
 const look = () => {
+  const count = document.querySelectorAll('#book [data-addition]').length;
+  if (count !== window.added.count) window.added = { count, at: Date.now() };
   const rings = document.querySelector('ring-card dialog[open]') !== null;
   if (rings !== (window.rungAt > 0)) window.rungAt = rings ? Date.now() : 0;
 };
@@ -54,10 +64,13 @@ PANEL = """async (address) => {
   const book = document.querySelector('#book');
   const began = performance.now();
   const response = await fetch(address, { headers: { 'X-Fragment': '1' } });
-  book.innerHTML = await response.text();
+  const text = await response.text();
+  const came = performance.now();
+  book.innerHTML = text;
   book.getBoundingClientRect();
   if (!response.ok) throw new Error(String(response.status));
-  return performance.now() - began;
+  const put = performance.now();
+  return [put - began, put - came];
 }"""
 
 
@@ -69,6 +82,8 @@ class Measured:
         self.accept: list[float] = []
         self.join: list[float] = []
         self.panel: list[float] = []
+        self.put: list[float] = []
+        self.added: list[float] = []
 
 
 async def one_consult(doctor: Person, specialist: Person, specialty: str, measured: Measured, *, book: bool) -> None:
@@ -90,7 +105,10 @@ async def one_consult(doctor: Person, specialist: Person, specialty: str, measur
     if book:
         await _confirm_identity(doctor)
         for _ in range(10):
-            measured.panel.append(float(await specialist.page.evaluate(PANEL, f"/consults/{consult_id}/book")))
+            whole, put = await specialist.page.evaluate(PANEL, f"/consults/{consult_id}/book")
+            measured.panel.append(float(whole))
+            measured.put.append(float(put))
+        measured.added += [time async for time in _additions(doctor, specialist)]
     await specialist.page.click("#end-consult")
     await specialist.page.click("#end-confirm")
     await specialist.page.wait_for_url("**/opinion")
@@ -106,6 +124,19 @@ async def _confirm_identity(doctor: Person) -> None:
     await page.fill("#book [name=birth_date]", BORN)
     await page.locator("#book form[action$='/identity'] button[type=submit]").first.click()
     await page.wait_for_selector("#book .redline")
+
+
+async def _additions(doctor: Person, specialist: Person) -> AsyncIterator[float]:
+    """The clinic measures a pulse again and again: ms from its press to the value in the specialist's panel."""
+    await doctor.page.locator(".controls [data-open-adder]").first.click()
+    for number in range(1, ADDITIONS + 1):
+        await doctor.page.fill("#add-pulse", str(70 + number))
+        await doctor.page.click("#adder form[data-kind=vitals] [type=submit]")
+        await specialist.page.wait_for_function("count => window.added.count === count", arg=number)
+        pressed = float(await doctor.page.evaluate("window.name"))
+        yield float(await specialist.page.evaluate("window.added.at")) - pressed
+        await specialist.page.wait_for_timeout(200)  # what the press sets off besides comes to its end
+    await doctor.page.click("#close-adder")
 
 
 async def measure(browser: Browser, server: DemoServer, rounds: int) -> Measured:
@@ -143,6 +174,8 @@ async def main() -> None:
         "accept_to_first_frame_ms": percentiles(measured.accept),
         "join_to_first_frame_ms": percentiles(measured.join),
         "panel_ms": percentiles(measured.panel),
+        "panel_put_ms": percentiles(measured.put),
+        "added_to_seen_ms": percentiles(measured.added),
         "call_page_script_kb": script_kb(),
     }
     show(figures, AIMS, as_json=options.json)

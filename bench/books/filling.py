@@ -109,8 +109,14 @@ class Filler:
             await self._write(batch, len(ids))
             ids += [patient_id for patient_id, _ in batch]
         async with self._parts.database.engine.connect() as connection:
-            await connection.exec_driver_sql("ANALYZE")
-            await connection.commit()
+            if self._parts.database.is_sqlite:
+                await connection.exec_driver_sql("ANALYZE")
+                await connection.commit()
+                return ids
+            # What PostgreSQL does by itself within the hour is done before anything is timed, not meanwhile.
+            alone = await connection.execution_options(isolation_level="AUTOCOMMIT")
+            for statement in ("VACUUM (ANALYZE)", "CHECKPOINT"):
+                await alone.exec_driver_sql(statement)
         return ids
 
     async def _write(self, batch: list[tuple[PatientId, Identity]], done: int) -> None:
