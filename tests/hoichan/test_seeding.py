@@ -282,7 +282,9 @@ async def test_past_consults_have_complete_timelines(parts: Parts) -> None:
         assert kinds[0] == "requested"
         assert kinds[1] == "step_started"
         assert kinds[-6:] == ["claimed", "joined", "joined", "opinion_saved", "ended", "closed"]
-        assert set(kinds[2:-6]) == {"rung"}
+        # Where the nearer hospital has nobody of the field on call, its steps pass at once.
+        assert "rung" in kinds[2:-6]
+        assert set(kinds[2:-6]) <= {"rung", "step_started"}
 
 
 async def test_each_side_finds_its_past_consults_and_the_opinion(parts: Parts) -> None:
