@@ -73,7 +73,14 @@ async def installation(folder: Path, database_url: str) -> AsyncIterator[tuple[P
         from foundation.sealing import Sealer
 
         Sealer.from_file(keys, create=True)
-    settings = Settings(var=folder, database_url=database_url, keys_file=keys if database_url else None, origins=ORIGIN)
+    settings = Settings(
+        var=folder,
+        database_url=database_url,
+        keys_file=keys if database_url else None,
+        origins=ORIGIN,
+        rate_person=0,  # one person asks for all of it here
+        rate_facility=0,
+    )
     async with opened(settings) as parts:
         await upgrade(parts.database)
         sign_ins = await seed_demo(parts, settings)

@@ -52,6 +52,14 @@ class Board:
         if self._values.pop(entry, None) is not None:
             await self._write({entry: None})
 
+    def later(self, entry: str, value: str | None) -> None:
+        """Write an entry with the next renewal, or with what is written before; None strikes it out."""
+        if value is None:
+            self._values.pop(entry, None)
+        else:
+            self._values[entry] = value
+        self._gathered[entry] = value
+
     async def keep(self) -> None:
         """Renew the lease; call it every `KEEP_S`. A bus that is down is logged."""
         try:

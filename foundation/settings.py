@@ -94,6 +94,17 @@ class Settings(BaseSettings):
     sign_in_attempts: int = Field(5, ge=1, description="wrong passwords per account in 15 minutes")
     sign_in_attempts_per_address: int = Field(60, ge=1, description="the same per network address")
 
+    # How much each may ask of a node: pages, REST and socket events together; ten seconds of it at once
+    rate_person: float = Field(20, ge=0, description="requests and events a second of one person; 0: any number")
+    rate_terminal: float = Field(30, ge=0, description="the same of one terminal")
+    rate_facility: float = Field(100, ge=0, description="the same of one facility")
+    rate_address: float = Field(
+        50, ge=0, description="requests a second of all strangers behind one network address; 0: any number"
+    )
+    rate_consults: float = Field(
+        60, ge=0, description="consults that one facility may ask for in a minute; 0: any number"
+    )
+
     # Web Push
     push_key_file: Path | None = Field(
         None,

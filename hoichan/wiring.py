@@ -53,6 +53,7 @@ from foundation.database import Database
 from foundation.fetch import Fetcher
 from foundation.files import Files
 from foundation.i18n import Languages
+from foundation.paces import Paces, Rates
 from foundation.reach import Reach
 from foundation.sealing import Sealer
 from foundation.segments import Segments
@@ -63,6 +64,7 @@ from identity.accounts import Accounts
 from identity.administration import Administration
 from identity.authentication import Authentication
 from identity.csv_import import CsvImport
+from identity.fleet import Fleet
 from identity.guard import Guard
 from identity.passwords import Passwords
 from identity.sessions import Sessions
@@ -139,6 +141,8 @@ class Parts:
     summary_export: SummaryExport
     additions: Additions
     relays: Relays
+    paces: Paces
+    fleet: Fleet
     reaching: Reaching
     ring_pushes: RingPushes | None
 
@@ -174,6 +178,16 @@ def _relays(settings: Settings, clock: Clock) -> Relays:
     if not secret:
         raise click.ClickException("HOICHAN_TURN_URLS needs HOICHAN_TURN_SECRET_FILE, the secret shared with coturn")
     return TurnServers(settings.turn, secret, timedelta(hours=settings.turn_hours), clock)
+
+
+def _rates(settings: Settings) -> Rates:
+    return Rates(
+        person=settings.rate_person,
+        terminal=settings.rate_terminal,
+        facility=settings.rate_facility,
+        address=settings.rate_address,
+        consults=settings.rate_consults,
+    )
 
 
 def _pusher(settings: Settings, fetcher: Fetcher) -> Pusher | None:
@@ -354,6 +368,8 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
             summary_export=SummaryExport(panel, book),
             additions=additions,
             relays=_relays(settings, clock),
+            paces=Paces(clock, _rates(settings)),
+            fleet=Fleet(database, bus, directory, clock),
             reaching=Reaching(quiet, subscriptions, pusher),
             ring_pushes=None
             if pusher is None

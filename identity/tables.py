@@ -134,6 +134,17 @@ terminals = Table(
     UniqueConstraint("facility_id", "code"),
 )
 
+terminal_sightings = Table(
+    "terminal_sightings",
+    metadata,
+    Column("terminal_id", ForeignKey("terminals.id"), primary_key=True),
+    Column("seen_at", Instant, nullable=False),
+    Column("version", String(32), nullable=False),
+    Column("camera", String(16), nullable=False),
+    Column("microphone", String(16), nullable=False),
+)
+"""When a terminal was last seen, and what it said of itself then; who is online now stands on the bus."""
+
 api_tokens = Table(
     "api_tokens",
     metadata,

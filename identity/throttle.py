@@ -8,7 +8,6 @@ cluster; while Redis is away each node counts for itself, since sign-in has to g
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -20,6 +19,7 @@ from limits.aio.storage import MemoryStorage, RedisStorage, Storage
 from limits.aio.strategies import MovingWindowRateLimiter
 from limits.errors import StorageError
 
+from foundation.addresses import network
 from foundation.errors import TooMany
 from foundation.i18n import N_
 
@@ -76,7 +76,7 @@ class Throttle:
         typed, known or not; only a digest of it is stored.
         """
         account_key = _digest(f"{account}\x00{terminal or ''}")
-        address_key = terminal or _network(address)
+        address_key = terminal or network(address)
         if not await self._do(lambda limiter: limiter.test(self._per_address, "address", address_key)):
             raise await self._too_many(self._per_address, "address", address_key)
         if not await self._do(lambda limiter: limiter.hit(self._per_account, "account", account_key)):
@@ -108,19 +108,6 @@ class Throttle:
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
-
-
-def _network(address: str) -> str:
-    """An IPv4 address, or the /64 that one IPv6 customer holds."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return "-"
-    if isinstance(parsed, ipaddress.IPv6Address):
-        if parsed.ipv4_mapped is not None:
-            return str(parsed.ipv4_mapped)
-        return str(ipaddress.ip_network((parsed, 64), strict=False).network_address)
-    return str(parsed)
 
 
 THROTTLED = N_(

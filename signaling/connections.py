@@ -11,7 +11,8 @@ from typing import Protocol, TypeVar
 from foundation.clock import Clock
 from foundation.errors import TooMany
 from foundation.i18n import N_, Language
-from foundation.ids import ConsultId, SessionId, StaffId
+from foundation.ids import ConsultId, SessionId, StaffId, TerminalId
+from foundation.paces import Asker
 from signaling.server_events import ServerEvent
 
 RATE_PER_S = 20.0
@@ -53,6 +54,10 @@ class Connection:
     session_id: SessionId
     staff_id: StaffId
     language: Language
+    asker: Asker | None = None
+    """As whom its events are counted."""
+    terminal_id: TerminalId | None = None
+    """The clinic's terminal at which its person signed in."""
     watched: dict[ConsultId, int] = field(default_factory=dict)
     """Consults whose log it follows, with the last number delivered. Changed by `follow` and `unfollow` alone."""
     rings: set[ConsultId] = field(default_factory=set)

@@ -14,7 +14,6 @@ from consult_rooms.log import PAGE as LOG_PAGE
 from consult_rooms.log import ConsultLog
 from consult_rooms.model import ChatMessage, Consent, IdentityState, LogEntry, Patient, Question
 from consult_rooms.pairing import Pairing
-from consult_rooms.presence import Presence
 from consult_rooms.queries import Queries
 from consult_rooms.requests import Requests
 from consult_rooms.rooms import Rooms
@@ -22,6 +21,8 @@ from foundation.clock import Clock
 from foundation.errors import Conflict, HoichanError, Invalid, SignInNeeded, TooMany, Unavailable
 from foundation.i18n import N_, Language
 from foundation.ids import ConsultId, ParticipantId, SpecialtyId, StaffId, TerminalId
+from foundation.paces import Paces
+from identity.fleet import Report
 from identity.model import Session, Staff
 from identity.sessions import Sessions
 from media.api import Relays
@@ -38,6 +39,8 @@ from signaling.protocol import ClientEvent, parse, wire
 from signaling.qualities import Qualities
 from signaling.room_members import RoomMembers
 from signaling.shapes import IceServerPart
+from signaling.signs_of_life import SignsOfLife
+from signaling.terminal_events import ReportTerminal
 from signaling.views import Views
 
 log = logging.getLogger(__name__)
@@ -67,7 +70,8 @@ class Dispatch:
         rooms: Rooms,
         queries: Queries,
         consult_log: ConsultLog,
-        presence: Presence,
+        signs: SignsOfLife,
+        paces: Paces,
         members: RoomMembers,
         negotiation: Negotiation,
         qualities: Qualities,
@@ -82,7 +86,8 @@ class Dispatch:
         self._rooms = rooms
         self._queries = queries
         self._log = consult_log
-        self._presence = presence
+        self._signs = signs
+        self._paces = paces
         self._members = members
         self._negotiation = negotiation
         self._qualities = qualities
@@ -96,6 +101,8 @@ class Dispatch:
         event: ClientEvent | None = None
         try:
             connection.take(self._clock)
+            if connection.asker is not None:
+                self._paces.ask(connection.asker)
             event = parse(name, arguments)
             async with asyncio.timeout(WAIT_S), _turn(connection):
                 return {"ok": True, **wire(await self._carry_out(connection, event))}
@@ -114,7 +121,10 @@ class Dispatch:
 
     async def _carry_out(self, connection: Connection, event: ClientEvent) -> Ack:
         if isinstance(event, pairing_events.Beat):
-            await self.beat(connection)
+            await self._signs.beat(connection)
+            return Done()
+        if isinstance(event, ReportTerminal):
+            self._signs.report(connection, Report(event.version, event.camera, event.microphone))
             return Done()
         session = await self._sessions.get(connection.session_id)
         if session is None:
@@ -127,15 +137,6 @@ class Dispatch:
         if isinstance(event, AnswerEvent):
             return await self._answering.carry_out(caller.staff, event)
         return await self._pair(caller, event)
-
-    async def beat(self, connection: Connection) -> None:
-        """This socket lives. That the bus is down is no reason to refuse a person anything."""
-        held = self._members.of(connection)
-        room_of = held[0].participant.consult_id if held else None
-        try:
-            await self._presence.beat(connection.staff_id, connection.id, room_of)
-        except Unavailable:
-            log.warning("the bus is down; a socket's person is not seen as online")
 
     async def _pair(self, caller: Caller, event: pairing_events.PairingEvent) -> Ack:
         """Events about requests and rings."""
@@ -188,7 +189,7 @@ class Dispatch:
             case room.LeaveRoom():
                 connection.unfollow(consult_id)
                 await self._members.leave(member)
-                await self.beat(connection)
+                await self._signs.beat(connection)
             case room.EndConsult():
                 await self._rooms.end(staff, consult_id)
             case room.Invite(staff_id=invitee, role=role, sees_book=sees_book):
@@ -199,6 +200,7 @@ class Dispatch:
 
     async def _request(self, caller: Caller, event: pairing_events.RequestConsult) -> Ack:
         asked, given = event.question, event.consent
+        self._paces.consult(caller.staff.facility_id)
         consult = await self._requests.create(
             caller.staff,
             terminal_id=caller.terminal_id,
@@ -241,7 +243,7 @@ class Dispatch:
         consult, participant = await self._rooms.join(caller.staff, consult_id)
         switches = Switches(event.audio, event.video, event.audio_only)
         self._qualities.wishes(await self._members.enter(connection, participant, event.tab_id, switches))
-        await self.beat(connection)
+        await self._signs.beat(connection)
         async with self._notices.still(consult_id):
             entries = await self._entries(consult_id, event.after)
             messages = await self._messages(caller.staff, consult_id, event.after)

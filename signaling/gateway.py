@@ -24,13 +24,17 @@ from consult_rooms.presence import Presence
 from consult_rooms.queries import Queries
 from consult_rooms.requests import Requests
 from consult_rooms.rooms import Rooms
+from foundation.addresses import caller
 from foundation.boards import KEEP_S
 from foundation.bus import Bus
 from foundation.clock import Clock
 from foundation.database import Database
 from foundation.errors import HoichanError, SignInNeeded, TooMany, Unavailable
 from foundation.i18n import LOCALES, N_, Language, Languages
+from foundation.paces import Asker, Paces
 from foundation.tasks import Tasks
+from identity.fleet import KEEP_S as FLEET_KEEP_S
+from identity.fleet import Fleet
 from identity.sessions import Sessions
 from identity.store import Directory
 from media.api import MediaNodes, Relays
@@ -45,6 +49,7 @@ from signaling.qualities import Qualities
 from signaling.room_members import RoomMembers
 from signaling.server_events import ServerEvent
 from signaling.session_watch import LOOK_S, SessionWatch
+from signaling.signs_of_life import SignsOfLife
 from signaling.views import Views
 
 log = logging.getLogger(__name__)
@@ -83,6 +88,8 @@ class Gateway:
         queries: Queries,
         consult_log: ConsultLog,
         presence: Presence,
+        fleet: Fleet,
+        paces: Paces,
         media: MediaNodes,
         relays: Relays,
         bus: Bus,
@@ -90,10 +97,14 @@ class Gateway:
         clock: Clock,
         tasks: Tasks,
         zone: ZoneInfo,
+        proxied: bool = False,
     ) -> None:
         self._origins = frozenset(origins)
         self._sessions = sessions
         self._presence = presence
+        self._fleet = fleet
+        self._paces = paces
+        self._proxied = proxied
         self._languages = languages
         self._clock = clock
         self._tasks = tasks
@@ -121,7 +132,8 @@ class Gateway:
             self._connections, self, self._members, consult_log, queries, rooms, directory, views
         )
         self._notices = Notices(database, consult_log, bus, self._connections, self._announcements, clock)
-        self._watch = SessionWatch(sessions, self._connections, self, self._members, bus, clock)
+        self._signs = SignsOfLife(presence, fleet, self._members)
+        self._watch = SessionWatch(sessions, self._connections, self, self._members, self._signs, bus, clock)
         self._dispatch = Dispatch(
             sessions=sessions,
             requests=requests,
@@ -129,7 +141,8 @@ class Gateway:
             rooms=rooms,
             queries=queries,
             consult_log=consult_log,
-            presence=presence,
+            signs=self._signs,
+            paces=paces,
             members=self._members,
             negotiation=self._negotiation,
             qualities=self._qualities,
@@ -153,6 +166,7 @@ class Gateway:
         self._tasks.forever("signaling: hints of agendas", self._notices.listen_for_agendas)
         self._tasks.forever("signaling: hints to officers", self._notices.listen_for_oversight)
         self._tasks.forever("signaling: presence", self._presence.keep, pause_s=KEEP_S)
+        self._tasks.forever("signaling: terminals", self._fleet.keep, pause_s=FLEET_KEEP_S)
         self._tasks.forever("signaling: sockets that polled", self._sweep, pause_s=SWEEP_S)
         self._tasks.forever("signaling: members of rooms", self._members.tick, pause_s=0.5)
         self._tasks.forever("signaling: changes of quality", self._qualities.tell, pause_s=0.5)
@@ -166,6 +180,7 @@ class Gateway:
         for connection in self._connections.all():
             await self.cut(connection)
         await self._server.shutdown()
+        await self._fleet.keep()
 
     async def send(self, connection: Connection, event: ServerEvent) -> None:
         """Send an event; a socket that has fallen behind is cut instead (see `Outlet`)."""
@@ -234,9 +249,14 @@ class Gateway:
         return refused
 
     async def _admit(self, socket_id: str, request: web.Request) -> Connection:
-        secret = request.cookies.get(SESSION_COOKIE)
+        forwarded = request.headers.getall(hdrs.X_FORWARDED_FOR, [])
+        address = caller(request.remote, forwarded, proxied=self._proxied)
+        secret = request.cookies.get(SESSION_COOKIE, "")
+        if self._paces.owner(secret) is None:
+            self._paces.look(address)
         session = await self._sessions.find(secret) if secret else None
         if session is None:
+            self._paces.stranger(address)
             raise SignInNeeded("session.needed", SIGN_IN)
         if session.staff.must_change_password:
             raise SignInNeeded("session.first_password", FIRST_PASSWORD)
@@ -244,12 +264,15 @@ class Gateway:
         connection = Connection(
             socket_id, session.id, session.staff.id, self._language(request, session.staff.language)
         )
+        connection.terminal_id = None if session.terminal is None else session.terminal.id
+        connection.asker = Asker(session.staff.id, session.facility.id, connection.terminal_id)
+        self._paces.remember(secret, connection.asker)
         connection.counted_at = self._clock.monotonic()
         self._connections.add(connection)
         return connection
 
     async def _greet(self, connection: Connection) -> None:
-        await self._dispatch.beat(connection)
+        await self._signs.beat(connection)
         async with self._turn(limited=False):
             await self._announcements.greet(connection)
 
@@ -274,10 +297,7 @@ class Gateway:
             return
         self._connections.remove(connection)
         await self._members.lost(connection)
-        try:
-            await self._presence.gone(connection.staff_id, connection.id)
-        except Unavailable:
-            log.warning("the bus is down; a person stays online until the lease runs out")
+        await self._signs.gone(connection)
         await self.cut(connection)
 
     async def _event(self, name: object, socket_id: str, *arguments: object) -> dict[str, Any]:

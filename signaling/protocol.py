@@ -1,7 +1,7 @@
 """The Socket.IO protocol as types: one dataclass an event, both ways, with meaning, fields and bounds.
 
-The classes stand in `pairing_events`, `answer_events`, `room_events`, `server_events` and `acks`; this page is the way
-in and out.
+The classes stand in `pairing_events`, `answer_events`, `room_events`, `terminal_events`, `server_events` and `acks`;
+this page is the way in and out.
 `docs/protocol.md` is generated from them by `signaling.protocol_document`.
 """
 
@@ -21,11 +21,12 @@ from signaling.answer_events import AnswerEvent
 from signaling.pairing_events import PairingEvent
 from signaling.room_events import RoomEvent
 from signaling.server_events import ServerEvent
+from signaling.terminal_events import TerminalEvent
 
-ClientEvent = PairingEvent | AnswerEvent | RoomEvent
+ClientEvent = PairingEvent | AnswerEvent | RoomEvent | TerminalEvent
 
 CLIENT_EVENTS: Mapping[str, type[ClientEvent]] = MappingProxyType(
-    {event.name: event for event in (*get_args(PairingEvent), *get_args(AnswerEvent), *get_args(RoomEvent))}
+    {event.name: event for event in get_args(ClientEvent)}
 )
 """What a client may send, by name."""
 SERVER_EVENTS: Mapping[str, type[ServerEvent]] = MappingProxyType(

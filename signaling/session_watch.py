@@ -12,6 +12,7 @@ from identity.sessions import TOPIC, Sessions
 from signaling.connections import Connection, Connections, Outlet
 from signaling.room_members import RoomMembers
 from signaling.server_events import SessionEnded
+from signaling.signs_of_life import SignsOfLife
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +29,7 @@ class SessionWatch:
         connections: Connections,
         outlet: Outlet,
         members: RoomMembers,
+        signs: SignsOfLife,
         bus: Bus,
         clock: Clock,
     ) -> None:
@@ -35,6 +37,7 @@ class SessionWatch:
         self._connections = connections
         self._outlet = outlet
         self._members = members
+        self._signs = signs
         self._bus = bus
         self._clock = clock
         self._touched_at = clock.monotonic()
@@ -68,5 +71,6 @@ class SessionWatch:
                 await self._members.leave(member)
             except HoichanError as error:
                 log.warning("a leave was not logged: %s", error.code)
+        await self._signs.gone(connection)
         await self._outlet.send(connection, SessionEnded(reason))
         await self._outlet.cut(connection)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -30,6 +31,11 @@ class Assets:
         if not manifest.is_file():
             raise RuntimeError("the browser client is not built: run `npm ci` and `npm run build`, or `make setup`")
         return cls(json.loads(manifest.read_text("utf-8")))
+
+    @property
+    def version(self) -> str:
+        """Names this build of the client: pages bear it, and the fleet's page shows which terminals run another."""
+        return hashlib.sha256(json.dumps(dict(self._files), sort_keys=True).encode()).hexdigest()[:8]
 
     def url(self, name: str) -> str:
         """The address of a built file, such as `room.js`. Raises LookupError for a name that the build did not make."""

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from foundation.i18n import N_
 from identity.csv_columns import ImportKind
+from identity.fleet import Look, Working
 from identity.model import FacilityKind, ManagingLevel, Role, Scope, Sensitivity, TechnicalLevel
 from records_panel.glass import GlassReason, Verdict
 from records_panel.import_runs import Outcome
@@ -40,6 +41,18 @@ LABELS: Mapping[type[StrEnum], Mapping[str, str]] = MappingProxyType(
             Sensitivity.GENETIC: N_("Genetic disease"),
             Sensitivity.OTHER: N_("Restricted for another reason (R)"),
             Sensitivity.VERY_RESTRICTED: N_("Very restricted (V), on top of its kind"),
+        },
+        Look: {
+            Look.ONLINE: N_("Online"),
+            Look.OFFLINE: N_("Offline"),
+            Look.TROUBLE: N_("Online with trouble"),
+        },
+        Working: {
+            Working.READY: N_("Works"),
+            Working.NOT_ALLOWED: N_("Not asked for yet"),
+            Working.DENIED: N_("Forbidden in the browser"),
+            Working.MISSING: N_("None there"),
+            Working.UNKNOWN: N_("Not told"),
         },
         GlassReason: GLASS_REASONS,
         Outcome: {

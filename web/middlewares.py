@@ -16,6 +16,7 @@ from foundation.logs import request_id
 from identity.model import Session
 from web.admission import Admission, admission_of, body_limit_of
 from web.errors import error_response, from_http, internal
+from web.pacing import count, refuse_early
 from web.security import LANGUAGE_COOKIE, LIVE_PATHS, SESSION_COOKIE, check_csrf, check_origin, is_unsafe
 from web.services import SERVICES
 
@@ -156,4 +157,4 @@ def _send_to(request: web.Request, target: str, error: HoichanError) -> web.Stre
     raise web.HTTPSeeOther(target)
 
 
-MIDDLEWARES = (number, errors, session, language, forgery)
+MIDDLEWARES = (number, errors, refuse_early, session, count, language, forgery)

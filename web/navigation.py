@@ -14,6 +14,7 @@ _PAGES: tuple[tuple[str, str, frozenset[Role]], ...] = (
     ("/slots", N_("Slots"), frozenset({Role.COORDINATOR})),
     ("/rota", N_("On-call rota"), frozenset()),
     ("/ladder", N_("Who would be rung"), frozenset({Role.COORDINATOR, Role.ADMINISTRATOR})),
+    ("/fleet", N_("Terminals"), frozenset({Role.COORDINATOR, Role.ADMINISTRATOR})),
     ("/agenda", N_("Agenda"), _CLINICAL),
     ("/written", N_("Written cases"), _CLINICAL),
     ("/consults", N_("Past consults"), _CLINICAL),

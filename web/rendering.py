@@ -27,9 +27,9 @@ class Renderer:
     """Fills templates. Globals of every template:
 
     `_(message, **parameters)`, `plural(one, many, count, **parameters)`, `language` (the Language), `asset(name)`,
-    `url(path, **query)`, `time(at)`, `date(day)`, `moment(at)`, `weekday(day)` in the installation's zone, `number`,
-    `label(value)` of an enumeration, `script_words(group, …)`, `zone`, `is_demo`. Each page also gets `session`,
-    `csrf`, `request_path` and `nav`.
+    `client_version`, `url(path, **query)`, `time(at)`, `date(day)`, `moment(at)`, `weekday(day)` in the installation's
+    zone, `number`, `label(value)` of an enumeration, `script_words(group, …)`, `zone`, `is_demo`. Each page also gets
+    `session`, `csrf`, `request_path` and `nav`.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Renderer:
         return self._environments[language.code].get_template(template).render(**context)
 
 
-_PLACES = ("urgency", "day", "facility", "before", "next")
+_PLACES = ("urgency", "day", "facility", "look", "before", "next")
 """Parts of a query that say which page it is. What else was typed into an address is not repeated in a page."""
 
 
@@ -105,6 +105,7 @@ def _environment(
         plural=language.plural,
         language=language,
         asset=assets.url,
+        client_version=assets.version,
         url=_url,
         time=time,
         date=day,

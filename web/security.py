@@ -6,6 +6,7 @@ import hmac
 
 from aiohttp import hdrs, web
 
+from foundation.addresses import caller
 from foundation.errors import Forbidden
 from foundation.i18n import N_
 from identity.model import Session
@@ -131,8 +132,5 @@ def set_language_cookie(request: web.Request, response: web.StreamResponse, code
 
 def address_of(request: web.Request) -> str:
     """The network address of the caller; behind a proxy the one that the proxy itself saw, last in the list."""
-    if request.app[SERVICES].settings.proxied:
-        forwarded = request.headers.getall(hdrs.X_FORWARDED_FOR, [])
-        if forwarded:
-            return forwarded[-1].rpartition(",")[2].strip()
-    return request.remote or ""
+    forwarded = request.headers.getall(hdrs.X_FORWARDED_FOR, [])
+    return caller(request.remote, forwarded, proxied=request.app[SERVICES].settings.proxied)

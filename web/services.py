@@ -26,10 +26,12 @@ from foundation.bus import Bus
 from foundation.clock import Clock
 from foundation.database import Database
 from foundation.i18n import Languages
+from foundation.paces import Paces
 from foundation.settings import Settings
 from identity.accounts import Accounts
 from identity.administration import Administration
 from identity.csv_import import CsvImport
+from identity.fleet import Fleet
 from identity.model import Role
 from identity.sessions import Sessions
 from identity.store import Directory
@@ -98,6 +100,10 @@ class Services:
     """Parts that this process needs, by name: database, bus, media; true when the part answers."""
     watched: Callable[[], dict[str, bool]] = dict
     """Parts that have to be seen to, but without which consults go on, by name: true when all is well."""
+    fleet: Fleet | None = None
+    """The terminals, and which of them are online."""
+    paces: Paces | None = None
+    """How much each may ask; None: as much as comes."""
     reaching: Reaching | None = None
     """How people are reached when no page is open, and when not to reach them."""
     is_demo: bool = False

@@ -22,9 +22,11 @@ from foundation.audit import Audit
 from foundation.bus import Bus, Hint
 from foundation.clock import FakeClock
 from foundation.database import Database
+from foundation.paces import Paces, Rates
 from foundation.sealing import Sealer
 from foundation.tasks import Tasks
 from identity.authentication import Authentication, Verified
+from identity.fleet import Fleet
 from identity.model import Terminal
 from identity.passwords import Passwords
 from identity.sessions import Sessions
@@ -115,12 +117,13 @@ class Client:
 class Node:
     """One web node: services of its own over the shared store and bus, a gateway, a port."""
 
-    def __init__(self, world: World, sessions: Sessions, media: FakeMediaNodes) -> None:
+    def __init__(self, world: World, sessions: Sessions, media: FakeMediaNodes, paces: Paces) -> None:
         self.world = world
         self.sessions = sessions
         self.media = media
         self.tasks = Tasks()
         store, zone = world.store, ZONE
+        self.fleet = Fleet(world.database, world.bus, world.directory, world.clock)
         self.queries = Queries(world.database, store, world.log, world.directory, world.rota, world.presence, zone)
         self.gateway = Gateway(
             origins=[ORIGIN],
@@ -133,6 +136,8 @@ class Node:
             queries=self.queries,
             consult_log=world.log,
             presence=world.presence,
+            fleet=self.fleet,
+            paces=paces,
             media=media,
             relays=TurnServers(TURN_URLS, "a secret", timedelta(hours=12), world.clock),
             bus=world.bus,
@@ -214,7 +219,14 @@ class Live:
 
 
 @asynccontextmanager
-async def living(database: Database, clock: FakeClock, bus: Bus, sealer: Sealer, nodes: int = 1) -> AsyncIterator[Live]:
+async def living(
+    database: Database,
+    clock: FakeClock,
+    bus: Bus,
+    sealer: Sealer,
+    nodes: int = 1,
+    rates: Rates = Rates(),  # noqa: B008 - frozen
+) -> AsyncIterator[Live]:
     """A small country with that many nodes, which share one store, one bus and one media plane."""
     people = await seed(database)
     media = FakeMediaNodes(clock)
@@ -226,7 +238,7 @@ async def living(database: Database, clock: FakeClock, bus: Bus, sealer: Sealer,
 
         async def add() -> Node:
             world = await build(database, clock, bus, sealer, people, rota=not running)
-            node = await stack.enter_async_context(Node(world, sessions, media).running())
+            node = await stack.enter_async_context(Node(world, sessions, media, Paces(clock, rates)).running())
             running.append(node)
             return node
 

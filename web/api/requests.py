@@ -14,6 +14,7 @@ from web.api.consult_answers import OfferAnswer, RequestAnswer, Telephone
 from web.api.operation import PREFIX, Call, Nothing, Operation
 from web.api.patients import IDENTITY_ERRORS, consent_of, identified, question_of
 from web.api.people import specialty_codes, specialty_of, staff_refs, terminal_of
+from web.pacing import count_consult
 
 
 async def create(call: Call[NewRequest, Nothing]) -> RequestAnswer:
@@ -23,6 +24,7 @@ async def create(call: Call[NewRequest, Nothing]) -> RequestAnswer:
     specialty = await specialty_of(services, asked.specialty)
     terminal_id = await terminal_of(services, staff.facility_id, asked.terminal_code)
     patient = await identified(call, staff, asked.patient)
+    count_consult(call.request, staff.facility_id)
     consult = await services.requests.create(
         staff,
         terminal_id=terminal_id,

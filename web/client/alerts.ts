@@ -6,6 +6,7 @@ import { clientKey, type Ring } from "./core/protocol.ts";
 import type { RingActions } from "./elements/ring_actions.ts";
 import { RingCard } from "./elements/ring_card.ts";
 import { RingTone } from "./elements/ring_tone.ts";
+import { reportTerminal } from "./terminal.ts";
 import { clock, element, icon, say } from "./words.ts";
 
 const TOAST_MS = 8_000;
@@ -26,6 +27,7 @@ export function toast(text: string, tone: string, link?: { href: string; text: s
 }
 
 export function startAlerts(connection: Connection, docked = false): void {
+  reportTerminal(connection);
   const cards = new Map<string, RingCard>();
   const tone = new RingTone();
   const title = document.title;

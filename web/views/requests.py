@@ -14,6 +14,7 @@ from foundation.ids import DraftId, SpecialtyId, is_id, new_id
 from identity.model import Session
 from identity.policy import Action, Target, require
 from web.forms import Form
+from web.pacing import count_consult
 from web.rendering import render
 from web.services import SERVICES
 from web.views.book_words import SEXES
@@ -62,6 +63,7 @@ async def send(request: web.Request) -> web.StreamResponse:
     if not form.valid or urgency is None:
         return await _page(request, form, patient=patient, status=422)
     try:
+        count_consult(request, session.facility.id)
         consult = await services.requests.create(
             session.staff,
             terminal_id=session.terminal.id if session.terminal else None,

@@ -27,4 +27,7 @@ if (lists.length > 0) {
   connection.on("consult", look);
   connection.on("agenda", look);
   connection.on("oversight", look);
+  // What no hint tells of, such as terminals, is asked for every so many seconds, while somebody looks.
+  const every = Math.min(...lists.map((list) => Number(list.dataset["liveEvery"] ?? Infinity)));
+  if (Number.isFinite(every)) setInterval(() => !document.hidden && look(), every * 1000);
 }
