@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import html
 import re
+from dataclasses import replace
 
-from tests.web.ward import Ward, ward
+from consult_rooms.quiet import Quiet
+from consult_rooms.reaching import Reaching
+from notify.subscriptions import Subscriptions
+from tests.web.conftest import SEALER, serve
+from tests.web.ward import ZONE, Ward, ward
 
 __all__ = ["ward"]
 
@@ -78,3 +83,25 @@ async def test_an_administrator_publishes_where_there_is_no_coordinator(ward: Wa
     assert (await chief.get(f"/slots/{slot}")).status == 403
     chief.csrf = csrf
     assert (await chief.post(f"/slots/{slot}/withdraw")).status == 303
+
+
+async def test_who_is_not_to_be_disturbed_stands_in_the_rota_with_the_hour(ward: Ward) -> None:
+    services = ward.site.services
+    quiet = Quiet(services.database, services.bus)
+    subscriptions = Subscriptions(services.database, services.audit, SEALER)
+    site = await serve(replace(services, reaching=Reaching(quiet, subscriptions, None)))
+    keeper = await site.browser()
+    await keeper.sign_in("dp.khue")
+    offer = f"{ward.expert.id} {ward.specialty_id}"
+    await keeper.get("/rota")
+    await keeper.post("/rota", {"offer": offer, "weekday": ["0"], "starts": "19:00", "ends": "07:00"})
+    await keeper.get("/rota")
+    assert "data-quiet" not in keeper.page
+    until = await quiet.begin(ward.expert, minutes=90)
+    await keeper.get("/rota")
+    assert "data-quiet" in keeper.page
+    assert f"{until.astimezone(ZONE):%H:%M}" in html.unescape(keeper.page).partition("Không làm phiền đến")[2][:40]
+    await quiet.end(ward.expert)
+    await keeper.get("/rota")
+    assert "data-quiet" not in keeper.page
+    await site.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, time, timedelta
+from datetime import date, datetime, time, timedelta
 
 from aiohttp import web
 
@@ -34,6 +34,8 @@ class Turn:
     shift: Shift
     name: str
     overnight: bool
+    quiet_until: datetime | None
+    """Until when the holder asked not to be rung: others are rung instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,7 @@ async def _weeks(
     """A week for each specialty that somebody here holds or is on call for, in the order of the list."""
     shifts = await services.rota.shifts([facility_id])
     people = await services.directory.staff_many({shift.staff_id for shift in shifts})
+    quiet = {} if services.reaching is None else await services.reaching.quiet.of(people)
     held = {field for person in specialists for field in person.specialties} | {shift.specialty_id for shift in shifts}
     weeks = []
     for field in (one for one in fields.values() if one.id in held):
@@ -156,7 +159,12 @@ async def _weeks(
             Day(
                 weekday,
                 tuple(
-                    Turn(shift, people[shift.staff_id].full_name, shift.ends <= shift.starts)
+                    Turn(
+                        shift,
+                        people[shift.staff_id].full_name,
+                        shift.ends <= shift.starts,
+                        quiet.get(shift.staff_id),
+                    )
                     for shift in mine
                     if shift.weekday == weekday
                 ),

@@ -54,7 +54,6 @@ async function subscribe(): Promise<void> {
 document.querySelector("#try-ring")?.addEventListener("click", () => {
   const tone = new RingTone();
   tone.start();
-  navigator.vibrate?.([400, 200, 400]);
   setTimeout(() => tone.stop(), TONE_MS);
   const context = new AudioContext();
   void context.resume().then(() => {
