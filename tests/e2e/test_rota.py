@@ -18,10 +18,10 @@ async def test_a_gap_is_seen_filled_and_opened_again(browser: Browser, server: D
         page = coordinator.page
         await page.click(".nav a[href='/rota']")
         stroke = page.locator("#rota section", has_text="Thần kinh")
-        await expect(stroke.locator(".chip")).to_contain_text("Đủ ngày đêm")
+        await expect(stroke.locator(".tile-head .chip")).to_contain_text("Đủ ngày đêm")
         code = await page.locator("#rota section", has_text="Sản").first.get_attribute("data-specialty")
         field = page.locator(f"#rota section[data-specialty={code}]")
-        await expect(field.locator(".chip")).to_contain_text("Có giờ không ai trực")
+        await expect(field.locator(".tile-head .chip")).to_contain_text("Có giờ không ai trực")
         saturday = field.locator("[data-weekday='5']")
         await expect(saturday.locator(".gap")).to_contain_text("00:00–24:00")
 
