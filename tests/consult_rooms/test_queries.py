@@ -9,6 +9,7 @@ from itertools import pairwise
 import pytest
 
 from consult_rooms.access import Relation
+from consult_rooms.log import Data
 from consult_rooms.model import CancelReason, DeclineReason, LogKind, Rung, Step, Way, WrittenCause
 from consult_rooms.rows import Answer
 from consult_rooms.wording import sentence
@@ -197,7 +198,7 @@ async def live_through(world: World) -> list[ConsultId]:
     # What passes around a claim is tried in `test_answers`, `test_leases` and `test_handovers`.
     async with world.database.transaction() as tx:
         khai = world["khai"].id
-        for kind, data in (
+        passed: tuple[tuple[LogKind, Data], ...] = (
             (LogKind.BUSY, {}),
             (LogKind.LATER, {"until": "2026-11-23T07:05:00+00:00"}),
             (LogKind.FORWARDED, {"staff": khai}),
@@ -221,7 +222,8 @@ async def live_through(world: World) -> list[ConsultId]:
             (LogKind.RAISED, {"staff": khai}),
             # Of opinions about each of several patients in `test_opinions`.
             (LogKind.OPINION_LOCKED, {"version": 1}),
-        ):
+        )
+        for kind, data in passed:
             await world.log.append(tx, consult.id, kind, ha.id, data)
     await world.requests.change_identity(lan, consult.id, (await world.ask("named")).patient, "confirmed")
     await world.requests.change_identity(lan, consult.id, None, "reverted")
