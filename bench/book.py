@@ -136,6 +136,7 @@ async def panels(parts: Parts, people: dict[str, DemoSignIn], ids: list[PatientI
         browser = Browser(client)
         await browser.sign_in(CALLER, people[CALLER].password)
         taken = []
+        spare_pauses()  # as the serving process does
         for number in range(rounds * _CONSULTS + _WARM):
             address = f"/consults/{dice.choice(consults)}/book"
             began = time.perf_counter()
@@ -143,7 +144,6 @@ async def panels(parts: Parts, people: dict[str, DemoSignIn], ids: list[PatientI
                 text = await response.text()
             seconds = time.perf_counter() - began
             if response.status != 200 or ("redline" not in text and "absence" not in text):
-        spare_pauses()  # as the serving process does
                 raise RuntimeError(f"the panel answered {response.status}")
             if number >= _WARM:
                 taken.append(seconds)
