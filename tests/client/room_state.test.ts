@@ -57,6 +57,7 @@ test("an own line is pending until the server has kept it, and never shows twice
   let state = room.withPending(room.withPending(room.EMPTY, { client_id: "a", text: "x" }), { client_id: "b", text: "y" });
   state = room.withChat(state, [line(7, "a")]);
   state = room.withChat(state, [line(7, "a")]);
+  for (const id of ["a", "b"]) state = room.withPending(state, { client_id: id, text: "brought back by a reload" });
   assert.deepEqual(state.pending.map((one) => one.client_id), ["b"]);
   assert.equal(state.chat.length, 1);
 });

@@ -5,7 +5,8 @@ import { test } from "node:test";
 import { Countdown } from "../../web/client/core/countdown.ts";
 import { Draft, draftIn, draftOf } from "../../web/client/core/draft.ts";
 import { LineJudge, type Sample } from "../../web/client/core/line.ts";
-import { clientKey } from "../../web/client/core/protocol.ts";
+import { claimNow, heldNow } from "../../web/client/core/holding.ts";
+import { clientKey, type LogEntry } from "../../web/client/core/protocol.ts";
 import { Queue } from "../../web/client/core/queue.ts";
 
 test("a countdown follows the server's clock, not one's own", () => {
@@ -107,4 +108,13 @@ test("a connection built anew counts from nothing and is not judged by the old o
   const judge = new LineJudge();
   judge.judge(sample(60_000));
   assert.equal(judge.judge(sample(61_000, { packets: 1, frames: 0, audio: 0 })), "good");
+});
+
+test("a claim holds until it is lost; a case taken in writing after that is held again", () => {
+  const log = (...kinds: string[]) => kinds.map((kind, at): LogEntry => ({ number: at + 1, at: "", kind, actor_name: null, text: "", data: {} }));
+  assert.equal(heldNow(log("requested", "claimed")), true);
+  assert.equal(heldNow(log("requested", "claimed", "claim_lost")), false);
+  assert.equal(claimNow(log("requested", "claimed", "claim_lost")), null);
+  assert.equal(heldNow(log("requested", "claimed", "claim_lost", "written", "taken", "raised")), true);
+  assert.equal(claimNow(log("requested", "claimed", "claim_lost", "claimed"))?.number, 4);
 });

@@ -8,9 +8,9 @@ function last(entries: readonly LogEntry[], kinds: readonly string[]): LogEntry 
   return found;
 }
 
-/** Whether the last claim still holds; true as well for a consult that never rang. */
+/** Whether the last claim still holds; true as well for a consult that never rang, or was taken as a written case. */
 export function heldNow(entries: readonly LogEntry[]): boolean {
-  return last(entries, ["claimed", "claim_lost"])?.kind !== "claim_lost";
+  return last(entries, ["claimed", "taken", "claim_lost"])?.kind !== "claim_lost";
 }
 
 /** The claim that holds now, or null while it rings. */

@@ -73,7 +73,9 @@ export function withChat(state: RoomState, lines: readonly ChatLine[]): RoomStat
   };
 }
 
+/** A line that is known, on its way or kept already, changes nothing: a reload brings back what may have arrived. */
 export function withPending(state: RoomState, line: PendingLine): RoomState {
+  if ([...state.chat, ...state.pending].some((known) => known.client_id === line.client_id)) return state;
   return { ...state, pending: [...state.pending, line] };
 }
 

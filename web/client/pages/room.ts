@@ -15,6 +15,7 @@ import { Holding, startHandover, type Leaving } from "../room/handover.ts";
 import { LineWatch } from "../room/line_watch.ts";
 import { LiveBook } from "../room/live_book.ts";
 import { OpinionDesk } from "../room/opinion.ts";
+import { OwnLines } from "../room/own_lines.ts";
 import { OwnMedia } from "../room/own_media.ts";
 import { showRibbon } from "../room/ribbon.ts";
 import { Sources } from "../room/sources.ts";
@@ -75,9 +76,15 @@ subscriber.beforeAnswer = (_tracks, fresh) => {
 const sources = new Sources(publisher, stage, (message) => stop(message, false));
 const own = new OwnMedia(stage.self, publisher, sources, observes, (message) => stop(message, false));
 stage.audioOnly(own.audioOnly);
+const ownLines = new OwnLines(
+  connection,
+  consultId,
+  (message) => stop(message, false),
+  (lines) => lines.forEach((message) => update(room.withPending(state, message))),
+);
 const chat = new Chat(find("#chat-drawer") as HTMLElement, (message) => {
   update(room.withPending(state, message));
-  void flush();
+  ownLines.add(message);
 });
 
 function self(): Participant | undefined {
@@ -140,23 +147,6 @@ watch.onHeard = (mids) => stage.heard(mids).forEach((participantId) => report(pa
 watch.onLook = showLine;
 watch.start();
 
-let entered = false;
-let flushing = false;
-async function flush(): Promise<void> {
-  if (flushing || !entered) return;
-  flushing = true;
-  for (const message of state.pending) {
-    try {
-      await connection.call("send_chat", { consult_id: consultId, text: message.text, client_id: message.client_id });
-    } catch (error) {
-      // A line that was refused stays on the page as not sent, so that nothing that was written is lost.
-      if (error instanceof CallError && error.code !== "offline") stop(error.message, false);
-      else setTimeout(() => void flush(), 2_000); // the line is kept and goes again
-    }
-  }
-  flushing = false;
-}
-
 /** End all media of this page. */
 function hangUp(): void {
   out = true;
@@ -210,11 +200,10 @@ async function enter(): Promise<void> {
     const long = awaySince !== null && performance.now() - awaySince > LONG_AWAY_MS;
     awaySince = null;
     update(room.joined(state, answer));
-    entered = true;
+    ownLines.open = true;
     page.dataset["state"] = "joined";
     line.joined(performance.now());
     showLine();
-    void flush();
     await (again && !long ? resume() : Promise.all([subscriber.rebuild(), observes ? null : publish()]));
   } catch (error) {
     if (error instanceof CallError && error.code !== "offline" && !error.code.startsWith("media.") && !error.code.endsWith("unavailable")) {
@@ -238,7 +227,7 @@ async function resume(): Promise<void> {
 
 connection.onConnect(() => void enter());
 connection.onDisconnect(() => {
-  entered = false;
+  ownLines.open = false;
   awaySince = performance.now();
   line.cut(awaySince);
 });
