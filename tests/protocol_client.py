@@ -120,6 +120,20 @@ class ProtocolClient:
             raise
         self._start(self._beat())
 
+    def use(self, session: str) -> None:
+        """Go on under a session that was begun elsewhere."""
+        self._cookie = f"hoichan_session={session}"
+
+    async def drop(self) -> None:
+        """Lose the line: no goodbye, and nothing that was on its way arrives. `connect` comes back, perhaps to
+        another address of the server."""
+        lost, self._socket = self._socket, socketio.AsyncClient(reconnection=False)
+        lost.handlers.clear()
+        lost.eio.ws._response.connection.transport.abort()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
     async def call(self, name: str, **payload: Any) -> dict[str, Any]:
         """Send an event and take its acknowledgement. Raises Refused."""
         answer: dict[str, Any] = await self._socket.call(name, payload, timeout=WAIT_S)
@@ -152,9 +166,9 @@ class ProtocolClient:
         joined = await self.call("join_room", consult_id=consult_id, tab_id=self._tab_id, after=after)
         self._joined_at = time.monotonic()
         self.participant_id = joined["participant_id"]
-        # Events may have come before this acknowledgement.
-        self.entries = [*joined["entries"], *self.entries] if not after else [*self.entries, *joined["entries"]]
-        self.chat = [*joined["chat"], *self.chat]
+        # Events may have come before this acknowledgement: by their numbers both find their places.
+        self.entries = sorted([*self.entries, *joined["entries"]], key=lambda entry: int(entry["number"]))
+        self.chat = sorted([*self.chat, *joined["chat"]], key=lambda line: int(line["number"]))
         return joined
 
     async def say(self, text: str) -> None:
