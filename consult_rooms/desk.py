@@ -22,7 +22,11 @@ class Desk:
     drafts: Drafts
 
     async def tidy(self) -> None:
-        """Let what was not finished in time expire, and calls that everybody left go on in writing. Any node may."""
+        """Let what was not finished in time expire, calls that everybody left go on in writing, and late cases be said.
+
+        Any node may.
+        """
         await self.written.run_left()
+        await self.written.run_overdue()
         await self.uploads.expire()
         await self.drafts.expire()

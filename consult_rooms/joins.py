@@ -65,7 +65,7 @@ class Joins:
         people, places, fields = set(staff), set(facilities), set(specialties)
         for consult in found:
             fields.add(consult.specialty_id)
-            people.add(consult.requester_id)
+            people.update((consult.requester_id, consult.owner_id))
             places.add(consult.requester_facility_id)
             if consult.specialist_id is not None:
                 people.add(consult.specialist_id)
@@ -123,6 +123,7 @@ class Joins:
                     facility=names.facilities[asking],
                     specialist_name=names.staff_name(consult.specialist_id),
                     specialist_facility_name=None if specialist_facility is None else specialist_facility.name,
+                    owner_name=names.staff_name(consult.owner_id) or "",
                     appointment_id=appointment_id,
                     appointment_version=version,
                 )

@@ -232,6 +232,8 @@ class LogKind(StrEnum):
     """It is answered in writing from here on."""
     TAKEN = "taken"
     """A specialist took a written case, and owns it."""
+    OVERDUE = "overdue"
+    """The time by which a written case was to be answered has passed."""
     RAISED = "raised"
     """A written case became a call again."""
     ADDED = "added"
@@ -336,6 +338,10 @@ class Consult:
     """A claim whose specialist has not entered yet holds until then; None: nothing runs out."""
     paused_at: datetime | None = None
     """Since when the specialist is away in another case."""
+
+    def is_overdue(self, now: datetime) -> bool:
+        """Whether the answer in writing should have been there by now."""
+        return self.due_at is not None and self.due_at < now
 
 
 @dataclass(frozen=True, slots=True)

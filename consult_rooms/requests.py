@@ -27,6 +27,7 @@ from consult_rooms.model import (
     Patient,
     Question,
     Urgency,
+    WrittenCause,
 )
 from consult_rooms.roster import Asked
 from consult_rooms.runner import LadderRunner
@@ -38,12 +39,13 @@ from foundation.audit import Audit, AuditEntry
 from foundation.database import Database, Transaction
 from foundation.errors import Conflict, Invalid
 from foundation.i18n import N_
-from foundation.ids import ConsultId, SpecialtyId, TerminalId, new_id
+from foundation.ids import ConsultId, SpecialtyId, StaffId, TerminalId, new_id
 from identity.model import Staff
 from identity.policy import Action, Target, require
 from identity.store import Directory
 
 LAST_STEP = N_("Everybody has been rung already. If no one accepts in time, the request becomes a written case.")
+RINGS = N_("Only a routine question is asked in writing. Anything more urgent rings.")
 FOREIGN_TERMINAL = N_("This terminal belongs to another facility.")
 
 
@@ -86,19 +88,24 @@ class Requests:
         question: Question,
         consent: Consent | None,
         idempotency_key: str,
+        in_writing: bool = False,
     ) -> Consult:
         """Ask for a consult and ring the first step at once. The same key of one requester gives the same consult.
 
-        Raises Forbidden, Invalid (see `bounds`), NotFound for an unknown specialty or terminal.
+        With `in_writing` a routine question rings for nobody: it is a written case from the first. Raises Forbidden,
+        Invalid (see `bounds`; `request.rings`), NotFound for an unknown specialty or terminal.
         """
         require(staff, Action.REQUEST_CONSULT, Target(facility_id=staff.facility_id))
         key = bounds.key(idempotency_key)
         person, asked = bounds.patient(patient), bounds.question(question)
         given = None if consent is None else bounds.consent(consent)
         bounds.request(urgency, person, asked, given)
+        if in_writing and urgency is not Urgency.ROUTINE:
+            raise Invalid("request.rings", RINGS, field="in_writing")
         if terminal_id is not None and (await self._directory.terminal(terminal_id)).facility_id != staff.facility_id:
             raise Invalid("terminal.foreign", FOREIGN_TERMINAL, field="terminal_id")
-        roster = await self._runner.roster(Asked(staff.facility_id, specialty_id, staff.id, person.patient_id))
+        asked_of = Asked(staff.facility_id, specialty_id, staff.id, person.patient_id)
+        roster = None if in_writing else await self._runner.roster(asked_of)
         consult_id = ConsultId(new_id("con"))
         details: Data = {
             "facility": staff.facility_id,
@@ -111,14 +118,20 @@ class Requests:
         try:
             async with self._database.transaction() as tx:
                 now = await tx.now()
-                first = self._runner.first(urgency, staff.id, roster, now)
-                entries = [(LogKind.REQUESTED, staff.id, details), *first.entries]
+                first = None if roster is None else self._runner.first(urgency, staff.id, roster, now)
+                due_at = now + self._runner.writing.due[urgency] if first is None else None
+                entries: list[tuple[LogKind, StaffId | None, Data]] = [(LogKind.REQUESTED, staff.id, details)]
+                if due_at is not None:
+                    written: Data = {"cause": WrittenCause.ASKED.value, "due_at": due_at.isoformat()}
+                    entries.append((LogKind.WRITTEN, staff.id, written))
+                if first is not None:
+                    entries.extend(first.entries)
                 row = await tx.execute(
                     consults.insert()
                     .values(
                         id=consult_id,
                         code=await new_code(tx, now.astimezone(self._zone)),
-                        state=ConsultState.RINGING,
+                        state=ConsultState.WRITTEN if first is None else ConsultState.RINGING,
                         urgency=urgency,
                         specialty_id=specialty_id,
                         requester_id=staff.id,
@@ -127,8 +140,9 @@ class Requests:
                         terminal_id=terminal_id,
                         idempotency_hash=key,
                         created_at=now,
-                        step=first.step,
-                        step_due_at=first.due_at,
+                        step=None if first is None else first.step,
+                        step_due_at=None if first is None else first.due_at,
+                        due_at=due_at,
                         log_number=len(entries),
                         **self._store.patient_values(consult_id, person),
                         **self._store.question_values(consult_id, asked),
@@ -138,7 +152,8 @@ class Requests:
                 )
                 consult = self._store.consult(row.mappings().one())
                 await identities.begin(tx, self._store, consult)
-                await self._runner.ring(tx, consult_id, first)
+                if first is not None:
+                    await self._runner.ring(tx, consult_id, first)
                 await self._log.begin(tx, consult_id, entries)
                 return consult
         except IntegrityError:

@@ -17,6 +17,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
+from consult_rooms import calls
 from consult_rooms.model import ConsultState, OfferState, Urgency
 from consult_rooms.presence import Presence
 from consult_rooms.push_tables import ring_pushes
@@ -86,31 +87,32 @@ class RingPushes:
             await asyncio.gather(*map(self._carry, messages))
 
     async def _starting(self) -> list[_Message]:
+        device = push_subscriptions.c
+        told = (consults.c.id, device.staff_id, consults.c.urgency, device.id, ring_pushes.c.rings, ring_pushes.c.tries)
         async with self._database.reading() as tx:
             now = await tx.now()
-            rows = (
-                await tx.execute(
-                    select(
-                        offers.c.consult_id,
-                        offers.c.staff_id,
-                        consults.c.urgency,
-                        push_subscriptions.c.id,
-                        ring_pushes.c.rings,
-                        ring_pushes.c.tries,
-                    )
-                    .join(consults, consults.c.id == offers.c.consult_id)
-                    .join(push_subscriptions, push_subscriptions.c.staff_id == offers.c.staff_id)
-                    .outerjoin(ring_pushes, _same_row())
-                    .where(
-                        offers.c.state == OfferState.RINGING,
-                        consults.c.state == ConsultState.RINGING,
-                        offers.c.staff_id.in_(active_staff()),
-                        or_(ring_pushes.c.consult_id.is_(None), ring_pushes.c.rings.is_(False), _due(now)),
-                    )
-                    .order_by(offers.c.rung_at)
-                    .limit(BATCH * 10)
-                )
-            ).all()
+            fresh = or_(ring_pushes.c.consult_id.is_(None), ring_pushes.c.rings.is_(False), _due(now))
+            rung = (
+                select(*told)
+                .join_from(offers, consults, consults.c.id == offers.c.consult_id)
+                .join(push_subscriptions, device.staff_id == offers.c.staff_id)
+                .outerjoin(ring_pushes, _same_row())
+                .where(offers.c.state == OfferState.RINGING, consults.c.state == ConsultState.RINGING)
+                .order_by(offers.c.rung_at)
+            )
+            called = (
+                select(*told)
+                .join_from(calls.raised, consults, consults.c.id == calls.raised.c.consult_id)
+                .join(push_subscriptions, device.staff_id.in_((consults.c.requester_id, consults.c.specialist_id)))
+                .outerjoin(ring_pushes, _same_row())
+                .where(calls.rings(now, device.staff_id))
+                .order_by(calls.raised.c.at)
+            )
+            rows = [
+                row
+                for query in (rung, called)
+                for row in await tx.execute(query.where(device.staff_id.in_(active_staff()), fresh).limit(BATCH * 10))
+            ]
         if not rows:
             return []
         people = {StaffId(row.staff_id) for row in rows}
@@ -122,8 +124,8 @@ class RingPushes:
         away -= set(await self._quiet.of(away))
         return [
             _Message(
-                ConsultId(row.consult_id),
-                row.id,
+                ConsultId(row[0]),
+                row[3],
                 row.staff_id,
                 Urgency(row.urgency),
                 True,
@@ -151,6 +153,7 @@ class RingPushes:
                     or_(
                         and_(
                             ring_pushes.c.rings,
+                            ~calls.is_called(now, push_subscriptions.c.staff_id),
                             or_(
                                 consults.c.state != ConsultState.RINGING,
                                 offers.c.state.is_(None),
@@ -242,9 +245,7 @@ def _row(message: _Message) -> ColumnElement[bool]:
 
 
 def _same_row() -> ColumnElement[bool]:
-    return and_(
-        ring_pushes.c.consult_id == offers.c.consult_id, ring_pushes.c.subscription_id == push_subscriptions.c.id
-    )
+    return and_(ring_pushes.c.consult_id == consults.c.id, ring_pushes.c.subscription_id == push_subscriptions.c.id)
 
 
 def _due(now: datetime) -> ColumnElement[bool]:

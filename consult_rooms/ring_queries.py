@@ -10,12 +10,13 @@ from consult_rooms.handover_queries import HandoverQueries
 from consult_rooms.inquiries import Inquiry, inquiries_of
 from consult_rooms.joins import without_names
 from consult_rooms.ladder import after_step
-from consult_rooms.model import Consult, ConsultState, OfferState
+from consult_rooms.model import Consult, ConsultState, OfferState, Step
 from consult_rooms.rows import Answer, OnCallPerson, OnCallRow, RingView, RungPerson, Telephone, WaitingView
 from consult_rooms.store import Row, offer_of
 from consult_rooms.tables import consults, offers
 from foundation.errors import Unavailable
 from foundation.ids import ConsultId, FacilityId, StaffId
+from identity.model import Role
 from identity.rows import facility_of, specialty_of
 from identity.tables import facilities, specialties, staff
 
@@ -23,7 +24,7 @@ RINGS = 50
 """Rings of one person at once at most."""
 _REQUESTER, _RUNG = staff.alias("requester"), staff.alias("rung")
 _RINGS = (
-    select(consults, offers, specialties, facilities, _REQUESTER.c.full_name, _RUNG.c.full_name)
+    select(consults, offers, specialties, facilities, _REQUESTER.c.full_name, _RUNG.c.full_name, _RUNG.c.roles)
     .join(offers, offers.c.consult_id == consults.c.id)
     .join(specialties, specialties.c.id == consults.c.specialty_id)
     .join(facilities, facilities.c.id == consults.c.requester_facility_id)
@@ -81,6 +82,7 @@ class RingQueries(HandoverQueries):
                     also_ringing=tuple(other[_RUNG.c.full_name] for other in those if other is not row),
                     emergency_telephone=facility.emergency_telephone,
                     inquiries=asked,
+                    as_coordinator=offer.step is Step.COORDINATOR and Role.SPECIALIST not in row[_RUNG.c.roles],
                 )
                 found.append((offer.staff_id, ring))
         return found

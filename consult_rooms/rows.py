@@ -98,6 +98,8 @@ class ConsultRow:
     facility: Facility
     specialist_name: str | None
     specialist_facility_name: str | None
+    owner_name: str
+    """Who is accountable now."""
     appointment_id: AppointmentId | None = None
     appointment_version: int | None = None
 
@@ -135,6 +137,8 @@ class RingView:
     """Who offers a running consult; None: it is a request that rings."""
     inquiries: tuple[Inquiry, ...] = ()
     """What was asked of the requester meanwhile, and the answers."""
+    as_coordinator: bool = False
+    """Whether the person is rung to take charge of the request, not to take the case."""
 
 
 @dataclass(frozen=True, slots=True)

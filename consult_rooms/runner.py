@@ -47,7 +47,7 @@ class LadderRunner:
         self._database = database
         self._log = log
         self._rosters = rosters
-        self._writing = writing
+        self.writing = writing
 
     async def roster(self, asked: Asked) -> Roster:
         """Who could be rung now. Reads on its own, so call it before the writing transaction."""
@@ -139,7 +139,7 @@ class LadderRunner:
             urgency, step = Urgency(row.urgency), Step(row.step)
             if after_step(step) is None:
                 async with self._database.transaction() as tx:
-                    await self._writing.begin(tx, row.id, urgency, WrittenCause.UNANSWERED, step=step, only_due=True)
+                    await self.writing.begin(tx, row.id, urgency, WrittenCause.UNANSWERED, step=step, only_due=True)
             else:
                 alike.setdefault((row.requester_facility_id, row.specialty_id), []).append(row)
         for rows in alike.values():

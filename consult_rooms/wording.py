@@ -18,6 +18,7 @@ _PLAIN: Mapping[LogKind, str] = {
     LogKind.LEFT: N_("%(actor)s left the room"),
     LogKind.CHAT: N_("%(actor)s wrote in the chat"),
     LogKind.TAKEN: N_("%(actor)s took the written case"),
+    LogKind.OVERDUE: N_("The answer in writing is overdue; %(name)s has the case"),
     LogKind.RAISED: N_("%(actor)s made a call of the written case"),
     LogKind.BUSY: N_("%(actor)s is busy"),
     LogKind.LATER: N_("%(actor)s answers at %(time)s"),

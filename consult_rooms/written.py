@@ -21,7 +21,7 @@ from consult_rooms.rows import ConsultRow
 from consult_rooms.runner import LadderRunner
 from consult_rooms.standing import standing
 from consult_rooms.store import ConsultStore
-from consult_rooms.tables import consults, offers, participants
+from consult_rooms.tables import consult_log, consults, offers, participants
 from consult_rooms.transitions import Act, after, refusal
 from consult_rooms.writing import Writing
 from foundation.audit import Audit, AuditEntry
@@ -220,6 +220,23 @@ class WrittenCases:
                 .limit(ROWS)
             )
             return await self._joins.rows(tx, staff, await self._store.many(tx, query))
+
+    async def run_overdue(self) -> None:
+        """Say in the log, once for each due time that passes, that a case is overdue: its owner hears of it there."""
+        said = exists().where(
+            consult_log.c.consult_id == consults.c.id,
+            consult_log.c.kind == LogKind.OVERDUE,
+            consult_log.c.at >= consults.c.due_at,
+        )
+        late = select(consults.c.id, consults.c.owner_id).where(consults.c.state == ConsultState.WRITTEN, ~said)
+        async with self._database.reading() as tx:
+            found = (await tx.execute(late.where(consults.c.due_at <= await tx.now()).limit(BATCH))).all()
+        for one in found:
+            async with self._database.transaction() as tx:
+                await self._store.get(tx, one.id, lock=True)
+                still = late.where(consults.c.id == one.id, consults.c.due_at <= await tx.now())
+                for row in (await tx.execute(still)).all():
+                    await self._log.append(tx, row.id, LogKind.OVERDUE, None, {"staff": row.owner_id})
 
     async def run_left(self) -> None:
         """Turn calls into written cases whose room has been empty for long although nobody ended them."""

@@ -16,7 +16,7 @@ from foundation.ids import ConsultId, StaffId
 from identity.store import Directory
 from signaling.connections import Connection, Connections, Outlet
 from signaling.room_members import RoomMembers
-from signaling.server_events import Agenda, Consult, Invited, Log, Oversight, RingStopped
+from signaling.server_events import Agenda, Consult, Invited, Log, Overdue, Oversight, RingStopped
 from signaling.shapes import ChatPart
 from signaling.views import Views, chat_event
 
@@ -59,7 +59,7 @@ _STOPS: Mapping[LogKind, Literal["claimed", "cancelled", "declined", "answered",
 )
 _OWN = frozenset({"declined", "answered"})
 """Ends that concern the rings of the one who answered alone."""
-_TELLING = frozenset({*_STOPS, LogKind.INVITED, LogKind.RAISED})
+_TELLING = frozenset({*_STOPS, LogKind.INVITED, LogKind.RAISED, LogKind.OVERDUE})
 """What names somebody to people who do not follow the log."""
 
 
@@ -200,6 +200,9 @@ class Announcements:
     async def _invite(self, consult_id: ConsultId, rows: Sequence[TimelineRow]) -> None:
         for row in rows:
             sockets = self._connections.of([StaffId(str(row.entry.data.get("staff")))])
+            if row.entry.kind is LogKind.OVERDUE:
+                for connection in sockets:
+                    await self._outlet.send(connection, Overdue(consult_id))
             called = row.entry.kind is LogKind.RAISED
             if (called or row.entry.kind is LogKind.INVITED) and sockets:
                 waiting = await self._queries.waiting_view(consult_id)

@@ -63,6 +63,9 @@ class Ring:
     """Who offers you a running consult: answer by `accept_handover` or `decline_handover`. Null for a request."""
     inquiries: list[InquiryPart] = Field(default_factory=list)
     """What was asked of the requester before anybody took the case, and the answers."""
+    as_coordinator: bool = False
+    """Whether you are rung to answer for the request until somebody takes the case: by `take_charge`, not by
+    `accept_offer`."""
     name: ClassVar[str] = "ring"
     example: ClassVar[dict[str, Any]] = {
         "consult_id": CONSULT,
@@ -82,6 +85,7 @@ class Ring:
         "emergency_telephone": "0255 000 0115",
         "handover_from": None,
         "inquiries": [],
+        "as_coordinator": False,
     }
 
 
@@ -258,6 +262,16 @@ class Agenda:
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
+class Overdue:
+    """The time by which a written case of yours was to be answered has passed. Said once for each time that passes."""
+
+    consult_id: ConsultRef
+    """The consult."""
+    name: ClassVar[str] = "overdue"
+    example: ClassVar[dict[str, Any]] = {"consult_id": CONSULT}
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
 class Oversight:
     """To data protection officers: a book was opened in an emergency. A hint to look at the list of those to review."""
 
@@ -282,5 +296,6 @@ ServerEvent = (
     | Consult
     | Invited
     | Agenda
+    | Overdue
     | Oversight
 )

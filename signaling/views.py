@@ -46,6 +46,7 @@ class Views:
             emergency_telephone=view.emergency_telephone,
             handover_from=view.handover_from,
             inquiries=[InquiryPart(one.id, one.asker_name, one.question, one.answer) for one in view.inquiries],
+            as_coordinator=view.as_coordinator,
         )
 
     def entries(self, rows: Iterable[TimelineRow], language: Language) -> list[EntryPart]:

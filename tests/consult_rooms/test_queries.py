@@ -217,6 +217,7 @@ async def live_through(world: World) -> list[ConsultId]:
                 (LogKind.WRITTEN, {"cause": cause.value, "due_at": "2026-11-23T07:30:00+00:00"})
                 for cause in WrittenCause
             ),
+            (LogKind.OVERDUE, {"staff": khai}),
             (LogKind.TAKEN, {"facility": CLINIC, "waited_s": 1.5, "owner": ha.id}),
             *((LogKind.ATTACHED, {"attachment": "att_1", "what": what}) for what in ("picture", "voice", "document")),
             (LogKind.RAISED, {"staff": khai}),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import http_ece  # type: ignore[import-untyped]  # http-ece has no type marker
@@ -20,6 +21,7 @@ from foundation.sealing import Sealer
 from notify.subscriptions import MOST, Subscriptions
 from notify.webpush import Pusher
 from tests.consult_rooms.conftest import World
+from tests.consult_rooms.desk import desk_of
 from tests.notify.conftest import Browser, PushService
 from tests.notify.conftest import push_service as push_service  # a fixture
 from tests.notify.conftest import pusher as pusher  # a fixture
@@ -153,3 +155,28 @@ async def test_everybody_keeps_ones_own_devices(away: Away) -> None:
         await away.subscriptions.add(khai.id, browser.subscription, name="x", language="vi")
     with pytest.raises(Conflict, match=r"push\.too_many"):
         await away.subscriptions.add(khai.id, away.browser.subscription, name="x", language="vi")
+
+
+async def test_a_call_out_of_a_written_case_is_pushed_until_its_person_comes_or_two_minutes_pass(
+    away: Away, tmp_path: Path
+) -> None:
+    world, cases = away.world, desk_of(away.world, tmp_path).written
+    consult = await world.ask()
+    await world.answers.accept(world["ha"], consult.id)
+    for caller, rings in (("lan", True), ("ha", False)):
+        await cases.go_on(world["ha"], consult.id)
+        await cases.raise_to_call(world[caller], consult.id)
+        before = len(away.kinds())
+        await asyncio.gather(away.pushes.run_due(), away.other_node.run_due())
+        assert away.kinds()[before:] == (["ring"] if rings else [])
+        await world.rooms.join(world["ha"], consult.id)
+        await away.pushes.run_due()
+        assert away.kinds()[before:] == (["ring", "stop"] if rings else [])
+    await cases.go_on(world["ha"], consult.id)
+    await cases.raise_to_call(world["lan"], consult.id)
+    await away.pushes.run_due()
+    assert away.kinds() == ["ring", "stop", "ring"]
+    world.clock.advance(121)
+    await away.pushes.run_due()
+    await away.pushes.run_due()
+    assert away.kinds() == ["ring", "stop", "ring", "stop"]

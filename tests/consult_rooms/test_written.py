@@ -14,9 +14,9 @@ from consult_rooms.owners import owner_at
 from consult_rooms.thread import Threads
 from consult_rooms.writing import DUE, Writing
 from consult_rooms.written import WrittenCases
-from foundation.errors import Conflict, Forbidden, HoichanError, NotFound
+from foundation.errors import Conflict, Forbidden, HoichanError, Invalid, NotFound
 from identity.model import Staff
-from tests.consult_rooms.conftest import World
+from tests.consult_rooms.conftest import CONSENT, PATIENT, QUESTION, STROKE, TERMINAL, World
 from tests.consult_rooms.desk import desk_of
 
 
@@ -66,6 +66,61 @@ async def test_an_unanswered_request_is_its_requesters_case_with_a_due_time_and_
     with pytest.raises(Conflict) as error:
         await desk.world.answers.accept(desk.world["ha"], consult.id)
     assert error.value.code == "consult.written"
+
+
+async def test_a_routine_question_may_be_asked_in_writing_from_the_first(desk: Desk) -> None:
+    world = desk.world
+
+    async def ask(urgency: Urgency, key: str = "w") -> Consult:
+        return await world.requests.create(
+            world["lan"],
+            terminal_id=TERMINAL,
+            specialty_id=STROKE,
+            urgency=urgency,
+            patient=PATIENT,
+            question=QUESTION,
+            consent=CONSENT,
+            idempotency_key=key,
+            in_writing=True,
+        )
+
+    consult = await ask(Urgency.ROUTINE)
+    assert (await ask(Urgency.ROUTINE)).id == consult.id
+    assert (consult.state, consult.step) == (ConsultState.WRITTEN, None)
+    assert consult.due_at == world.clock.now() + DUE[Urgency.ROUTINE]
+    assert await world.kinds(consult) == ["requested", "written"]
+    assert await desk.owner(consult) == "lan"
+    assert await desk.listed("ha") == [consult.id]
+    assert (await desk.cases.take(world["ha"], consult.id)).specialist_id == world["ha"].id
+    for urgency in (Urgency.EMERGENCY, Urgency.URGENT):
+        with pytest.raises(Invalid) as refused:
+            await ask(urgency, urgency)
+        assert refused.value.code == "request.rings"
+
+
+async def test_an_overdue_case_is_said_once_for_each_due_time(desk: Desk) -> None:
+    world = desk.world
+    consult = await desk.unanswered()
+    world.clock.advance(DUE[Urgency.EMERGENCY].total_seconds() - 1)
+    await desk.cases.run_overdue()
+    assert "overdue" not in await world.kinds(consult)
+    await desk.cases.take(world["ha"], consult.id)
+    world.clock.advance(2)
+    await asyncio.gather(*(desk.cases.run_overdue() for _ in range(4)))
+    said = (await world.log.since(consult.id, 0))[-1]
+    assert (said.kind.value, said.data["staff"]) == ("overdue", world["ha"].id)
+    [row] = await desk.cases.listed(world["ha"])
+    assert row.consult.is_overdue(world.clock.now())
+    assert row.owner_name == "BS. Hà"
+    # A call, and in writing again: another due time.
+    await desk.cases.raise_to_call(world["ha"], consult.id)
+    await desk.cases.go_on(world["ha"], consult.id)
+    await desk.cases.run_overdue()
+    assert (await world.kinds(consult)).count("overdue") == 1
+    world.clock.advance(DUE[Urgency.EMERGENCY].total_seconds() + 1)
+    await desk.cases.run_overdue()
+    await desk.cases.run_overdue()
+    assert (await world.kinds(consult)).count("overdue") == 2
 
 
 async def test_a_claim_before_the_turn_wins_and_a_step_with_time_left_is_no_end(desk: Desk) -> None:

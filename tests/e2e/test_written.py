@@ -92,11 +92,14 @@ async def test_nobody_answers_and_the_case_is_answered_in_writing_and_then_calle
         await specialist.page.screenshot(path=screenshots / "written-case-vi-1440.png", full_page=True)
 
         await specialist.page.click("#raise")
-        call = doctor.page.locator(".toast a")
+        call = doctor.page.locator("call-card [data-enter]")
         await expect(call).to_be_visible(timeout=15_000)
+        await doctor.page.screenshot(path=screenshots / "written-call-vi-1440.png")
         await specialist.in_room()
-        await doctor.go(f"/consults/{consult_id}/room")
+        await call.click()
         await doctor.in_room()
         await specialist.sees_other()
+        await specialist.page.set_input_files("#attach", {"name": "p.jpg", "mimeType": "image/jpeg", "buffer": content})
+        await expect(doctor.page.locator("#chat-list img")).to_have_count(2)
         await end(specialist, "Kháng sinh tĩnh mạch, chuyển tuyến nếu sốt quá 24 giờ.")
         assert specialist.errors == []

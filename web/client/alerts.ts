@@ -2,7 +2,8 @@
 
 import { claimed, holdClaim } from "./claim.ts";
 import { CallError, type Connection } from "./core/connection.ts";
-import { clientKey, type Ring } from "./core/protocol.ts";
+import { clientKey, type Invited, type Ring } from "./core/protocol.ts";
+import { CallCard } from "./elements/call_card.ts";
 import type { RingActions } from "./elements/ring_actions.ts";
 import { RingCard } from "./elements/ring_card.ts";
 import { RingTone } from "./elements/ring_tone.ts";
@@ -11,8 +12,10 @@ import { clock, element, icon, say } from "./words.ts";
 
 const TOAST_MS = 8_000;
 const OFFLINE_AFTER_MS = 2_000;
-/** How long a call of a written case sounds; its notice stays. */
+/** How long a call out of a written case rings; a notice stays after it. */
 const CALL_MS = 45_000;
+/** How long an overdue case sounds; its notice stays. */
+const OVERDUE_MS = 4_500;
 
 /** A short notice that confirms and goes by itself. */
 export function toast(text: string, tone: string, link?: { href: string; text: string }): void {
@@ -29,6 +32,8 @@ export function toast(text: string, tone: string, link?: { href: string; text: s
 export function startAlerts(connection: Connection, docked = false): void {
   reportTerminal(connection);
   const cards = new Map<string, RingCard>();
+  /** Calls out of written cases that sound now, each with what puts it away. */
+  const calls = new Map<string, () => void>();
   const tone = new RingTone();
   const title = document.title;
   let banner: HTMLElement | null = null;
@@ -36,10 +41,10 @@ export function startAlerts(connection: Connection, docked = false): void {
   // The card first: opening the sound takes a slow machine some time. A hidden page has nothing to draw and sounds at once.
   const sound = () => {
     if (document.hidden) tone.start();
-    else setTimeout(() => cards.size > 0 && tone.start());
+    else setTimeout(() => cards.size + calls.size > 0 && tone.start());
   };
   const settle = () => {
-    if (cards.size === 0) tone.stop();
+    if (cards.size + calls.size === 0) tone.stop();
     else if (!docked) sound();
     const first = cards.values().next().value;
     document.title = first ? `● ${first.querySelector("h2")?.textContent ?? ""}` : title;
@@ -47,6 +52,24 @@ export function startAlerts(connection: Connection, docked = false): void {
   const remove = (consultId: string) => {
     cards.get(consultId)?.remove();
     cards.delete(consultId);
+    settle();
+  };
+  const called = (call: Invited) => {
+    calls.get(call.consult_id)?.();
+    const card = new CallCard();
+    const away = () => {
+      clearTimeout(until);
+      card.remove();
+      if (calls.get(call.consult_id) === away) calls.delete(call.consult_id);
+      settle();
+    };
+    const until = setTimeout(() => {
+      away();
+      toast(say("called_you", { name: call.by_name }), "urgent", { href: `/consults/${call.consult_id}/room`, text: say("enter_room") });
+    }, CALL_MS);
+    calls.set(call.consult_id, away);
+    document.body.append(card);
+    card.show(call, docked, away);
     settle();
   };
   const actions: RingActions = {
@@ -66,6 +89,12 @@ export function startAlerts(connection: Connection, docked = false): void {
             toast(error.message, "urgent");
           } else cards.get(ring.consult_id)?.fail(String(error instanceof Error ? error.message : error));
         });
+    },
+    charge(ring) {
+      connection
+        .call("take_charge", { consult_id: ring.consult_id })
+        .then(() => location.assign(`/requests/${ring.consult_id}`))
+        .catch((error: unknown) => cards.get(ring.consult_id)?.fail(error instanceof Error ? error.message : ""));
     },
     decline(ring, reason) {
       const consultId = ring.consult_id;
@@ -107,17 +136,18 @@ export function startAlerts(connection: Connection, docked = false): void {
   });
   holdClaim(connection, (message) => toast(message, "urgent"));
   connection.on("invited", (invitation) => {
-    toast(say("invited", { name: invitation.by_name }), "accent", { href: `/consults/${invitation.consult_id}/preview`, text: say("enter_room") });
-    if (!invitation.rings || docked) return;
-    // The other side of a written case calls: it sounds until the notice is answered or put away, and not for ever.
-    const note = document.querySelector(".toast");
+    if (invitation.rings) called(invitation);
+    else toast(say("invited", { name: invitation.by_name }), "accent", { href: `/consults/${invitation.consult_id}/preview`, text: say("enter_room") });
+  });
+  // Answered on another page of this person, or over.
+  connection.on("consult", (hint) => {
+    if (hint.state !== "claimed") calls.get(hint.consult_id)?.();
+  });
+  connection.on("overdue", ({ consult_id }) => {
+    toast(say("overdue"), "emergency", { href: `/consults/${consult_id}`, text: say("answer_now") });
+    if (docked) return;
     tone.start();
-    const quiet = setInterval(() => {
-      if (note?.isConnected && Date.now() < until) return;
-      clearInterval(quiet);
-      settle();
-    }, 300);
-    const until = Date.now() + CALL_MS;
+    setTimeout(settle, OVERDUE_MS);
   });
   connection.on("oversight", () => {
     toast(say("glass_broken"), "emergency", { href: "/administration/emergencies", text: say("review") });

@@ -20,12 +20,14 @@ async def show(request: web.Request) -> web.StreamResponse:
     session: Session = request["session"]
     now = services.clock.now()
     queue = await services.queries.queue(session.staff)
+    written = await services.desk.written.listed(session.staff)
     is_fragment = "X-Fragment" in request.headers
     response = render(
         request,
         "coordinator_live.html" if is_fragment else "coordinator.html",
         queue=[(one, way(one.row, now)) for one in queue],
         ringing=sum(one.row.consult.state is ConsultState.RINGING for one in queue),
+        late=[way(row, now) for row in written if row.consult.is_overdue(now)],
         running=sum(one.row.consult.state is ConsultState.CLAIMED for one in queue),
         now=now,
     )

@@ -55,7 +55,8 @@ async def _waiting(reader: Reader) -> Filling:
 
 async def _written(reader: Reader) -> Filling:
     rows = await reader.services.desk.written.listed(reader.staff)
-    return {"written": [way(row, reader.now) for row in rows]}
+    late = sum(row.consult.is_overdue(reader.now) for row in rows)
+    return {"written": [way(row, reader.now) for row in rows], "written_late": late}
 
 
 async def _drafts(reader: Reader) -> Filling:

@@ -73,6 +73,7 @@ async def send(request: web.Request) -> web.StreamResponse:
             question=question,
             consent=consent,
             idempotency_key=form.value("idempotency_key") or token_urlsafe(18),
+            in_writing=urgency is Urgency.ROUTINE and form.value("in_writing") == "1",
         )
     except NotFound:
         form.refuse("specialty_id", NO_SPECIALTY)
@@ -163,6 +164,7 @@ async def _page(
         telephones=await telephones(services, session.staff.facility_id),
         coordinator_telephone=services.settings.coordinator_telephone,
         seconds={urgency: round(by[Step.ON_CALL]) for urgency, by in rules.seconds.items()},
+        written_hours=max(1, round(services.settings.written_routine_minutes / 60)),
         consent_by=tuple(ConsentBy),
         sexes=SEXES,
     )

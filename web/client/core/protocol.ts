@@ -70,6 +70,7 @@ export interface Ring {
   emergency_telephone: string;
   handover_from: string | null;
   inquiries: { inquiry_id: string; asker_name: string; question: string; answer: string | null }[];
+  as_coordinator: boolean;
 }
 
 export interface RingStopped {
@@ -145,6 +146,7 @@ export interface ServerEvents {
   invited: Invited;
   agenda: Record<string, never>;
   oversight: Record<string, never>;
+  overdue: { consult_id: string };
 }
 
 /** A random key that a client repeats when it tries again. */

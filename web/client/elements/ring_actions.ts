@@ -9,6 +9,8 @@ export interface RingActions {
   docked: boolean;
   /** `pause`: what runs on this page may wait meanwhile. */
   accept(ring: Ring, pause: boolean): void;
+  /** The coordinator's answer: accountable until somebody takes the case. */
+  charge(ring: Ring): void;
   /** Any other answer that takes the ring off this person's pages. */
   answer(consultId: string, event: "later_offer" | "busy_offer" | "forward_offer", more: object): void;
   ask(consultId: string, text: string): void;

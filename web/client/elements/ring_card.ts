@@ -40,7 +40,7 @@ export class RingCard extends HTMLElement {
     const person = [ring.sex ? say(`sex_${ring.sex}`) : "", ring.age === null ? "" : say("age", { age: ring.age })].filter(Boolean).join(", ");
     const handover = ring.handover_from !== null;
     const title = `${say(`urgency_${ring.urgency}`)}: ${ring.specialty}`;
-    const accept = element("button", { class: "button primary large", type: "button", "data-accept": "" }, icon("phone"), say(handover ? "take_over" : ring.urgency === "emergency" ? "accept_enter" : "accept"));
+    const accept = element("button", { class: "button primary large", type: "button", "data-accept": "" }, icon(ring.as_coordinator ? "check" : "phone"), say(ring.as_coordinator ? "take_charge" : handover ? "take_over" : ring.urgency === "emergency" ? "accept_enter" : "accept"));
     accept.addEventListener("click", () => this.#take(false));
     const reasons = element("div", { class: "choices" });
     for (const reason of DECLINES) {
@@ -89,7 +89,8 @@ export class RingCard extends HTMLElement {
     const ring = this.#ring;
     if (ring === null) return;
     for (const button of this.querySelectorAll("button")) button.disabled = true;
-    this.#actions?.accept(ring, pause);
+    if (ring.as_coordinator) this.#actions?.charge(ring);
+    else this.#actions?.accept(ring, pause);
   }
 
   #tick(): void {
