@@ -9,7 +9,7 @@ export class CallCard extends HTMLElement {
     this.dataset["consultId"] = call.consult_id;
     const title = say("calls_you", { name: call.by_name });
     const enter = element("a", { class: "button primary large", href: `/consults/${call.consult_id}/room`, "data-enter": "" }, icon("phone"), say("enter_room"));
-    const later = element("button", { class: "button wide", type: "button", "data-later": "" }, say("not_now"));
+    const later = element("button", { class: "button large", type: "button", "data-later": "" }, say("not_now"));
     later.addEventListener("click", left);
     const card = element("dialog", { class: docked ? "dialog docked" : "dialog", "data-urgency": "urgent", role: "alertdialog", "aria-label": title },
       element("div", { class: "ring-head" }, icon("phone"), element("h2", {}, title)),

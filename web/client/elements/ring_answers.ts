@@ -36,5 +36,5 @@ export function furtherAnswers(ring: Ring, actions: RingActions): HTMLElement[] 
     actions.ask(ring.consult_id, text.value);
   });
   const asking = element("details", { "data-ask": "" }, element("summary", { class: "button wide" }, say("ask_first"), icon("down")), ask);
-  return [element("div", { class: "row" }, later, busy), asking, forwarding];
+  return [later, busy, asking, forwarding];
 }
