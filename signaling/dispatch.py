@@ -246,8 +246,11 @@ class Dispatch:
         await self._signs.beat(connection)
         async with self._notices.still(consult_id):
             entries = await self._entries(consult_id, event.after)
-            messages = await self._messages(caller.staff, consult_id, event.after)
             last = entries[-1].number if entries else event.after
+            # A line that was written since the entries were read comes with its entry, and not here as well.
+            messages = [
+                line for line in await self._messages(caller.staff, consult_id, event.after) if line.number <= last
+            ]
             connection.follow(consult_id, last)
         rows = await self._queries.described(entries)
         return Joined(
