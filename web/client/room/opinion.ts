@@ -5,6 +5,8 @@ import { clock, say } from "../words.ts";
 
 const PAUSE_MS = 1_200;
 const AGAIN_MS = 5_000;
+/** Characters of a body that a browser sends on after its page is gone (64 KiB, Fetch §4.6). */
+const SENT_ON = 60_000;
 
 class Editor {
   readonly person: string;
@@ -26,6 +28,7 @@ class Editor {
       this.#timer = setTimeout(() => void this.save(), PAUSE_MS);
     });
     this.#text.addEventListener("blur", () => void this.save());
+    window.addEventListener("pagehide", () => this.#form.isConnected && !this.isSaved && void this.#send());
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       void this.save();
@@ -58,7 +61,8 @@ class Editor {
       const body = new URLSearchParams();
       for (const [name, value] of new FormData(this.#form)) if (typeof value === "string") body.append(name, value);
       body.set("act", "save");
-      const response = await fetch(this.#form.action, { method: "POST", headers: { Accept: "application/json" }, body });
+      const keepalive = body.toString().length < SENT_ON;
+      const response = await fetch(this.#form.action, { method: "POST", headers: { Accept: "application/json" }, body, keepalive });
       const answer = (await response.json()) as { version?: number; saved_at?: string; detail?: string };
       if (!response.ok || answer.version === undefined) throw new Error(answer.detail ?? "");
       (this.#form.elements.namedItem("version") as HTMLInputElement).value = String(answer.version);
