@@ -179,11 +179,11 @@ class Announcements:
             if not unseen:
                 continue
             connection.follow(consult_id, unseen[-1].entry.number)
-            await self._outlet.send(connection, Log(consult_id, self._views.entries(unseen, connection.language)))
-            if connection in listeners:
+            if connection in listeners:  # before their numbers: whoever drops in between asks for the lines again
                 for line in lines:
                     if line.number > seen:
                         await self._outlet.send(connection, chat_event(consult_id, line))
+            await self._outlet.send(connection, Log(consult_id, self._views.entries(unseen, connection.language)))
 
     async def _chat(
         self, consult_id: ConsultId, entries: Sequence[LogEntry], listeners: Sequence[Connection]

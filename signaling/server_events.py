@@ -138,7 +138,10 @@ class Log:
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class Chat:
-    """A line of the chat of a room that you are in, your own included."""
+    """A line of the chat of a room that you are in, your own included.
+
+    It comes before the `log` entry of its number; keep lines by `number`, since one may come again after a broken line.
+    """
 
     consult_id: ConsultRef
     """The room."""

@@ -168,8 +168,13 @@ class ProtocolClient:
         self.participant_id = joined["participant_id"]
         # Events may have come before this acknowledgement: by their numbers both find their places.
         self.entries = sorted([*self.entries, *joined["entries"]], key=lambda entry: int(entry["number"]))
-        self.chat = sorted([*self.chat, *joined["chat"]], key=lambda line: int(line["number"]))
+        self._keep_lines(joined["chat"])
         return joined
+
+    def _keep_lines(self, lines: list[dict[str, Any]]) -> None:
+        """A line may come again: its number tells it apart."""
+        by_number = {int(line["number"]): line for line in [*self.chat, *lines]}
+        self.chat = [by_number[number] for number in sorted(by_number)]
 
     async def say(self, text: str) -> None:
         """Write into the chat."""
@@ -237,7 +242,7 @@ class ProtocolClient:
         if name == "log":
             self.entries.extend(payload["entries"])
         elif name == "chat":
-            self.chat.append(payload)
+            self._keep_lines([payload])
         elif name == "subscribe_offer":
             self._start(self._renegotiate(payload))
         elif name == "media_lost":
