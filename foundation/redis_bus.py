@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 from foundation.bus import QUEUE, Hint, drain, offer
 from foundation.errors import Unavailable
 from foundation.i18n import N_
+from foundation.tasks import end
 
 log = logging.getLogger(__name__)
 
@@ -90,8 +91,7 @@ class RedisBus:
                     await subscribed.wait()
             yield drain(queue)
         finally:
-            pump.cancel()
-            await asyncio.gather(pump, return_exceptions=True)
+            await end([pump])
 
     async def _pump(self, topic: str, queue: asyncio.Queue[Hint], subscribed: asyncio.Event) -> None:
         while True:

@@ -4,10 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from typing import Any
 
 log = logging.getLogger(__name__)
+
+
+AGAIN_S = 5.0
+"""How long a cancelled task may clean up before it is cancelled once more."""
+
+
+async def end(tasks: Collection[asyncio.Task[Any]], *, again_s: float = AGAIN_S) -> None:
+    """Cancel tasks and wait until each has ended; again, since a library may turn a cancellation into its own error."""
+    while living := [task for task in tasks if not task.done()]:
+        for task in living:
+            task.cancel()
+        await asyncio.wait(living, timeout=again_s)
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class Tasks:
@@ -31,7 +44,7 @@ class Tasks:
         """Call `work` again and again, `pause_s` apart; a failure is logged and does not end the loop."""
 
         async def loop() -> None:
-            while True:
+            while not self._closed:
                 try:
                     await work()
                 except Exception:  # a task root: the loop has to outlive any one failure
@@ -48,6 +61,4 @@ class Tasks:
     async def close(self) -> None:
         """Cancel every task and wait until each has cleaned up."""
         self._closed = True
-        for task in list(self._running):
-            task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
+        await end(list(self._running))
