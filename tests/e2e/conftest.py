@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -44,30 +44,54 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
+Chromium = Callable[[Sequence[str]], Awaitable[Browser]]
+"""Gives a browser with these further arguments."""
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def chromium() -> AsyncIterator[Callable[[], Awaitable[Browser]]]:
-    """Gives headless Chromium from the system, with a fake camera and microphone; a new one when that has died."""
+async def chromium() -> AsyncIterator[Chromium]:
+    """Headless Chromium from the system, with a fake camera and microphone; a new one when that has died."""
     program = shutil.which("chromium") or "/usr/bin/chromium"
     async with async_playwright() as playwright:
-        running: list[Browser] = []
+        running: dict[tuple[str, ...], Browser] = {}
 
-        async def living() -> Browser:
-            if not running or not running[-1].is_connected():
-                running.append(await playwright.chromium.launch(executable_path=program, args=BROWSER_ARGUMENTS))
-            return running[-1]
+        async def living(further: Sequence[str]) -> Browser:
+            known = running.get(tuple(further))
+            if known is None or not known.is_connected():
+                arguments = [*BROWSER_ARGUMENTS, *further]
+                known = await playwright.chromium.launch(executable_path=program, args=arguments)
+                running[tuple(further)] = known
+            for context in known.contexts:  # none of an earlier test's windows
+                await context.close()
+            return known
 
         yield living
-        for browser in running:
+        for browser in running.values():
             await browser.close()
 
 
+@pytest.fixture(scope="session")
+def camera(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two seconds of a moving picture of 640x360: a sixth of the work of Chromium's own, which is sent as 720p."""
+    width, height, path = 640, 360, tmp_path_factory.mktemp("camera") / "camera.y4m"
+    ramp, grey = bytes(range(0, 256, 2)) * (width // 128 + 2), bytes((128,)) * (width * height // 2)
+    with path.open("wb") as film:
+        film.write(f"YUV4MPEG2 W{width} H{height} F20:1 Ip A1:1 C420jpeg\n".encode())
+        for number in range(40):
+            film.write(b"FRAME\n" + ramp[number * 3 : number * 3 + width] * height + grey)
+    return path
+
+
 @pytest_asyncio.fixture(loop_scope="session")
-async def browser(chromium: Callable[[], Awaitable[Browser]]) -> Browser:
-    """The browser, with none of an earlier test's windows."""
-    living = await chromium()
-    for context in living.contexts:
-        await context.close()
-    return living
+async def browser(chromium: Chromium, camera: Path) -> Browser:
+    """The browser, for whatever does not ask how good a picture is."""
+    return await chromium([f"--use-file-for-fake-video-capture={camera}"])
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def sharp_browser(chromium: Chromium) -> Browser:
+    """The browser with a camera of 720p."""
+    return await chromium([])
 
 
 @pytest.fixture

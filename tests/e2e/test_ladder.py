@@ -28,9 +28,12 @@ REMOTE = "video-tile.remote"
 
 
 async def test_layers_are_sent_and_a_poorer_one_is_said_in_words_and_in_the_log(
-    browser: Browser, server: DemoServer
+    sharp_browser: Browser, server: DemoServer
 ) -> None:
-    async with signed_in(browser, server, "bs.thuha") as specialist, signed_in(browser, server, "bs.bao") as doctor:
+    async with (
+        signed_in(sharp_browser, server, "bs.thuha") as specialist,
+        signed_in(sharp_browser, server, "bs.bao") as doctor,
+    ):
         await doctor.context.add_init_script(REMEMBER_PEERS)
         await in_a_room(doctor, specialist)
         await specialist.sees_other(120)

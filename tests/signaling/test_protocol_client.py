@@ -14,7 +14,9 @@ from av import AudioFrame
 from playwright.async_api import Browser
 
 from tests.conftest import free_port
-from tests.e2e.conftest import browser as browser  # a fixture, asked for by name
+from tests.e2e.conftest import browser as browser  # fixtures, asked for by name
+from tests.e2e.conftest import camera as camera
+from tests.e2e.conftest import chromium as chromium
 from tests.e2e.people import signed_in
 from tests.e2e.server import DemoServer
 from tests.protocol_client import ProtocolClient, Refused, connected, hold_consult
@@ -127,6 +129,7 @@ async def test_a_wrong_password_is_refused_as_the_page_says(server: DemoServer) 
     await client.close()
 
 
+@pytest.mark.asyncio(loop_scope="session")  # in which the browser lives
 @pytest.mark.timeout(120)
 async def test_a_client_of_the_page_receives_a_chromiums_picture_and_sound(
     browser: Browser, server: DemoServer
