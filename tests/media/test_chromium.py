@@ -203,6 +203,7 @@ async def test_an_ice_restart_keeps_the_picture(browser: Browser, plane: Plane, 
     assert len(b.offers) == offers
 
 
+@pytest.mark.chaos  # tests/e2e/test_worker_death.py kills the worker of a whole consult in each run
 async def test_media_returns_after_the_worker_was_killed(browser: Browser, plane: Plane, tasks: Tasks) -> None:
     a, b = await meet(browser, plane, tasks)
     await b.until(sees_and_hears)
