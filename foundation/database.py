@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import logging
 from asyncio import Lock
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Any
@@ -215,7 +215,7 @@ class Database:
 
         Raises `Unavailable("database.unavailable")` when the database cannot be reached or cannot write.
         """
-        try:
+        with _translated():
             if not self._is_open:
                 await self._open()
             async with self._writer.connect() as connection, connection.begin():
@@ -223,44 +223,26 @@ class Database:
                 transaction = Transaction(connection, self._clock)
                 yield transaction
             # The connection is back in the pool before hints go out.
-        except DBAPIError as error:
-            if error.connection_invalidated or _is_outage(error):
-                raise Unavailable("database.unavailable", UNAVAILABLE) from error
-            raise
-        except (OSError, TimeoutError, PoolTimeout) as error:
-            raise Unavailable("database.unavailable", UNAVAILABLE) from error
         await transaction.committed()
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Transaction]:
         """Statements that only read, each on the newest committed state; they never block a writer."""
-        try:
+        with _translated():
             async with self._reader.connect() as connection:
                 yield Transaction(connection, self._clock)
-        except DBAPIError as error:
-            if error.connection_invalidated or _is_outage(error):
-                raise Unavailable("database.unavailable", UNAVAILABLE) from error
-            raise
-        except (OSError, TimeoutError, PoolTimeout) as error:
-            raise Unavailable("database.unavailable", UNAVAILABLE) from error
 
     async def once(self, statement: Any, parameters: dict[str, Any] | None = None) -> None:
         """One statement that writes, durable when this returns: a single trip, where `transaction` needs three.
 
         The statement may hold `STORE_TIME`. Raises as `transaction`.
         """
-        try:
+        with _translated():
             if not self._is_open:
                 await self._open()
             async with self._single.connect() as connection:
                 self._written += 1
                 await Transaction(connection, self._clock).clocked(statement, parameters)
-        except DBAPIError as error:
-            if error.connection_invalidated or _is_outage(error):
-                raise Unavailable("database.unavailable", UNAVAILABLE) from error
-            raise
-        except (OSError, TimeoutError) as error:
-            raise Unavailable("database.unavailable", UNAVAILABLE) from error
 
     async def _open(self) -> None:
         """Open SQLite's writing connection. By itself the pool would leave those who wait for it waiting, when whoever
@@ -337,6 +319,19 @@ def _test_rested(engine: AsyncEngine) -> None:
             engine.sync_engine.dialect.do_ping(connection)
         except Exception as error:  # whatever it is: the pool opens another connection in its place
             raise DisconnectionError from error
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """A database that cannot be reached, is full or has no connection free, as `database.unavailable`."""
+    try:
+        yield
+    except DBAPIError as error:
+        if error.connection_invalidated or _is_outage(error):
+            raise Unavailable("database.unavailable", UNAVAILABLE) from error
+        raise
+    except (OSError, TimeoutError, PoolTimeout) as error:
+        raise Unavailable("database.unavailable", UNAVAILABLE) from error
 
 
 def _is_outage(error: DBAPIError) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from contextlib import closing
+from contextlib import AsyncExitStack, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -237,3 +237,17 @@ async def test_who_waits_for_the_first_connection_has_it_when_its_opener_is_canc
             await asyncio.gather(*others)
         await asyncio.gather(first, return_exceptions=True)
         await database.close()
+
+
+@pytest.mark.parametrize("way", ["transaction", "reading", "once"])
+async def test_a_pool_without_a_free_connection_is_unavailable(database: Database, way: str) -> None:
+    for engine in database.engines:
+        engine.sync_engine.pool._timeout = 0.05  # type: ignore[attr-defined]  # nobody here waits ten seconds
+    async with AsyncExitStack() as held:
+        with pytest.raises(Unavailable) as refused:
+            while True:
+                if way == "once":
+                    await database.once(moments.delete())
+                hold = database.reading if way == "reading" else database.transaction
+                await held.enter_async_context(hold())
+    assert refused.value.code == "database.unavailable"
