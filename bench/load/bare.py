@@ -16,7 +16,7 @@ from signaling.gateway import PING_S, PING_TIMEOUT_S
 def main() -> None:
     server = socketio.AsyncServer(async_mode="aiohttp", ping_interval=PING_S, ping_timeout=PING_TIMEOUT_S)
 
-    @server.event  # type: ignore[untyped-decorator]
+    @server.event  # type: ignore[untyped-decorator]  # as its module, see above
     async def connect(_socket_id: str, _environ: dict[str, object], _auth: object) -> None:
         """Everybody is let in."""
 

@@ -203,7 +203,7 @@ class Crowd:
         loop = asyncio.get_running_loop()
         for place in places:
             port, client = self._ports[place % len(self._ports)], self._all[place]
-            await loop.create_connection(lambda client=client: client, "127.0.0.1", port)  # type: ignore[misc]
+            await loop.create_connection(lambda client=client: client, "127.0.0.1", port)  # type: ignore[misc]  # a lambda with a default
             cookie = self._cookies[place]
             await client.open(f"127.0.0.1:{port}", cookie, compression=self._compression)
 
