@@ -40,14 +40,15 @@ worker.addEventListener("push", (event) => {
   const push = event.data?.json();
   if (push === undefined) return;
   const rings = push.kind === "ring";
-  const options: NotificationOptions & { renotify: boolean; vibrate: number[] } = {
+  const options: NotificationOptions & { renotify: boolean; vibrate?: number[] } = {
     body: push.body,
     // One notice a case: its end takes the ring's place, since a browser shows something for every push.
     tag: push.consult,
     renotify: rings,
     requireInteraction: rings,
     silent: !rings,
-    vibrate: rings ? [400, 200, 400, 200, 400] : [],
+    // Notifications API, “create a notification”: a silent one that has a pattern, be it empty, is a TypeError.
+    ...(rings ? { vibrate: [400, 200, 400, 200, 400] } : {}),
     icon: "/static/favicon.svg",
     data: { url: push.url },
   };
