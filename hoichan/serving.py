@@ -117,6 +117,8 @@ async def _serve(
         greet()
         await asyncio.Event().wait()
     finally:
+        for site in list(runner.sites):
+            await site.stop()  # whoever is hung up on now comes back elsewhere, not here
         await rounds.close()
         await gateway.close()
         await runner.cleanup()

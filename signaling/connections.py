@@ -115,7 +115,7 @@ class Outlet(Protocol):
         ...
 
     async def cut(self, connection: Connection) -> None:
-        """Close a socket from this side."""
+        """Close a socket for good: its client is told to stay away."""
         ...
 
 

@@ -176,9 +176,9 @@ class Gateway:
         self._tasks.forever("signaling: media events", self._negotiation.listen)
 
     async def close(self) -> None:
-        """Close every socket. Clients come back to another node, or to this one when it runs again."""
+        """Hang up on every socket. Clients come back to another node, or to this one when it runs again."""
         for connection in self._connections.all():
-            await self.cut(connection)
+            await self._hang_up(connection)
         await self._server.shutdown()
         await self._fleet.keep()
 
@@ -186,17 +186,24 @@ class Gateway:
         """Send an event; a socket that has fallen behind is cut instead (see `Outlet`)."""
         if self._behind(connection):
             log.warning("a socket was cut: it reads too slowly")
-            await self.cut(connection)
+            await self._hang_up(connection)
             return
         await self._server.emit(event.name, wire(event), to=connection.id)
 
     async def cut(self, connection: Connection) -> None:
-        """Close a socket from this side."""
+        """See `Outlet`. The packet DISCONNECT is the farewell after which a client stays away."""
         transport = self._transport(connection.id)
         await self._server.disconnect(connection.id)
         if transport is not None:
             # A client that was told to go and stays is hung up on. Without waiting for it to read that.
             await transport.close(wait=False)
+
+    async def _hang_up(self, connection: Connection) -> None:
+        """Break a socket as a line breaks, without a word: its client comes back by itself."""
+        transport = self._transport(connection.id)
+        if transport is not None:
+            await transport.close(wait=False, abort=True)
+            transport.queue.put_nowait(None)  # wakes its writer, which then closes
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         """Every HTTP request of the transport. A page of another site gets no further than this."""
@@ -298,14 +305,14 @@ class Gateway:
         self._connections.remove(connection)
         await self._members.lost(connection)
         await self._signs.gone(connection)
-        await self.cut(connection)
+        await self._hang_up(connection)
 
     async def _event(self, name: object, socket_id: str, *arguments: object) -> dict[str, Any]:
         connection = self._connections.get(socket_id)
         if connection is None:
             return refusal(SignInNeeded("session.ended", SIGN_IN), self._languages.get(None))
         if self._behind(connection):
-            await self.cut(connection)
+            await self._hang_up(connection)
         return await self._dispatch.answer(connection, name, arguments)
 
     def _transport(self, socket_id: str) -> Any:

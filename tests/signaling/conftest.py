@@ -193,13 +193,19 @@ class Live:
         return secret
 
     async def connect(
-        self, user_name: str, *, secret: str | None = None, node: Node | None = None, **headers: str
+        self,
+        user_name: str,
+        *,
+        secret: str | None = None,
+        node: Node | None = None,
+        transport: str = "websocket",
+        **headers: str,
     ) -> Client:
         """A connection of that person."""
         secret = secret or await self.sign_in(user_name)
-        return await self.open(node or self.node, {"Cookie": f"hoichan_session={secret}", **headers})
+        return await self.open(node or self.node, {"Cookie": f"hoichan_session={secret}", **headers}, transport)
 
-    async def open(self, node: Node, headers: dict[str, str]) -> Client:
+    async def open(self, node: Node, headers: dict[str, str], transport: str = "websocket") -> Client:
         """A connection with these headers."""
         socket = socketio.AsyncClient(reconnection=False)
         client = Client(socket)
@@ -208,7 +214,7 @@ class Live:
             client.received.append((name, payload or {}))
 
         socket.on("*", keep)
-        await socket.connect(node.url, headers=headers, transports=["websocket"], wait_timeout=5)
+        await socket.connect(node.url, headers=headers, transports=[transport], wait_timeout=5)
         self.stack.push_async_callback(socket.disconnect)
         return client
 

@@ -92,6 +92,17 @@ async def test_joins_on_two_nodes_at_once_leave_one_of_them(pair: Live) -> None:
     assert sum(bool(tab.all("taken_over")) for tab in tabs) == 1
 
 
+async def test_a_node_that_stops_hangs_up_without_a_farewell(live: Live) -> None:
+    """Socket.IO protocol 5: after the packet DISCONNECT a client stays away; after a broken line it comes back."""
+    reasons: list[str] = []
+    for transport in ("websocket", "polling"):
+        lan = await live.connect("lan", transport=transport)
+        lan.socket.on("disconnect", reasons.append)
+    await live.node.gateway.close()
+    await eventually(lambda: len(reasons) == 2)
+    assert "server disconnect" not in reasons
+
+
 async def test_a_session_that_ends_is_cut_on_every_node(pair: Live) -> None:
     secret = await pair.sign_in("lan")
     tabs = [await pair.connect("lan", secret=secret, node=node) for node in pair.nodes]
