@@ -55,7 +55,7 @@ class Chat:
                 number=entry.number,
                 sender_id=sender.staff_id,
                 client_id=own_id,
-                text_sealed=self._store.sealer.seal_text(said, _place(consult.id, entry.number)),
+                text_sealed=self._store.sealer.seal_text(said, text_place(consult.id, entry.number)),
                 at=entry.at,
             )
         )
@@ -72,9 +72,10 @@ class Chat:
         return [self._message(row) for row in found]
 
     def _message(self, row: Row[Any]) -> ChatMessage:
-        text = self._store.sealer.open_text(row.text_sealed, _place(row.consult_id, row.number))
+        text = self._store.sealer.open_text(row.text_sealed, text_place(row.consult_id, row.number))
         return ChatMessage(row.consult_id, row.number, row.sender_id, text, row.at, row.client_id)
 
 
-def _place(consult_id: ConsultId, number: int) -> str:
+def text_place(consult_id: ConsultId, number: int) -> str:
+    """Where a text says that it stands (`Sealer.seal`)."""
     return f"chat_messages.text:{consult_id}:{number}"

@@ -83,7 +83,7 @@ class Drafts:
             raise Invalid("draft.too_long", TOO_LONG)
         if not is_id(draft_id, "dra"):
             raise NotFound("draft.unknown", UNKNOWN)
-        sealed = self._store.sealer.seal(json.dumps(kept).encode(), _place(staff.id, draft_id))
+        sealed = self._store.sealer.seal(json.dumps(kept).encode(), content_place(staff.id, draft_id))
         async with self._database.transaction() as tx:
             now = await tx.now()
             values = {"content_sealed": sealed, "updated_at": now, "expires_at": now + self._kept_for}
@@ -142,12 +142,13 @@ class Drafts:
             raise Conflict("draft.too_many", TOO_MANY, most=PER_PERSON)
 
     def _draft(self, row: Row[Any]) -> Draft:
-        plain = json.loads(self._store.sealer.open(row.content_sealed, _place(row.staff_id, row.id)))
+        plain = json.loads(self._store.sealer.open(row.content_sealed, content_place(row.staff_id, row.id)))
         fields = tuple((str(name), str(text)) for name, text in plain)
         return Draft(row.id, DraftKind(row.kind), fields, row.updated_at, row.expires_at)
 
 
-def _place(staff_id: StaffId, draft_id: DraftId) -> str:
+def content_place(staff_id: StaffId, draft_id: DraftId) -> str:
+    """Where a draft says that it stands (`Sealer.seal`)."""
     return f"drafts.content:{staff_id}:{draft_id}"
 
 

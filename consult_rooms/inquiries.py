@@ -89,7 +89,7 @@ class Inquiries:
                     consult_id=consult_id,
                     asked_by=staff.id,
                     client_id=key,
-                    question_sealed=self._store.sealer.seal_text(asked, _question(inquiry_id)),
+                    question_sealed=self._store.sealer.seal_text(asked, question_place(inquiry_id)),
                     asked_at=await tx.now(),
                 )
             )
@@ -115,7 +115,7 @@ class Inquiries:
             if row is None:
                 raise NotFound("inquiry.unknown", UNKNOWN_INQUIRY)
             if row.answer_sealed is not None:
-                if self._store.sealer.open_text(row.answer_sealed, _answer(inquiry_id)) == said:
+                if self._store.sealer.open_text(row.answer_sealed, answer_place(inquiry_id)) == said:
                     return
                 raise Conflict("inquiry.answered", ANSWERED_OTHERWISE)
             await tx.execute(
@@ -123,7 +123,7 @@ class Inquiries:
                 .where(inquiries.c.id == inquiry_id)
                 .values(
                     answered_by=staff.id,
-                    answer_sealed=self._store.sealer.seal_text(said, _answer(inquiry_id)),
+                    answer_sealed=self._store.sealer.seal_text(said, answer_place(inquiry_id)),
                     answered_at=await tx.now(),
                 )
             )
@@ -146,16 +146,18 @@ def _inquiry(row: Row[Any], sealer: Sealer) -> Inquiry:
         InquiryId(row.id),
         StaffId(row.asked_by),
         row.full_name,
-        sealer.open_text(row.question_sealed, _question(row.id)),
+        sealer.open_text(row.question_sealed, question_place(row.id)),
         row.asked_at,
-        None if row.answer_sealed is None else sealer.open_text(row.answer_sealed, _answer(row.id)),
+        None if row.answer_sealed is None else sealer.open_text(row.answer_sealed, answer_place(row.id)),
         row.answered_at,
     )
 
 
-def _question(inquiry_id: str) -> str:
+def question_place(inquiry_id: str) -> str:
+    """Where a question says that it stands (`Sealer.seal`)."""
     return f"inquiries.question:{inquiry_id}"
 
 
-def _answer(inquiry_id: str) -> str:
+def answer_place(inquiry_id: str) -> str:
+    """Where an answer says that it stands."""
     return f"inquiries.answer:{inquiry_id}"

@@ -77,7 +77,7 @@ class Opinions:
             now = await tx.now()
             values = {
                 "author_id": staff.id,
-                "text_sealed": self._store.sealer.seal_text(written, _place(consult_id, number)),
+                "text_sealed": self._store.sealer.seal_text(written, text_place(consult_id, number)),
                 "version": newest + 1,
                 "saved_at": now,
             }
@@ -171,7 +171,7 @@ class Opinions:
         row: Row[Any] | None = (await tx.execute(select(opinions).where(*_of(consult_id, person)))).one_or_none()
         if row is None:
             return None
-        text = self._store.sealer.open_text(row.text_sealed, _place(consult_id, person))
+        text = self._store.sealer.open_text(row.text_sealed, text_place(consult_id, person))
         return Opinion(consult_id, person, row.author_id, text, row.version, row.saved_at, row.closed_at)
 
 
@@ -179,5 +179,6 @@ def _of(consult_id: ConsultId, person: int) -> tuple[ColumnElement[bool], ...]:
     return opinions.c.consult_id == consult_id, opinions.c.person == person
 
 
-def _place(consult_id: ConsultId, person: int) -> str:
+def text_place(consult_id: ConsultId, person: int) -> str:
+    """Where a text says that it stands (`Sealer.seal`)."""
     return f"opinions.text:{consult_id}:{person}" if person else f"opinions.text:{consult_id}"

@@ -10,16 +10,19 @@ from typing import TYPE_CHECKING
 import click
 from sqlalchemy import func, select
 
+from consult_rooms.rekeying import SEALED as OF_CONSULTS
 from foundation.audit import AuditEntry
 from foundation.file_rekeying import FileRekeying
 from foundation.ids import PatientId
+from foundation.rekeying import Rekeying
 from hoichan.acting import acting
 from hoichan.sources_command import sources
+from notify.rekeying import SEALED as OF_BROWSERS
 from records_panel.book_import import BookImport
 from records_panel.import_people import AUTHOR
 from records_panel.ips_export import ips_document
 from records_panel.reindexing import Reindexing
-from records_panel.rekeying import Rekeying
+from records_panel.rekeying import SEALED as OF_BOOKS
 from records_panel.tables import import_problems, imports, patients, resource_log, summaries
 
 if TYPE_CHECKING:
@@ -126,15 +129,17 @@ def export(patient_id: str, reason: str) -> None:
 
 @book.command()
 def rekey() -> None:
-    """Seal what books and stored files hold under the newest key of the key file; work goes on meanwhile.
+    """Seal what books, consults and stored files hold under the newest key of the key file; work goes on meanwhile.
 
     First add a line with a new number to the key file of every node, and start them anew. Then run this; it can be
     stopped and killed at any time, and goes on where it was. When it says that nothing is left under older keys, their
-    lines may leave the file, unless other parts still need them: consults and chats keep the key that they had.
+    lines may leave the file; line 0 stays.
     """
 
     async def work(parts: Parts) -> None:
-        rekeying, files = Rekeying(parts.database, parts.sealer), FileRekeying(parts.settings.files, parts.sealer)
+        columns = (*OF_BOOKS, *OF_CONSULTS, *OF_BROWSERS)
+        rekeying = Rekeying(parts.database, parts.sealer, columns)
+        files = FileRekeying(parts.settings.files, parts.sealer)
         counts: Counter[str] = Counter()
         async for name, count in rekeying.run():
             counts[name] += count

@@ -67,7 +67,7 @@ class Subscriptions:
                     id=subscription_id,
                     staff_id=staff_id,
                     endpoint_hash=hashed,
-                    sealed=self._sealer.seal(json.dumps(asdict(subscription)).encode(), _place(subscription_id)),
+                    sealed=self._sealer.seal(json.dumps(asdict(subscription)).encode(), address_place(subscription_id)),
                     name=clean_line(name)[:LONGEST_NAME],
                     language=language,
                     created_at=await tx.now(),
@@ -95,7 +95,7 @@ class Subscriptions:
                 row.id,
                 StaffId(row.staff_id),
                 row.language,
-                Subscription(**json.loads(self._sealer.open(row.sealed, _place(row.id)))),
+                Subscription(**json.loads(self._sealer.open(row.sealed, address_place(row.id)))),
             )
             for row in rows
         ]
@@ -128,7 +128,8 @@ class Subscriptions:
             await self._audit.record(tx, AuditEntry(actor="-", action="push.gone", target=subscription_id))
 
 
-def _place(subscription_id: str) -> str:
+def address_place(subscription_id: str) -> str:
+    """Where an address says that it stands (`Sealer.seal`)."""
     return f"push_subscriptions.sealed:{subscription_id}"
 
 

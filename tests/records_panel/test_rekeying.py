@@ -8,9 +8,10 @@ import pytest
 from sqlalchemy import select
 
 from foundation.errors import Unavailable
+from foundation.rekeying import Rekeying
 from foundation.sealing import Sealer
 from records_panel.embedded_book import EmbeddedBook
-from records_panel.rekeying import Rekeying
+from records_panel.rekeying import SEALED
 from records_panel.tables import patients, resource_log, summaries
 from tests.records_panel.conftest import LANH, Records, neighbour
 from tests.records_panel.samples import drug
@@ -34,7 +35,7 @@ async def test_every_value_moves_to_the_newest_key_and_the_old_one_can_go(record
     ids = await records.add(*people, resources=[drug("Thuốc", id="d")])
     assert await numbers(records) == {1}
     after = Sealer(NEW)
-    rekeying = Rekeying(records.database, after)
+    rekeying = Rekeying(records.database, after, SEALED)
     # Killed in the middle: a batch is committed, the rest is not.
     async for _name, _count in rekeying.run():
         break
@@ -64,7 +65,7 @@ async def test_a_missing_key_stops_it_and_changes_nothing(records: Records) -> N
     records = replace(records, sealer=Sealer(OLD))
     await records.add(LANH)
     with pytest.raises(Unavailable) as refused:
-        async for _ in Rekeying(records.database, Sealer({0: OLD[0], 2: NEW[2]})).run():
+        async for _ in Rekeying(records.database, Sealer({0: OLD[0], 2: NEW[2]}), SEALED).run():
             pass
     assert refused.value.code == "sealing.unreadable"
     assert await numbers(records) == {1}

@@ -1,0 +1,24 @@
+"""The sealed columns of consults, for `hoichan book rekey`: identities, questions, chat, opinions, drafts."""
+
+from __future__ import annotations
+
+from consult_rooms import chat, drafts, identities, inquiries, opinions
+from consult_rooms.pairing_tables import inquiries as inquiries_table
+from consult_rooms.tables import chat_messages, consults, device_links, identity_history
+from consult_rooms.tables import opinions as opinions_table
+from consult_rooms.written_tables import drafts as drafts_table
+from foundation.rekeying import Sealed
+
+SEALED = (
+    Sealed(consults.c.patient_sealed, lambda row: f"consults.patient:{row.id}"),
+    Sealed(consults.c.question_sealed, lambda row: f"consults.question:{row.id}"),
+    Sealed(consults.c.consent_sealed, lambda row: f"consults.consent:{row.id}"),
+    Sealed(identity_history.c.patient_sealed, lambda row: f"{identities.PLACE}:{row.consult_id}:{row.number}"),
+    Sealed(identity_history.c.left_sealed, lambda row: f"{identities.LEFT}:{row.consult_id}:{row.number}"),
+    Sealed(inquiries_table.c.question_sealed, lambda row: inquiries.question_place(row.id)),
+    Sealed(inquiries_table.c.answer_sealed, lambda row: inquiries.answer_place(row.id)),
+    Sealed(chat_messages.c.text_sealed, lambda row: chat.text_place(row.consult_id, row.number)),
+    Sealed(opinions_table.c.text_sealed, lambda row: opinions.text_place(row.consult_id, row.person)),
+    Sealed(drafts_table.c.content_sealed, lambda row: drafts.content_place(row.staff_id, row.id)),
+    Sealed(device_links.c.name_sealed, lambda row: f"device_links.name:{row.id}"),
+)
