@@ -274,7 +274,7 @@ def _patient(patient_id: PatientId, identity: Identity) -> Patient:
         identity=IdentityState.ESTABLISHED,
         name=identity.name,
         birth_date=identity.birth_date,
-        sex=identity.sex,
+        sex=None if identity.sex == "unknown" else identity.sex,  # a consult leaves out what nobody knows
         masked_number=masked(identity.cccd or identity.bhyt),
     )
 

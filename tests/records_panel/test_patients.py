@@ -11,6 +11,7 @@ from typing import Any, cast
 import pytest
 from sqlalchemy import select
 
+from consult_rooms import bounds
 from consult_rooms.model import IdentityState
 from foundation.audit import AuditEntry
 from foundation.database import Database
@@ -175,6 +176,13 @@ async def test_two_identifiers_establish_an_identity(records: Records, evidence:
     assert patient.masked_number == "••••4471"
     (entry,) = await records.trail()
     assert (entry.action, entry.patient_id, entry.outcome) == ("patient.confirm", patient_id, "success")
+
+
+async def test_an_unknown_sex_is_none_in_a_consult(records: Records) -> None:
+    """A consult knows male, female and other: with anything else it could not be asked for."""
+    (patient_id,) = await records.add(replace(LANH, sex="unknown"))
+    evidence = {Evidence.BIRTH_DATE: "12/3/1958", Evidence.NAME: LANH.name}
+    assert bounds.patient(await records.patients.confirm(DOCTOR, patient_id, evidence)).sex is None
 
 
 @pytest.mark.parametrize(
