@@ -1,4 +1,7 @@
-"""A Socket.IO server for the connection's tests: one answer of each kind, on a free port that it prints."""
+"""A Socket.IO server for the connection's tests: one answer of each kind, on two free ports that it prints.
+
+At the second no WebSocket passes, as in a network whose proxy knows none.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,16 @@ import sys
 from typing import Any
 
 import socketio  # type: ignore[import-untyped]  # the package has no types
-from aiohttp import web
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler
+
+
+@web.middleware
+async def without_websocket(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuses the upgrade, as a proxy does that carries plain HTTP alone."""
+    if hdrs.UPGRADE in request.headers:
+        return web.Response(status=400)
+    return await handler(request)
 
 
 async def serve() -> None:
@@ -15,6 +27,8 @@ async def serve() -> None:
     server = socketio.AsyncServer(async_mode="aiohttp", cors_allowed_origins="*")
     application = web.Application()
     server.attach(application)
+    narrow = web.Application(middlewares=[without_websocket])
+    server.attach(narrow)
 
     @server.event  # type: ignore[untyped-decorator]  # python-socketio has no types
     async def connect(_sid: str, _environ: dict[str, Any], auth: object) -> None:
@@ -41,16 +55,17 @@ async def serve() -> None:
         # The TCP connection breaks, as a line does; after a farewell by protocol the client stays away.
         server.get_environ(sid)["aiohttp.request"].transport.abort()
 
-    runner = web.AppRunner(application)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    print(runner.addresses[0][1], flush=True)  # noqa: T201 - the test reads the port
+    runners = [web.AppRunner(application), web.AppRunner(narrow)]
+    for runner in runners:
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+    print(*(runner.addresses[0][1] for runner in runners), flush=True)  # noqa: T201 - the test reads the ports
     reader = asyncio.StreamReader()
     loop = asyncio.get_running_loop()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     await reader.read()
-    await runner.cleanup()
+    for runner in runners:
+        await runner.cleanup()
 
 
 if __name__ == "__main__":

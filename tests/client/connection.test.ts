@@ -8,21 +8,23 @@ import { CallError, Connection } from "../../web/client/core/connection.ts";
 
 let server: ChildProcess;
 let address = "";
+/** The same server where no WebSocket passes. */
+let narrow = "";
 
 before(async () => {
   server = spawn(process.env["PYTHON"] ?? ".venv/bin/python", ["-m", "tests.client.answering_server"], {
     stdio: ["pipe", "pipe", "inherit"],
   });
-  const [port] = (await once(server.stdout!, "data")) as [Buffer];
-  address = `http://127.0.0.1:${port.toString().trim()}`;
+  const [ports] = (await once(server.stdout!, "data")) as [Buffer];
+  [address, narrow] = ports.toString().trim().split(" ").map((port) => `http://127.0.0.1:${port}`) as [string, string];
 });
 
 after(() => {
   server.stdin?.end();
 });
 
-async function connected(work: (connection: Connection) => Promise<void>): Promise<void> {
-  const connection = new Connection("no answer", address);
+async function connected(work: (connection: Connection) => Promise<void>, at = address): Promise<void> {
+  const connection = new Connection("no answer", at);
   try {
     await work(connection);
   } finally {
@@ -46,6 +48,12 @@ test("a refusal is an error with the server's own code and sentence", () =>
       return true;
     });
   }));
+
+test("where no WebSocket passes it goes on by long polling", () =>
+  connected(async (connection) => {
+    const answer = await connection.call<{ room_url: string }>("accept_offer", { consult_id: "con_1" });
+    assert.equal(answer.room_url, "/consults/con_1/room");
+  }, narrow));
 
 test("what the server sends reaches its handler", () =>
   connected(async (connection) => {

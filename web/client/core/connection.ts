@@ -26,7 +26,9 @@ export class Connection {
 
   /** `offline` is the sentence for a call that got no answer. */
   constructor(offline: string, address?: string) {
-    const options = { transports: ["websocket", "polling"], reconnectionDelay: 300, reconnectionDelayMax: 2_000, timeout: 5_000 };
+    // Long polling for networks that let no WebSocket through; without `tryAllTransports` it is never tried.
+    const transports = { transports: ["websocket", "polling"], tryAllTransports: true };
+    const options = { ...transports, reconnectionDelay: 300, reconnectionDelayMax: 2_000, timeout: 5_000 };
     this.#socket = address === undefined ? io(options) : io(address, options);
     this.#offline = offline;
     this.#socket.on("connect", () => {
