@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Literal
 
@@ -94,11 +94,12 @@ class Announcements:
         kinds = {entry.kind for entry in entries}
         for connection in self._connections.greeted:
             connection.overtaken.add(consult_id)
+        rung: set[Connection] = set()
         if kinds & _RINGS:  # before everything else: somebody waits for it
-            await self._ring(consult_id, entries)
+            rung = await self._ring(consult_id, entries)
         if kinds & _TELLING or self._connections.watching(consult_id):
             rows = await self._queries.described(list(entries))
-            await self._stop(consult_id, rows)
+            await self._stop(consult_id, rows, rung)
             await self._follow(consult_id, rows)
             await self._invite(consult_id, rows)
         if kinds - _QUIET:
@@ -135,12 +136,13 @@ class Announcements:
         for connection in self._connections.of([staff_id]):
             await self._outlet.send(connection, Oversight())
 
-    async def _ring(self, consult_id: ConsultId, entries: Sequence[LogEntry]) -> None:
+    async def _ring(self, consult_id: ConsultId, entries: Sequence[LogEntry]) -> set[Connection]:
+        """Ring for whom the consult rings now; gives the sockets that rang."""
         people = {StaffId(str(entry.data["staff"])) for entry in entries if entry.kind in _STARTS}
         people.update(connection.staff_id for connection in self._connections.ringing(consult_id))
         here = {staff_id: sockets for staff_id in people if (sockets := self._connections.of([staff_id]))}
         if not here:
-            return
+            return set()
         rings = await self._queries.rings_of(consult_id, here)
         if any(entry.kind is LogKind.HANDOVER_OFFERED for entry in entries):
             rings |= await self._queries.handover_of(consult_id, here)
@@ -149,19 +151,24 @@ class Announcements:
                 if connection.staff_id not in rings:  # what rang there was a handover of the claim that is lost
                     connection.hush(consult_id)
                     await self._outlet.send(connection, RingStopped(consult_id, "withdrawn", None, lost.at))
+        rung = set()
         for staff_id, view in rings.items():
             for connection in here[staff_id]:
                 connection.ring(consult_id)
+                rung.add(connection)
                 await self._outlet.send(connection, self._views.ring(view, connection.language))
+        return rung
 
-    async def _stop(self, consult_id: ConsultId, rows: Sequence[TimelineRow]) -> None:
+    async def _stop(self, consult_id: ConsultId, rows: Sequence[TimelineRow], rung: Collection[Connection]) -> None:
+        """End what these entries ended. What `rung` after they were written, as the store has it, goes on."""
         for row in rows:
             reason = _STOPS.get(row.entry.kind)
             if reason is None:
                 continue
             stopped = RingStopped(consult_id, reason, row.actor_name, row.entry.at)
             for connection in self._connections.ringing(consult_id):
-                if reason not in _OWN or connection.staff_id == row.entry.actor:
+                concerned = reason not in _OWN or connection.staff_id == row.entry.actor
+                if concerned and connection not in rung:
                     connection.hush(consult_id)
                     await self._outlet.send(connection, stopped)
 

@@ -104,6 +104,19 @@ async def test_a_lost_claim_rings_again_and_everybody_is_told(live: Live) -> Non
     assert (await ha.error("join_room", consult_id=consult.id, tab_id="tab-00001"))["code"] == "consult.not_claimed"
 
 
+async def test_a_handover_ceases_with_the_claim_it_was_of(live: Live) -> None:
+    khai = await live.connect("khai")
+    consult = await live.world.ask()
+    async with live.node.gateway._notices.still(consult.id):  # the claim and the offer are read at once
+        await live.world.answers.accept(live.world["ha"], consult.id)
+        await live.world.handovers.offer(live.world["ha"], consult.id, live.world["khai"].id)
+    await khai.next("ring")
+    live.world.clock.advance(46)
+    await live.world.leases.run_due()
+    await eventually(lambda: khai.all("ring_stopped"))
+    assert [one["reason"] for one in khai.all("ring_stopped")] == ["withdrawn"]
+
+
 async def test_an_overdue_case_rings_at_its_owner_alone(live: Live, tmp_path: Path) -> None:
     ha, khai = await live.connect("ha"), await live.connect("khai")
     consult = await running(live)
