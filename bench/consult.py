@@ -24,6 +24,7 @@ from tests.conftest import free_port
 from tests.e2e.conftest import BROWSER_ARGUMENTS
 from tests.e2e.people import Person, signed_in
 from tests.e2e.server import REPOSITORY, DemoServer
+from tests.headless import HEADLESS_CHROMIUM
 
 AIMS = {
     "request_to_ring_ms": "p95 100",
@@ -164,7 +165,7 @@ async def main() -> None:
         server = DemoServer(Path(folder) / "var", free_port())
         try:
             async with async_playwright() as playwright:
-                browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=BROWSER_ARGUMENTS)
+                browser = await playwright.chromium.launch(executable_path=HEADLESS_CHROMIUM, args=BROWSER_ARGUMENTS)
                 measured = await measure(browser, server, 4 if options.quick else 24)
                 await browser.close()
         finally:

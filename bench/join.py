@@ -37,6 +37,7 @@ from bench.load.payload import payload
 from bench.report import arguments, percentiles
 from media.nodes import WorkerNodes
 from tests.e2e.conftest import BROWSER_ARGUMENTS
+from tests.headless import HEADLESS_CHROMIUM
 
 ROOM = "late"
 _PAGE = Path(__file__).parent / "pages" / "join.html"
@@ -121,7 +122,7 @@ async def first_frames(folder: Path, count: int) -> dict[str, Any]:
         await worker.start()
         address = await signalling.start()
         async with async_playwright() as playwright:
-            browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=BROWSER_ARGUMENTS)
+            browser = await playwright.chromium.launch(executable_path=HEADLESS_CHROMIUM, args=BROWSER_ARGUMENTS)
             times = await late_joins(browser, address, count)
             await browser.close()
     finally:

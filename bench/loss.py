@@ -35,6 +35,7 @@ from bench.report import Figures, show
 from foundation.tasks import Tasks
 from media.api import QualityChanged, Rung, UplinkChanged
 from tests.e2e.conftest import BROWSER_ARGUMENTS
+from tests.headless import HEADLESS_CHROMIUM
 
 _BOTH_IN_FRONT = ("--disable-renderer-backgrounding", "--disable-backgrounding-occluded-windows")
 """One of two pages would count as hidden, and get less of the machine."""
@@ -248,7 +249,7 @@ async def main() -> None:
         write_camera(camera)
         async with async_playwright() as playwright:
             browser = await playwright.chromium.launch(
-                executable_path="/usr/bin/chromium",
+                executable_path=HEADLESS_CHROMIUM,
                 args=[*BROWSER_ARGUMENTS, *_BOTH_IN_FRONT, f"--use-file-for-fake-video-capture={camera}"],
             )
             outcomes = await measure(browser, names, QUICK if options.quick else Times(), options.trace)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from inspect import iscoroutinefunction
 from pathlib import Path
@@ -13,6 +12,7 @@ from playwright.async_api import Browser, async_playwright
 
 from tests.conftest import free_port
 from tests.e2e.server import DemoServer
+from tests.headless import HEADLESS_CHROMIUM
 
 BROWSER_ARGUMENTS = [
     "--no-sandbox",
@@ -52,7 +52,6 @@ Chromium = Callable[[Sequence[str]], Awaitable[Browser]]
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def chromium() -> AsyncIterator[Chromium]:
     """Headless Chromium from the system, with a fake camera and microphone; a new one when that has died."""
-    program = shutil.which("chromium") or "/usr/bin/chromium"
     async with async_playwright() as playwright:
         running: dict[tuple[str, ...], Browser] = {}
 
@@ -60,7 +59,7 @@ async def chromium() -> AsyncIterator[Chromium]:
             known = running.get(tuple(further))
             if known is None or not known.is_connected():
                 arguments = [*BROWSER_ARGUMENTS, *further]
-                known = await playwright.chromium.launch(executable_path=program, args=arguments)
+                known = await playwright.chromium.launch(executable_path=HEADLESS_CHROMIUM, args=arguments)
                 running[tuple(further)] = known
             for context in known.contexts:  # none of an earlier test's windows
                 await context.close()

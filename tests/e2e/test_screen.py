@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
-
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 from tests.e2e.conftest import BROWSER_ARGUMENTS
 from tests.e2e.people import Person, signed_in
 from tests.e2e.server import DemoServer
 from tests.e2e.test_consult import STROKE, end
+from tests.headless import HEADLESS_CHROMIUM
 
 SCREEN = "video-tile[data-source=screen]"
 REMEMBER_SHARED = """
@@ -72,7 +71,7 @@ async def test_a_second_camera_goes_by_its_name(server: DemoServer) -> None:
     # Chromium's second fake camera is one for depths and gives no picture; the third does.
     three = [*arguments, "--use-fake-device-for-media-stream=device-count=3"]
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=three)
+        browser = await playwright.chromium.launch(executable_path=HEADLESS_CHROMIUM, args=three)
         async with signed_in(browser, server, "bs.thuha") as specialist, signed_in(browser, server, "bs.bao") as doctor:
             await in_a_room(doctor, specialist)
             page = doctor.page

@@ -17,6 +17,7 @@ from playwright.async_api import Browser, Page, async_playwright
 from yarl import URL
 
 from tests.conftest import free_port
+from tests.headless import HEADLESS_CHROMIUM
 from tests.hoichan.program import REPOSITORY, Program, alive
 from tests.media.peers import SETTINGS, offer_loopback
 from tests.media.test_chromium import ARGUMENTS
@@ -130,7 +131,7 @@ async def test_rooms_and_their_token(http: aiohttp.ClientSession, program: Progr
 async def browser() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", headless=True, args=list(ARGUMENTS)
+            executable_path=HEADLESS_CHROMIUM, headless=True, args=list(ARGUMENTS)
         )
         yield browser
         await browser.close()

@@ -17,6 +17,7 @@ from foundation.tasks import Tasks
 from media.directory import BusDirectory
 from media.nodes import WorkerNodes
 from media.supervisor import MediaChild
+from tests.headless import HEADLESS_CHROMIUM
 from tests.media.conftest import TOKEN, Plane
 from tests.media.namespaces import Namespace
 from tests.media.test_chromium import ARGUMENTS, Visitor, relay
@@ -55,7 +56,7 @@ async def browser_in(namespace: Namespace, folder: Path) -> AsyncIterator[Browse
     """Chromium in the namespace; the test talks to it by a pipe."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
-            executable_path=namespace.program(folder, "/usr/bin/chromium"),
+            executable_path=namespace.program(folder, HEADLESS_CHROMIUM),
             headless=True,
             args=[*ARGUMENTS, "--ignore-certificate-errors"],  # a relay's certificate is the test's own
         )

@@ -13,6 +13,7 @@ from playwright.async_api import Browser, Page, async_playwright
 
 from foundation.tasks import Tasks
 from media.api import ConnectionChanged, ConnectionState, Direction, RoomLost, SubscribeOffer, SubscribeOffered
+from tests.headless import HEADLESS_CHROMIUM
 from tests.media.conftest import Plane
 
 ARGUMENTS = (
@@ -34,7 +35,7 @@ ROOM = "room"
 async def browser() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", headless=True, args=list(ARGUMENTS)
+            executable_path=HEADLESS_CHROMIUM, headless=True, args=list(ARGUMENTS)
         )
         yield browser
         await browser.close()
