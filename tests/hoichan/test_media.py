@@ -43,6 +43,8 @@ class Machine:
         return {line.split()[1]: line.split() for line in told}
 
     def until_ready(self) -> None:
+        sockets = [Path(control.removeprefix("unix:")) for control in self.controls]
+        self.program.until(lambda: all(socket.exists() for socket in sockets), 30)
         self.program.until(lambda: hoichan("media", "--check", **self.settings).returncode == 0, 30)
 
     @asynccontextmanager

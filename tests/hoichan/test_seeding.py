@@ -216,7 +216,9 @@ async def test_a_start_after_the_books_completes_it(with_books: Path, whole: Pat
     await completed(Path(shutil.copytree(with_books, tmp_path / "var")), whole)
 
 
-@pytest.mark.parametrize("place", ["accept", "save", "end", "close", "book"])
+@pytest.mark.parametrize(
+    "place", ["save", "book", *(pytest.param(place, marks=pytest.mark.chaos) for place in ("accept", "end", "close"))]
+)
 async def test_a_start_after_a_kill_in_the_history_completes_it(
     with_books: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
@@ -310,9 +312,11 @@ def test_every_installation_has_passwords_of_its_own(whole: Path, bare: Path) ->
     assert min(len(one.password) for one in here) >= 12
 
 
-async def test_everybody_can_sign_in(parts: Parts) -> None:
-    sign_ins = read_sign_ins(parts.settings.var / SIGN_INS)
-    assert len(sign_ins) == 40
+async def test_one_of_each_role_can_sign_in(parts: Parts) -> None:
+    everybody = read_sign_ins(parts.settings.var / SIGN_INS)
+    assert len(everybody) == 40
+    sign_ins = list({one.role: one for one in everybody}.values())  # a password is slow to check, as it should be
+    assert len(sign_ins) >= 5
     started = await asyncio.gather(
         *(
             parts.accounts.sign_in(one.user_name, one.password, address=f"192.0.2.{number}")
