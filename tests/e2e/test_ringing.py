@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import Browser, Worker, expect
+import pytest_asyncio
+from playwright.async_api import Browser, Worker, async_playwright, expect
 
+from tests.e2e.conftest import BROWSER_ARGUMENTS
 from tests.e2e.people import DESKTOP, PHONE, Person, signed_in
 from tests.e2e.server import DemoServer
 from tests.e2e.test_consult import STROKE, end
+from tests.headless import WHOLE_CHROMIUM
 
 NOTED = """
   window.sounded = 0;
@@ -33,6 +37,16 @@ PRESSED = """async () => {
 }"""
 """A press that no person made may not open windows: that the worker asks for it, and for which address, is noted."""
 FITS = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def browser(camera: Path) -> AsyncIterator[Browser]:
+    """The whole browser: the build without windows shows no notices."""
+    arguments = [*BROWSER_ARGUMENTS, f"--use-file-for-fake-video-capture={camera}"]
+    async with async_playwright() as playwright:
+        launched = await playwright.chromium.launch(executable_path=WHOLE_CHROMIUM, args=arguments)
+        yield launched
+        await launched.close()
 
 
 async def test_a_specialist_is_rung_with_the_page_closed_open_and_in_a_consult(
