@@ -81,6 +81,15 @@ def absence_of(concept: object) -> AbsenceKind | None:
     return None if found else absence_in_words(concept_text(concept))
 
 
+def words_of_absence(concept: object) -> str:
+    """The record's own words for a silence; none where it has a bare code alone, since ours are better than that.
+
+    Of “none” of one kind alone even the code stays: without it, ours would say too much.
+    """
+    text = concept_text(concept)
+    return "" if text in codes(concept) and not is_partial(concept) else text
+
+
 def is_partial(concept: object) -> bool:
     """Whether it says “none” of one kind alone, such as food allergies, and leaves the others open."""
     return bool(codes(concept) & NONE_OF_A_KIND) and not codes(concept) & NONE_AT_ALL

@@ -12,6 +12,7 @@ import codecs
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import TextIOWrapper
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ _BUNDLES = ("Bundle", "Parameters")
 _MOST_WITHIN = 3
 """Bundles within Bundles that are opened."""
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_PACKED = (b"\x1f\x8b", b"PK\x03\x04", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ")
+"""How gzip, zip, Zstandard, bzip2 and xz begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +45,13 @@ class Read:
 
 
 def read_file(path: Path, *, ordinary: int = ORDINARY_BYTES) -> Iterator[Read]:
-    """Every entry of a FHIR JSON or NDJSON file. What is no JSON is an entry with the problem `not_json`."""
-    if path.suffix.lower() in (".ndjson", ".jsonl"):
+    """Every entry of a FHIR JSON or NDJSON file. What is no JSON is an entry with the problem `not_json`.
+
+    FHIR's XML (`xml`) and packed files (`compressed`) are told as what they are, and not read.
+    """
+    if problem := _foreign(path):
+        yield Read("file", None, problems=(problem,))
+    elif path.suffix.lower() in (".ndjson", ".jsonl"):
         yield from _lines(path)
     elif path.stat().st_size > ordinary:
         with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as text:
@@ -52,11 +60,32 @@ def read_file(path: Path, *, ordinary: int = ORDINARY_BYTES) -> Iterator[Read]:
         yield from _whole(path.read_bytes(), "")
 
 
+def _foreign(path: Path) -> str:
+    with path.open("rb") as file:
+        head = file.read(64)
+    if head.startswith(_PACKED):
+        return "compressed"
+    text = head.decode("utf-16" if head.startswith(_UTF_16) else "utf-8-sig", "replace")
+    return "xml" if text.lstrip().startswith("<") else ""
+
+
 def _lines(path: Path) -> Iterator[Read]:
     with path.open("rb") as file:
-        for number, line in enumerate(iter(lambda: file.readline(_LONGEST_LINE), b""), 1):
-            if line.strip():
-                yield from _whole(line, f"line {number}")
+        if file.read(2) in _UTF_16:
+            # A line's end has two bytes there.
+            text = TextIOWrapper(file, "utf-16", "replace")
+            text.seek(0)
+            lines = iter(lambda: text.readline(_LONGEST_LINE // 2).encode("utf-8", "replace"), b"")
+            yield from _numbered(lines)
+            return
+        file.seek(0)
+        yield from _numbered(iter(lambda: file.readline(_LONGEST_LINE), b""))
+
+
+def _numbered(lines: Iterator[bytes]) -> Iterator[Read]:
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            yield from _whole(line, f"line {number}")
 
 
 def _whole(text: bytes, place: str) -> Iterator[Read]:

@@ -9,6 +9,7 @@ reading, adding and bringing in many stand on the same few rows, which no other 
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ from foundation.text import clean_text
 from records_panel import summary
 from records_panel.citizens import Identity
 from records_panel.evidence import checked
-from records_panel.fhir_reading import Json, as_dict
+from records_panel.fhir_reading import Json, as_dict, order, when
 from records_panel.packing import needs_base, packed, unpacked
 from records_panel.references import SOURCE_PREFIX
 from records_panel.register import UNKNOWN, Register
@@ -271,12 +272,23 @@ def _normal(value: Any) -> Any:
 
 
 def _current(resources: Iterable[Json]) -> list[Json]:
-    """The latest version of each resource, in the order in which it was first written."""
+    """The latest version of each resource, in the order in which it was first written.
+
+    That is what came last, unless both say when they were changed: a history has the newest first (FHIR R4 3.1.0.9).
+    """
     latest: dict[tuple[str, str], Json] = {}
     for row in resources:
         for resource in members(row):
-            latest[resource["resourceType"], resource["id"]] = resource
+            key = (resource["resourceType"], resource["id"])
+            if key not in latest or not _changed(resource) < _changed(latest[key]):
+                latest[key] = resource
     return list(latest.values())
+
+
+def _changed(resource: Json) -> float:
+    """When its system last changed it, as seconds; not a number, which nothing is less than, when that is unknown."""
+    moment = when(as_dict(resource.get("meta")).get("lastUpdated"))
+    return math.nan if moment is None else order(moment)
 
 
 def together(resources: list[Json]) -> Json:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from records_panel.absent_codes import absence_in_words, absence_of, is_partial
+from records_panel.absent_codes import absence_in_words, absence_of, is_partial, words_of_absence
 from records_panel.attachments import file_of
 from records_panel.describing import described
 from records_panel.document import NO_INFORMATION, Document
@@ -59,7 +59,7 @@ def absences(
     partial = False
     for concept in concepts:
         if (kind := absence_of(concept)) is not None and not (any_item and not is_partial(concept)):
-            said.append(Absence(kind, text=concept_text(concept)))
+            said.append(Absence(kind, text=words_of_absence(concept)))
             partial = partial or is_partial(concept)
     held = document.held_back(*kinds)
     if any_item:

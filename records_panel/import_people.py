@@ -21,6 +21,7 @@ from records_panel.citizens import Identity
 from records_panel.embedded_book import EmbeddedBook, NewBook
 from records_panel.evidence import checked
 from records_panel.fhir_reading import Json, is_test
+from records_panel.import_shared import KINDS
 from records_panel.importing import identity_of, is_same, key_of, plain, same_person, stored_id, subject_of
 from records_panel.register import Register
 from records_panel.tables import import_links, patients
@@ -62,6 +63,8 @@ class People:
     by_name: dict[str, Person]
     only: Person | None
     names: dict[str, str]
+    shares: bool = False
+    """Whether there are entries about nobody, to which those of several people may refer."""
     links: dict[str, Person] = field(default_factory=dict)
 
     @classmethod
@@ -70,6 +73,7 @@ class People:
         people: dict[str, Person] = {}
         about = ""
         names: dict[str, str] = {}
+        shares = False
         for entry in entries:
             if entry.resource is None:
                 continue
@@ -81,9 +85,11 @@ class People:
                 people.update(dict.fromkeys(ways or [entry.place], _person(entry)))
             elif kind == "Composition" and not about:
                 about = plain(subject_of(entry.resource))
+            shares = shares or is_unowned(entry)
         alone = list({id(person): person for person in people.values()}.values())
         only = alone[0] if len(alone) == 1 else people.get(about) or people.get(_short(about))
-        return cls(source, not people or not is_document, people, only, names)
+        # Of a document about one person everything is that person's.
+        return cls(source, not people or not is_document, people, only, names, shares and only is None)
 
     def whose(self, entry: Read) -> Person | None:
         """The person of this file whom an entry is about, as far as the file alone tells."""
@@ -198,6 +204,12 @@ def _person(entry: Read) -> Person:
         return Person(place, checked(identity), is_test(resource), problems)
     except HoichanError as error:
         return Person(place, None, is_test(resource), refusal=error.code)
+
+
+def is_unowned(entry: Read) -> bool:
+    """Whether an entry may be shared by several people: of such a type, and about nobody."""
+    resource: Json = entry.resource or {}
+    return resource.get("resourceType") in KINDS and not subject_of(resource)
 
 
 def _short(reference: str) -> str:

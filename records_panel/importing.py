@@ -10,7 +10,7 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any
 
@@ -23,6 +23,7 @@ from records_panel.references import person_name
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
+_RELATIVE = re.compile(r"([A-Z][A-Za-z]{2,63})/([A-Za-z0-9\-.]{1,64})")
 ORIGINAL = "original-"
 """How the id of a Binary begins that holds an entry as it came."""
 _OF_PATIENT = ("subject", "patient", "beneficiary", "individual")
@@ -141,15 +142,24 @@ def original_of(resource: Json, text: bytes) -> Json:
     }
 
 
-def with_references(value: Any, names: Mapping[str, str]) -> Any:
-    """The same content with references to entries of the import under their stored ids."""
+def with_references(value: Any, named: Callable[[str], str | None]) -> Any:
+    """The same content with references to entries of the import under their stored names, as `named` tells them."""
     if isinstance(value, dict):
-        changed = {key: with_references(item, names) for key, item in value.items()}
+        changed = {key: with_references(item, named) for key, item in value.items()}
         reference = changed.get("reference")
-        if isinstance(reference, str) and (named := names.get(plain(reference))):
-            changed["reference"] = named
+        if isinstance(reference, str) and (name := named(plain(reference))):
+            changed["reference"] = name
         return changed
-    return [with_references(item, names) for item in value] if isinstance(value, list) else value
+    return [with_references(item, named) for item in value] if isinstance(value, list) else value
+
+
+def name_elsewhere(reference: str, full_url: str, source: str) -> str | None:
+    """The stored name of what an entry at `full_url` refers to in another file: a relative reference (R4 2.3.0.1)."""
+    if not (parts := _RELATIVE.fullmatch(reference)) or parts[1] == "Patient":
+        return None
+    base = "" if full_url.startswith("urn:") else "/".join(full_url.split("/")[:-2])
+    resource = {"resourceType": parts[1], "id": parts[2]}
+    return f"{parts[1]}/{stored_id(resource, f'{base}/{reference}' if base else '', source)}"
 
 
 def plain(reference: str) -> str:

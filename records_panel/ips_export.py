@@ -94,7 +94,7 @@ def ips_document(bundle: Json, made_at: datetime) -> Json:
     for resource in sorted(resources, key=lambda one: one["resourceType"] != "Patient"):
         field = _SUBJECT.get(resource["resourceType"])
         whole = resource | ({field: {"reference": _key(patient)}} if field and field not in resource else {})
-        entries.append({"fullUrl": names[_key(resource)], "resource": with_references(whole, names)})
+        entries.append({"fullUrl": names[_key(resource)], "resource": with_references(whole, names.get)})
     return {
         "resourceType": "Bundle",
         "identifier": {"system": "urn:ietf:rfc:3986", "value": f"urn:uuid:{uuid.uuid4()}"},

@@ -15,6 +15,8 @@ PROBLEMS: Mapping[str, str] = MappingProxyType(
         "not_a_number": N_("A number is none (NaN or infinite): it is left out. The entry is kept as it came."),
         "not_text": N_("Characters that are none were replaced. The entry is kept as it came."),
         "not_json": N_("The file is broken here: this is no JSON. What can be read around it was taken."),
+        "xml": N_("This is XML. Import the same as JSON: FHIR servers give either."),
+        "compressed": N_("The file is packed. Unpack it and import what is inside."),
         "no_resource": N_("There is no FHIR resource here."),
         "no_patient": N_("The entry names no patient, and the file has several or none."),
         "unknown_patient": N_("The entry names a patient who is in no file of this source so far."),

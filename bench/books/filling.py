@@ -61,7 +61,7 @@ def templates(bundles: list[dict[str, Any]]) -> list[Template]:
             names |= {plain(entry.get("fullUrl", "")): name, f"{kind}/{identifier}": name}
         resources = []
         for entry in bundle["entry"]:
-            resource = with_references(entry["resource"], names)
+            resource = with_references(entry["resource"], names.get)
             resources.append(resource | {"id": stored_id(entry["resource"], entry.get("fullUrl", ""), "51001")})
         made.append(Template(resources))
     return made
