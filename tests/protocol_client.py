@@ -63,8 +63,9 @@ class Outcome:
 class ProtocolClient:
     """One signed-in person with a connection and, in a room, two peer connections."""
 
-    def __init__(self, base_url: str, *, loopback: bool = True) -> None:
+    def __init__(self, base_url: str, *, loopback: bool = True, transport: str = "websocket") -> None:
         self.base_url = base_url.rstrip("/")
+        self.transport = transport
         self.staff: dict[str, Any] = {}
         self.events: list[tuple[str, dict[str, Any]]] = []
         self.entries: list[dict[str, Any]] = []
@@ -111,7 +112,7 @@ class ProtocolClient:
         self._socket.on("*", self._receive)
         try:
             await self._socket.connect(
-                self.base_url, headers={"Cookie": self._cookie}, transports=["websocket"], wait_timeout=WAIT_S
+                self.base_url, headers={"Cookie": self._cookie}, transports=[self.transport], wait_timeout=WAIT_S
             )
         except socketio.exceptions.ConnectionError as error:
             if refusals and "data" in refusals[0]:
@@ -124,12 +125,23 @@ class ProtocolClient:
         """Go on under a session that was begun elsewhere."""
         self._cookie = f"hoichan_session={session}"
 
+    @property
+    def session(self) -> str:
+        """The session's secret, for `use`."""
+        return self._cookie.partition("=")[2]
+
+    @property
+    def online(self) -> bool:
+        """Whether the line holds."""
+        return bool(self._socket.connected)
+
     async def drop(self) -> None:
         """Lose the line: no goodbye, and nothing that was on its way arrives. `connect` comes back, perhaps to
-        another address of the server."""
+        another address of the server. A line that broke by itself is put away."""
         lost, self._socket = self._socket, socketio.AsyncClient(reconnection=False)
         lost.handlers.clear()
-        lost.eio.ws._response.connection.transport.abort()
+        if lost.connected:
+            lost.eio.ws._response.connection.transport.abort()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
