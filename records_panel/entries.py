@@ -1,4 +1,8 @@
-"""Entries told in words: problems, procedures, vaccines, devices, family, documents, plans."""
+"""Entries told in words: problems, procedures, vaccines, devices, family, documents, plans.
+
+The file is long because each of these is one short function over the same three helpers (`absences`, `with_words`,
+`_listed`), by which all of them tell a silence in one way; apart they would import each other.
+"""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -20,6 +21,8 @@ from records_panel.register import Register
 from records_panel.tables import patient_words, patients, resource_log, summaries
 
 _BATCH = 2000
+_TOLD = 100_000
+"""After so many books a line says how far it is."""
 _FAMILY = (
     "Nguyễn",
     "Trần",
@@ -108,6 +111,8 @@ class Filler:
             batch = [(PatientId(new_id("pat")), next(people)) for _ in range(min(_BATCH, count - len(ids)))]
             await self._write(batch, len(ids))
             ids += [patient_id for patient_id, _ in batch]
+            if len(ids) % _TOLD == 0:
+                print(f"{len(ids)} of {count} books", file=sys.stderr)
         async with self._parts.database.engine.connect() as connection:
             if self._parts.database.is_sqlite:
                 await connection.exec_driver_sql("ANALYZE")
