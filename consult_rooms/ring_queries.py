@@ -6,11 +6,12 @@ from collections.abc import Collection, Iterable
 
 from sqlalchemy import ColumnElement, select
 
+from consult_rooms.candidates import Person
 from consult_rooms.handover_queries import HandoverQueries
 from consult_rooms.inquiries import Inquiry, inquiries_of
 from consult_rooms.joins import without_names
 from consult_rooms.ladder import after_step
-from consult_rooms.model import Consult, ConsultState, OfferState, Step
+from consult_rooms.model import Consult, ConsultState, Level, OfferState, Step
 from consult_rooms.rows import Answer, OnCallPerson, OnCallRow, RingView, RungPerson, Telephone, WaitingView
 from consult_rooms.store import Row, offer_of
 from consult_rooms.tables import consults, offers
@@ -136,28 +137,33 @@ class RingQueries(HandoverQueries):
         )
 
     async def on_call_now(self, spoke_id: FacilityId) -> list[OnCallRow]:
-        """Every specialty, and who is on call for this clinic in it now."""
+        """Every specialty, who is on call for this clinic in it now, and who is their backup."""
         hubs = {hub.id: hub for hub in await self._directory.hubs_of(spoke_id)}
-        on_call = await self._rota.on_call(list(hubs))
-        people = [person for of_specialty in on_call.values() for person in of_specialty]
-        known = await self._directory.staff_many(person.staff_id for person in people)
-        reach = await self._reach(person.staff_id for person in people)
-        return [
-            OnCallRow(
-                specialty,
-                tuple(
-                    OnCallPerson(
-                        person.staff_id,
-                        known[person.staff_id].full_name,
-                        person.facility_id,
-                        hubs[person.facility_id].name,
-                        reach[person.staff_id],
-                    )
-                    for person in on_call.get(specialty.id, ())
-                ),
+        first = await self._rota.on_call(list(hubs))
+        backup = await self._rota.on_call(list(hubs), level=Level.BACKUP)
+        asked = {person.staff_id for group in (first, backup) for people in group.values() for person in people}
+        known = await self._directory.staff_many(asked)
+        reach = await self._reach(asked)
+
+        def shown(people: Iterable[Person]) -> tuple[OnCallPerson, ...]:
+            return tuple(
+                OnCallPerson(
+                    person.staff_id,
+                    known[person.staff_id].full_name,
+                    person.facility_id,
+                    hubs[person.facility_id].name,
+                    reach[person.staff_id],
+                )
+                for person in people
             )
-            for specialty in await self._directory.specialties()
-        ]
+
+        rows = []
+        for specialty in await self._directory.specialties():
+            people = first.get(specialty.id, [])
+            rung_first = {person.staff_id for person in people}
+            after = [one for one in backup.get(specialty.id, ()) if one.staff_id not in rung_first]
+            rows.append(OnCallRow(specialty, shown(people), shown(after)))
+        return rows
 
     async def _reach(self, staff_ids: Iterable[StaffId]) -> dict[StaffId, Answer]:
         """Whether a ring reaches each of them now."""

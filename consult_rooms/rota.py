@@ -119,10 +119,15 @@ class Rota:
         facility_ids: Collection[FacilityId],
         specialty_id: SpecialtyId | None = None,
         *,
+        level: Level = Level.FIRST,
         at: datetime | None = None,
     ) -> dict[SpecialtyId, list[Person]]:
-        """Who is on call at these hospitals at that instant (now), by specialty. Those who left are not among them."""
+        """Who is on call at these hospitals at that instant (now), by specialty, or with `level` who is their backup.
+
+        Those who left are not among them.
+        """
         wanted: list[ColumnElement[bool]] = [
+            on_call_shifts.c.level == level,
             on_call_shifts.c.facility_id.in_(list(facility_ids)),
             on_call_shifts.c.staff_id.in_(active_staff()),
         ]

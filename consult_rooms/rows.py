@@ -194,6 +194,8 @@ class OnCallRow:
 
     specialty: Specialty
     people: tuple[OnCallPerson, ...]
+    backups: tuple[OnCallPerson, ...] = ()
+    """Who is rung when these do not answer, and is not among them."""
 
 
 @dataclass(frozen=True, slots=True)

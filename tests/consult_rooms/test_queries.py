@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import time, timedelta
 from itertools import pairwise
 
 import pytest
 
 from consult_rooms.access import Relation
 from consult_rooms.log import Data
-from consult_rooms.model import CancelReason, DeclineReason, LogKind, Rung, Step, Way, WrittenCause
+from consult_rooms.model import CancelReason, DeclineReason, Level, LogKind, Rung, Step, Way, WrittenCause
 from consult_rooms.rows import Answer
 from consult_rooms.wording import sentence
 from foundation.errors import Forbidden, NotFound
 from foundation.i18n import Languages
 from foundation.ids import ConsultId, new_id
-from tests.consult_rooms.conftest import BURNS, CLINIC, NAME, STROKE, UNKNOWN_WOMAN, ZONE, World
+from tests.consult_rooms.conftest import BURNS, CLINIC, NAME, STROKE, STROKE_HOSPITAL, UNKNOWN_WOMAN, ZONE, World
 
 
 async def test_strangers_and_unknown_ids_look_alike(world: World) -> None:
@@ -111,6 +111,23 @@ async def test_who_is_on_call_now_says_when_nobody_is(world: World) -> None:
     rows = {row.specialty.id: row.people for row in await world.queries.on_call_now(CLINIC)}
     assert rows[BURNS] == ()
     assert [(person.name, person.answer) for person in rows[STROKE]] == [("BS. Hà", Answer.RINGING)]
+
+
+async def test_a_backup_is_not_said_to_be_on_call(world: World) -> None:
+    for user_name in ("ha", "an"):
+        await world.rota.add(
+            world["dieu"],
+            staff_id=world[user_name].id,
+            specialty_id=STROKE,
+            facility_id=STROKE_HOSPITAL,
+            weekday=world.clock.now().astimezone(ZONE).weekday(),
+            starts=time(0),
+            ends=time(0),
+            level=Level.BACKUP,
+        )
+    (row,) = [row for row in await world.queries.on_call_now(CLINIC) if row.specialty.id == STROKE]
+    assert [person.name for person in row.people] == ["BS. Hà"]
+    assert [person.name for person in row.backups] == ["BS. An"], "who is on call first is nobody's backup"
 
 
 async def test_lists_follow_a_consult_from_ring_to_close(world: World) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import html
 import re
-from datetime import timedelta
+from datetime import time, timedelta
 
 import pytest
 
-from consult_rooms.model import IdentityState, Urgency
+from consult_rooms.model import IdentityState, Level, Urgency
 from foundation.clock import FakeClock
 from foundation.ids import ConsultId
 from tests.records_panel.conftest import LANH
@@ -140,6 +140,25 @@ async def test_home_of_a_specialist(clinic: Clinic) -> None:
     assert "/requests/new" not in page
     assert "BS. An" in section(page, "colleagues")
     assert "Không còn ý kiến nào" in section(page, "owed")
+    await clinic.world.rota.add(
+        clinic.coordinator,
+        staff_id=clinic.second.id,
+        specialty_id=clinic.stroke,
+        facility_id=clinic.cast.hospital.id,
+        weekday=0,
+        starts=time(7),
+        ends=time(7),
+        level=Level.BACKUP,
+    )
+    await clinic.specialist.get("/")
+    assert "BS. An trực dự phòng" in section(clinic.specialist.page, "colleagues")
+    await clinic.doctor.get("/")
+    assert "BS. Hà Dự phòng: BS. An" in section(clinic.doctor.page, "on-call")
+    backup = await clinic.site.browser()
+    await backup.sign_in("bs.an")
+    await backup.get("/")
+    assert "Trực dự phòng Đột quỵ, đến 07:00" in html.unescape(backup.page)
+    assert "Đang trực" not in html.unescape(backup.page)
     await clinic.world.answers.accept(clinic.expert, consult_id)
     await clinic.world.rooms.end(clinic.expert, consult_id)
     await clinic.specialist.get("/")

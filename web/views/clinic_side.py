@@ -17,6 +17,7 @@ class Offered:
 
     specialty: Specialty
     people: tuple[OnCallPerson, ...]
+    backups: tuple[OnCallPerson, ...]
     ready: int
     busy: int
     everybody: int
@@ -34,6 +35,7 @@ async def offered(services: Services, clinic_id: FacilityId) -> list[Offered]:
         Offered(
             row.specialty,
             row.people,
+            row.backups,
             ready=sum(person.answer is Answer.RINGING for person in row.people),
             busy=sum(person.answer is Answer.BUSY for person in row.people),
             everybody=held[row.specialty.id],

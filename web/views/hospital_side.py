@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from consult_rooms.model import Shift
+from consult_rooms.model import Level, Shift
 from consult_rooms.rota import covers
 from consult_rooms.rows import Answer
 from foundation.errors import Unavailable
@@ -16,10 +16,11 @@ from web.services import Services
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One's turn on call that runs now."""
+    """One's turn on call that runs now; as a backup one is rung when those on call first do not answer."""
 
     specialty: Specialty
     until: datetime
+    backup: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,28 +29,31 @@ class Colleague:
 
     name: str
     answer: Answer
-    on_call: bool
+    level: Level | None
+    """The turn that runs now; None: not on call."""
 
 
 async def turns(services: Services, staff: Staff, now: datetime) -> list[Turn]:
-    """The turns of this person that run now, by specialty; empty when not on call."""
+    """The turns of this person that run now, by specialty, those on call first; empty when there is none."""
     local = _local(services, now)
-    ends: dict[str, datetime] = {}
+    ends: dict[tuple[str, Level], datetime] = {}
     for shift in await services.rota.shifts([staff.facility_id]):
         if shift.staff_id == staff.id and covers(shift, local):
-            until = _end(shift, local)
-            ends[shift.specialty_id] = max(until, ends.get(shift.specialty_id, until))
+            until, turn = _end(shift, local), (shift.specialty_id, shift.level)
+            ends[turn] = max(until, ends.get(turn, until))
     return [
-        Turn(specialty, ends[specialty.id])
+        Turn(specialty, ends[specialty.id, level], level is Level.BACKUP)
+        for level in Level
         for specialty in await services.directory.specialties()
-        if specialty.id in ends
+        if (specialty.id, level) in ends
     ]
 
 
 async def colleagues(services: Services, staff: Staff, now: datetime) -> list[Colleague]:
-    """The others of one's specialties at one's hospital, those on call first."""
+    """The others of one's specialties at one's hospital: those on call, their backups, the others."""
     local = _local(services, now)
-    on_call = {shift.staff_id for shift in await services.rota.shifts([staff.facility_id]) if covers(shift, local)}
+    running = [shift for shift in await services.rota.shifts([staff.facility_id]) if covers(shift, local)]
+    levels = {shift.staff_id: shift.level for shift in sorted(running, key=lambda one: _order(one.level), reverse=True)}
     found = {
         person.id: person
         for specialty_id in sorted(staff.specialties)
@@ -64,8 +68,13 @@ async def colleagues(services: Services, staff: Staff, now: datetime) -> list[Co
         reach = {
             one: Answer.BUSY if one in busy else Answer.RINGING if one in online else Answer.OFFLINE for one in found
         }
-    listed = [Colleague(person.full_name, reach[one], one in on_call) for one, person in found.items()]
-    return sorted(listed, key=lambda one: not one.on_call)
+    listed = [Colleague(person.full_name, reach[one], levels.get(one)) for one, person in found.items()]
+    return sorted(listed, key=lambda one: _order(one.level))
+
+
+def _order(level: Level | None) -> int:
+    """Who is rung before whom."""
+    return len(Level) if level is None else list(Level).index(level)
 
 
 def _end(shift: Shift, local: datetime) -> datetime:
