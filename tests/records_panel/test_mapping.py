@@ -336,6 +336,20 @@ def test_no_json_breaks_the_view(anything: Any) -> None:
     book_view({"entry": anything}, NOW, source="A book", zone=ZONE)
 
 
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        ({"coding": [{"code": "716186003"}]}, ""),
+        ({"coding": [{"code": "no-known-allergies"}]}, ""),
+        ({"coding": [{"code": "716186003", "display": "Keine Allergie bekannt"}]}, "Keine Allergie bekannt"),
+        # Our words for “none” would hold for every kind.
+        ({"coding": [{"code": "429625007"}]}, "429625007"),
+    ],
+)
+def test_a_silence_in_a_bare_code_is_told_in_our_words(code: Any, text: str) -> None:
+    assert view(allergy("", code=code)).red_line.absences[0].text == text
+
+
 def test_a_vital_sign_that_a_summary_keeps_among_its_results_is_no_result() -> None:
     pressure = value("HA", "8480-6", 178, "mm[Hg]", category="vital-signs", high=139, id="a")
     glucose = value("Glucose", "2339-0", 9.8, id="b")
