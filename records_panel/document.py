@@ -36,6 +36,7 @@ class Document:
         self.patient = self._whose(compositions)
         self._drop_other_people()
         self._parts = [part for composition in compositions for part in parts(composition, self.references)]
+        self._in_section: dict[str, list[Json]] = {}
         self._by_id: dict[str, frozenset[int]] = {}
 
     def all(self, *kinds: str) -> list[Json]:
@@ -51,7 +52,10 @@ class Document:
 
     def in_section(self, loinc: str) -> list[Json]:
         """The readable resources that a section of this LOINC code refers to."""
-        return [resource for part in self._parts if part.code == loinc for resource in self.readable(part)]
+        if loinc not in self._in_section:
+            named = [resource for part in self._parts if part.code == loinc for resource in self.readable(part)]
+            self._in_section[loinc] = named
+        return self._in_section[loinc].copy()
 
     def ids_in(self, loinc: str) -> frozenset[int]:
         """The `id()` of each resource of a section, for asking whether one belongs there."""

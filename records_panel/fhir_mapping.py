@@ -35,6 +35,7 @@ def book_view(bundle: Json, now: datetime, *, source: str, zone: ZoneInfo) -> Bo
     used, stopped, thinning = drugs(document, today)
     implants = entries.devices(document)
     abnormal, everything = results(document, values)
+    over_time = trends(values)
     view = BookView(
         banner=_banner(document, values, now, today, source),
         red_line=red_line(document, thinning, implants.items, today),
@@ -63,7 +64,8 @@ def book_view(bundle: Json, now: datetime, *, source: str, zone: ZoneInfo) -> Bo
         plans=entries.plans(document),
         others=histories.others(document),
         withheld=document.withheld.total(),
-        trends=trends(values),
+        trends=over_time,
+        several=over_time.several,
     )
     return with_sources(view, document, answers_of(as_dict(bundle)))
 

@@ -18,6 +18,9 @@ Json = dict[str, Any]
 
 _MOST_DEEP = 4
 _DATE = re.compile(r"([0-9]{4})(?:-?([0-9]{1,2})(?:-?([0-9]{1,2}))?)?(?![0-9])")
+_INSTANT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{3})?(?:Z|[+-][0-9]{2}:[0-9]{2})"
+)
 _TIME = re.compile(r"[T ][0-9]{2}:[0-9]{2}")
 # An instant so far out is no time of day that anybody took, and moving it to another zone would leave the calendar.
 _FIRST_YEAR, _LAST_YEAR = 1000, 9000
@@ -44,8 +47,10 @@ def as_list(value: object) -> list[Any]:
 
 
 def dicts(value: object) -> list[Json]:
-    """The objects of a list."""
-    return [item for item in as_list(value) if isinstance(item, dict)]
+    """The objects of a list, or the lone object."""
+    if isinstance(value, list):
+        return [item for item in value if isinstance(item, dict)]
+    return [value] if isinstance(value, dict) else []
 
 
 def word(value: object) -> str:
@@ -55,8 +60,10 @@ def word(value: object) -> str:
 
 def line(value: object, most: int = 300) -> str:
     """One clean line of text, cut with an ellipsis; anything else is empty."""
+    if not isinstance(value, str):
+        return ""
     # Cut first, so that a hostile length costs nothing.
-    text = clean_line(value[: most * 8]) if isinstance(value, str) else ""
+    text = clean_line(value[: most * 8])
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
@@ -70,7 +77,10 @@ def told(fields: Json, name: str) -> str:
     """A text, or else its first translation (FHIR extension `translation` of `_name`)."""
     if text := line(fields.get(name)):
         return text
-    for extension in dicts(as_dict(fields.get(f"_{name}")).get("extension")):
+    beside = fields.get(f"_{name}")
+    if beside is None:
+        return ""
+    for extension in dicts(as_dict(beside).get("extension")):
         for part in dicts(extension.get("extension")):
             if part.get("url") == "content":
                 text = line(part.get("valueString")) or line(part.get("valueMarkdown"))
@@ -81,6 +91,8 @@ def told(fields: Json, name: str) -> str:
 
 def concept_of(value: object) -> Json:
     """The CodeableConcept of what may be one, a Coding, a list of them, or R5's CodeableReference."""
+    if isinstance(value, dict) and "coding" in value and "concept" not in value:
+        return value  # as FHIR R4 has it, and so nearly each one
     for _ in range(_MOST_DEEP):
         if isinstance(value, list):
             value = next((item for item in value if isinstance(item, (dict, str))), None)
@@ -100,12 +112,15 @@ def codes(concept: object) -> frozenset[str]:
     """All codes of a CodeableConcept, or the code itself when it stands bare."""
     if isinstance(concept, str):
         return frozenset({concept})
+    if concept is None:
+        return frozenset()
     return frozenset([str(coding["code"]) for coding in dicts(concept_of(concept).get("coding")) if coding.get("code")])
 
 
 def any_codes(concepts: object) -> frozenset[str]:
     """All codes of several CodeableConcepts."""
-    return frozenset().union(*(codes(concept) for concept in as_list(concepts)))
+    listed = as_list(concepts)
+    return codes(listed[0]) if len(listed) == 1 else frozenset().union(*map(codes, listed))
 
 
 def concept_text(concept: object) -> str:
@@ -128,7 +143,9 @@ def concept_texts(concepts: object, most: int = 12) -> list[str]:
 
 def first_code(concept: object) -> str:
     """The first code, to be carried beside the text."""
-    return next((line(coding.get("code"), 64) for coding in dicts(concept_of(concept).get("coding"))), "")
+    for coding in dicts(concept_of(concept).get("coding")):
+        return line(coding.get("code"), 64)
+    return ""
 
 
 def number(value: object) -> float | None:
@@ -144,7 +161,9 @@ def number(value: object) -> float | None:
 
 def quantity(value: object) -> Quantity | None:
     """A Quantity that holds a number."""
-    fields = as_dict(value)
+    if not isinstance(value, dict):
+        return None
+    fields = value
     amount = number(fields.get("value"))
     if amount is None:
         return None
@@ -158,7 +177,11 @@ def quantity(value: object) -> Quantity | None:
 
 def when(value: object) -> When | None:
     """A FHIR date, dateTime or instant, also one without dashes; None when there is none or it is no date."""
-    if not isinstance(value, str) or not (found := _DATE.match(value[:40].strip())):
+    if not isinstance(value, str):
+        return None
+    if _INSTANT.fullmatch(value) and (read := _instant(value)) is not None:
+        return read
+    if not (found := _DATE.match(value[:40].strip())):
         return None
     year, month, day = (int(part) if part else None for part in found.groups())
     try:
@@ -175,10 +198,22 @@ def when(value: object) -> When | None:
     return When(start, Precision.DAY if day else Precision.MONTH if month else Precision.YEAR)
 
 
+def _instant(value: str) -> When | None:
+    """What is written as FHIR demands it, the short way."""
+    try:
+        instant = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    inside = _FIRST_YEAR < instant.year < _LAST_YEAR
+    return When(instant.date(), Precision.TIME, instant) if inside else None
+
+
 def first_when(resource: Json, *fields: str) -> When | None:
     """The first of these fields that holds a date, or a Period with a start or an end."""
     for name in fields:
         value = resource.get(name)
+        if value is None:
+            continue
         found = when(value) or when(as_dict(value).get("start")) or when(as_dict(value).get("end"))
         if found:
             return found
@@ -196,11 +231,16 @@ def order(moment: When | None) -> float:
 
 def is_restricted(resource: Json) -> bool:
     """Whether a security label (v3-Confidentiality R or V, or a sensitivity) keeps it from readers without a scope."""
-    labels = {str(label.get("code")) for label in dicts(as_dict(resource.get("meta")).get("security"))}
+    security = as_dict(resource.get("meta")).get("security")
+    if security is None:
+        return False
+    labels = {str(label.get("code")) for label in dicts(security)}
     return not labels.isdisjoint(_CONFIDENTIAL) or not labels.isdisjoint(_SENSITIVE)
 
 
 def is_test(resource: Json) -> bool:
     """Whether it is marked as test data (v3-ActReason HTEST)."""
     meta = as_dict(resource.get("meta"))
+    if not meta:
+        return False
     return any(tag.get("code") == "HTEST" for tag in [*dicts(meta.get("tag")), *dicts(meta.get("security"))])

@@ -6,6 +6,7 @@ Longer than most files here: it is the vocabulary of the panel, read as one list
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -374,8 +375,10 @@ class BookView:
     """Sections that this system has no place for: the title and what is in them, so that nothing is left out."""
     withheld: int = field(default=0)
     """How many entries of the whole book were held back."""
-    trends: tuple[Trend, ...] = ()
+    trends: Sequence[Trend] = ()
     """Each vital sign, result and other measurement that has a value, over all the time that was read."""
+    several: frozenset[str] = frozenset()
+    """The keys of the trends with more than one value."""
     sources: tuple[SourceAnswer, ...] = ()
     """How each source answered; none when the book has one source alone and it gave everything."""
     conflicts: tuple[Conflict, ...] = ()

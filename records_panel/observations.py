@@ -39,7 +39,6 @@ _MARKS = {
     "HX": Mark.VERY_HIGH,
     "LX": Mark.VERY_LOW,
 }
-_ENTITY_QUALIFIERS = ("appliesTo", "age")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +82,10 @@ def measured(document: Document) -> list[Measured]:
         origin = document.references.origin(resource, moment)
         sort = categories(resource)
         preliminary = word(resource.get("status")) in ("registered", "preliminary")
-        parts = (resource, *dicts(resource.get("component")))
-        read = (_value(part, origin, sort, id(resource), preliminary=preliminary) for part in parts)
-        found += [value for value in read if value is not None]
+        for part in (resource, *dicts(resource.get("component"))):
+            value = _value(part, origin, sort, id(resource), preliminary=preliminary)
+            if value is not None:
+                found.append(value)
     found.sort(key=lambda value: value.order)
     # A value that is missing today does not hide the one of yesterday.
     present = {value.key for value in found if not value.absent}
@@ -111,11 +111,13 @@ def comparable(series: list[Measured]) -> list[float]:
 
 
 def _value(part: Json, origin: Origin, sort: frozenset[str], source: int, *, preliminary: bool) -> Measured | None:
-    concept = part.get("code")
+    concept = concept_of(part.get("code"))
     name = concept_text(concept)
+    if not name:
+        return None
     amount = amount_of(part)
     text = "" if amount is not None else words_of(part)
-    if not name or (amount is None and not text):
+    if amount is None and not text:
         return None  # a heading of a panel
     reference = _reference(part, amount)
     return Measured(
@@ -135,16 +137,19 @@ def _value(part: Json, origin: Origin, sort: frozenset[str], source: int, *, pre
     )
 
 
-def _key(concept: object, name: str) -> str:
-    codings = dicts(concept_of(concept).get("coding"))
-    loinc = (str(coding.get("code")) for coding in codings if coding.get("system") == "http://loinc.org")
-    return next(loinc, "") or first_code(concept) or name.casefold()
+def _key(concept: Json, name: str) -> str:
+    for coding in dicts(concept.get("coding")):
+        if coding.get("system") == "http://loinc.org":
+            return str(coding.get("code")) or first_code(concept) or name.casefold()
+    return first_code(concept) or name.casefold()
 
 
 def _reference(part: Json, amount: Quantity | None) -> Range | None:
     """The range that goes with the value. Of several, only one that holds for everybody; a foreign unit is words."""
     ranges = dicts(part.get("referenceRange"))
-    general = [found for found in ranges if not any(found.get(field) for field in _ENTITY_QUALIFIERS)]
+    if not ranges:
+        return None
+    general = [found for found in ranges if not (found.get("appliesTo") or found.get("age"))]
     normal = [found for found in general if codes(found.get("type")) <= {"normal"}]
     for found in normal or (ranges if len(ranges) == 1 else []):
         low, high = quantity(found.get("low")), quantity(found.get("high"))

@@ -93,13 +93,18 @@ class References:
         code = (
             source.removeprefix(SOURCE_PREFIX) if isinstance(source, str) and source.startswith(SOURCE_PREFIX) else None
         )
-        facility = next((name for writer in self._writers(resource) if (name := self.name(writer, resource))), None)
-        sources = dict.fromkeys(line(tag.get("display"), 100) for tag in source_tags(self.container(resource)))
-        return Origin(facility=facility, facility_code=code, when=moment, source=SOURCES_JOIN.join(sources))
+        facility = None
+        for writer in self._writers(resource):
+            if facility := self.name(writer, resource) or None:
+                break
+        sources = dict.fromkeys([line(tag.get("display"), 100) for tag in source_tags(self.container(resource))])
+        return Origin(facility, code, moment, SOURCES_JOIN.join(sources))
 
     def _writers(self, resource: Json) -> Iterator[Json]:
         for field in _WRITERS:
-            for writer in dicts(resource.get(field))[:_MOST_DEEP]:
+            if field not in resource:
+                continue
+            for writer in dicts(resource[field])[:_MOST_DEEP]:
                 # R4 Procedure.performer.actor, R5 AllergyIntolerance.participant.actor, STU3 requester.agent
                 yield as_dict(writer.get("actor")) or as_dict(writer.get("agent")) or writer
 

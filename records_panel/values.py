@@ -15,10 +15,10 @@ _PLAIN = ("valueInteger", "valueDecimal", "valuePositiveInt", "valueUnsignedInt"
 def amount_of(part: Json) -> Quantity | None:
     """The number, when the value is one."""
     for field in _AMOUNTS:
-        if (amount := quantity(part.get(field))) is not None:
+        if field in part and (amount := quantity(part.get(field))) is not None:
             return amount
     for field in _PLAIN:
-        if (whole := number(part.get(field))) is not None:
+        if field in part and (whole := number(part.get(field))) is not None:
             return Quantity(whole)
     return None
 

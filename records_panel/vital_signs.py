@@ -42,6 +42,7 @@ def is_on_panel(value: Measured) -> bool:
 
 def vital_signs(document: Document, values: list[Measured]) -> Section[Vital]:
     """One entry a sign in the panel's order; a sign that was never measured is there without a value."""
+    values = [value for value in values if is_on_panel(value)]
     found = [_blood_pressure(values), *(_single(kind, values) for kind in VitalKind if kind in CODES)]
     if any(vital.values for vital in found):
         return Section(tuple(found), document.held_back(VITAL_SIGNS))

@@ -139,7 +139,7 @@ async def show_panel(
         additions=added,
         viewers=viewers,
         words=viewing_words,
-        trends={trend.key: trend for trend in opened.view.trends if len(trend.values) > 1},
+        trends=opened.view.several,
         parts=PARTS.get(tab, {}),
         titles=TITLES,
         tab_of=TAB_OF,
