@@ -24,6 +24,7 @@ from foundation.errors import HoichanError
 LOCALES = ("vi", "en")
 DEFAULT_LOCALE = "vi"
 LOCALE_FOLDER = Path(__file__).with_name("locale")
+_DECIMAL_MARKS = {"vi": ",", "en": "."}
 _DAYS = {
     "vi": ("Thứ Hai", "Thứ Ba", "Thứ Tư", "Thứ Năm", "Thứ Sáu", "Thứ Bảy", "Chủ Nhật"),
     "en": ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
@@ -75,7 +76,12 @@ class Language:
 
     def number(self, value: float, digits: int | None = None) -> str:
         """A number with this language's decimal mark, at most `digits` after it."""
-        pattern = "#,##0." + "#" * (3 if digits is None else digits)
+        most = 3 if digits is None else digits
+        # Most numbers need neither rounding nor grouping, and a page of results holds many.
+        whole, _, rest = repr(value).partition(".")
+        if whole.isdecimal() and len(whole) <= 3 and len(rest) <= most and (not rest or rest.isdecimal()):
+            return whole if rest in ("", "0") else f"{whole}{_DECIMAL_MARKS[self.code]}{rest}"
+        pattern = "#,##0." + "#" * most
         return format_decimal(value, format=pattern, locale=self.code)
 
 
