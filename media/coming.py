@@ -23,7 +23,9 @@ def comes(layer: UpLayer, now: float) -> bool:
     """Whether frames of a layer come, as often as they did, and whole."""
     if not _moves(layer, now):
         return False
-    if layer is not layer.up.layers[0] or 0 < layer.frame_rate < STILLS_RATE:
+    if layer is not layer.up.layers[0]:
+        return not layer.overflows  # what is left of it only stands in the way of the smaller ones
+    if 0 < layer.frame_rate < STILLS_RATE:
         return True
     return now - layer.stalled_at > _BACK_S and (layer.stalled_at <= layer.wanted_at or layer.frame_rate >= _BACK_RATE)
 
@@ -31,9 +33,22 @@ def comes(layer: UpLayer, now: float) -> bool:
 def look(layer: UpLayer, now: float) -> None:
     """Note whether its pictures stand just now. Called some times a second."""
     if not layer.watched:
-        layer.broken_since = inf  # who comes to it begins with a key frame anyway
+        let_go(layer, now)
+        if layer.overflows and now - layer.reception.newest_at > _SILENT_S:
+            layer.overflows = False  # nothing of it is on the line any more: whatever comes next is a new beginning
+    elif layer.frames and not _moves(layer, now):
+        layer.stalled_at = now
+
+
+def let_go(layer: UpLayer, now: float) -> None:
+    """Wait for nothing that is missing of a layer that nobody watches: who comes to it begins with a key frame.
+
+    That its pictures stood is remembered.
+    """
     if layer.frames and not _moves(layer, now):
         layer.stalled_at = now
+    layer.asked.clear()
+    layer.broken_since = inf
 
 
 def _moves(layer: UpLayer, now: float) -> bool:

@@ -45,7 +45,7 @@ class Connection:
 
     __slots__ = (
         "address", "addresses", "arrivals", "created_at", "credit", "direction", "doubted_at", "downs", "dtls",
-        "estimate", "handshake_at", "heard_at", "held", "level_number", "mid_number", "numbered", "numbers",
+        "estimate", "handshake_at", "heard_at", "held", "hurried", "level_number", "mid_number", "numbered", "numbers",
         "owner", "pacer", "password", "peer_fingerprints", "proved", "repair_budget", "repair_downs", "repair_s",
         "repaired_rid_number", "repairs", "reported_at", "reporters", "rid_number", "srtp", "ssrc", "state",
         "status_budget", "strangers", "transport_number", "ufrag", "ups",
@@ -74,6 +74,8 @@ class Connection:
         self.heard_at = now
         self.proved = False
         """Whether RTCP has come under the keys of this association: then the peer has finished its handshake too."""
+        self.hurried = False
+        """Whether something came up for which its owner should not wait until its next look."""
         self.doubted_at: float | None = None
         """When something came that may have been a goodbye."""
         self.reported_at = 0.0

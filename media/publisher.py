@@ -19,6 +19,9 @@ from media.viewing import WAKING_S
 
 _UNWATCHED_S = 3.0
 """How long a layer that nobody watches goes on."""
+_PAUSE_S = 3.0
+"""How long a layer rests that its line dropped. Browsers forget at once what of it still waits to be sent, which took a
+thin line a second and more; later they find out themselves what the line carries."""
 MAX_TRACKS = 8
 """Streams that one participant publishes at most."""
 MAX_REPAIRS = 64
@@ -53,6 +56,14 @@ class Publisher:
     def ups(self) -> list[UpTrack]:
         """What is published now, in the order of the m-sections."""
         return list(self._ups.values())
+
+    def hurried(self) -> bool:
+        """Whether its line has just begun to drop a layer; asking clears it."""
+        connection = self._connection
+        if connection is None or not connection.hurried:
+            return False
+        connection.hurried = False
+        return True
 
     def continues(self, offer: SessionDescription) -> bool:
         """Whether an offer renegotiates this connection; if not, it stands for a new one."""
@@ -111,9 +122,12 @@ class Publisher:
                 layer.wanted, changed = False, True
             elif layer.needed_at == 0:
                 layer.needed_at = now
+            paused = index > 0 and now - layer.overflown_at < _PAUSE_S
+            if paused is not layer.paused:
+                layer.paused, changed = paused, True
         if not changed or len(up.layers) == 1:
             return None
-        return tuple(layer.rid for layer in up.layers if layer.wanted)
+        return tuple(layer.rid for layer in up.layers if layer.wanted and not layer.paused)
 
     def uplink(self, now: float) -> Rung | None:
         """What of the camera arrives, when that has changed; else None."""

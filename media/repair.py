@@ -7,6 +7,7 @@ from collections.abc import Callable
 from math import inf
 
 from media import rtcp, switching
+from media.coming import let_go
 from media.connection import Connection
 from media.resending import Resender
 from media.tracks import DownTrack, UpLayer
@@ -78,7 +79,7 @@ class Repair:
         for layer, numbers in self._fresh.items():
             if not layer.watched:
                 continue
-            if self._overflows(layer):
+            if self._overflows(layer, now):
                 self._give_up(layer, now)
                 continue
             if len(layer.asked) + len(numbers) > MOST_ASKED:
@@ -97,7 +98,7 @@ class Repair:
             self._ask(layer, missing)
         self._fresh.clear()
 
-    def _overflows(self, layer: UpLayer) -> bool:
+    def _overflows(self, layer: UpLayer, now: float) -> bool:
         """Whether most of a layer is lost: its publisher's line has grown thin. Repairs would then take, for seconds,
         the place of newer pictures and of smaller ones."""
         reception, (expected, received) = layer.reception, layer.window
@@ -105,7 +106,13 @@ class Repair:
         if expected >= _WINDOW:
             layer.window = reception.expected, reception.received
             late = reception.late_s > (_LATE_S / 2 if layer.overflows else _LATE_S)
-            layer.overflows = late and (layer.overflows or 1 - received / expected > _OVERFLOW)
+            overflowed = layer.overflows
+            layer.overflows = late and (overflowed or 1 - received / expected > _OVERFLOW)
+            if layer.overflows and not overflowed:
+                layer.overflown_at = now
+                layer.up.connection.hurried = True
+                for down in layer.downs:
+                    down.connection.hurried = True
         return layer.overflows
 
     def _give_up(self, layer: UpLayer, now: float) -> None:
@@ -124,13 +131,13 @@ class Repair:
                 self._resender.repeat(down, number, now)
         for layer in list(self._open):
             if not layer.watched:
-                layer.asked.clear()  # nobody's picture waits for it, and the line may have better to carry
-                layer.broken_since, layer.key_wanted = inf, False
+                let_go(layer, now)  # the line may have better to carry
+                layer.key_wanted = False
             if layer.key_wanted and layer.ssrc is not None:
                 self.ask_key_frame(layer, now)
             if layer.asked:
                 self._ask_again(layer, now)
-            if layer.overflows and not self._overflows(layer) and layer.watched and layer.broken_since < inf:
+            if layer.overflows and not self._overflows(layer, now) and layer.watched and layer.broken_since < inf:
                 self.ask_key_frame(layer, now)
             if not layer.asked and not layer.key_wanted and not layer.overflows:
                 self._open.discard(layer)

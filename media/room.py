@@ -132,11 +132,13 @@ class Room:
                 continue
             for track_id, rung, cause in participant.subscriber.govern(now):
                 self._emit(QualityChanged(self.room_id, participant.participant_id, track_id, rung, cause))
-        if now - self._told_at >= _TELL_S:
+        due = now - self._told_at >= _TELL_S
+        if due:
             self._told_at = now
-            for participant in self.participants.values():
-                if participant.publisher is not None:
-                    self._tell_publisher(participant.publisher, participant, now)
+        for participant in self.participants.values():
+            publisher = participant.publisher
+            if publisher is not None and (publisher.hurried() or due):
+                self._tell_publisher(publisher, participant, now)
         speakers = self._speakers.now([p.publisher for p in self.participants.values() if p.publisher is not None])
         if speakers is not None:
             self._emit(SpeakersChanged(self.room_id, speakers))

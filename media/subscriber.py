@@ -139,8 +139,10 @@ class Subscriber:
     def govern(self, now: float) -> Changes:
         """Weigh the line and the viewer's wishes; what has changed for the viewer."""
         early, self._early = self._early, []
-        if self._connection.srtp is None or now < self._viewing.due_at:
+        connection = self._connection
+        if connection.srtp is None or (now < self._viewing.due_at and not connection.hurried):
             return early
+        connection.hurried = False
         shown = [(slot.down, slot.height) for slot in self._slots if slot.down is not None]
         return early + self._viewing.govern(shown, now)
 

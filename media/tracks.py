@@ -79,8 +79,8 @@ class UpLayer:
         "_kept_from", "asked", "awaiting", "bitrate", "broken_since", "counted_at", "counted_frames",
         "counted_octets", "downs", "extension_words", "frame_at", "frame_rate", "frame_timestamp", "frames", "gaps",
         "group", "height", "history", "key_asked_at", "key_octets", "key_sequence", "key_timestamp", "key_wanted",
-        "known_bitrate", "level_at", "needed_at", "number_at", "octets", "overflows", "reception", "report",
-        "report_at", "rid", "ssrc", "stalled_at", "up", "wanted", "wanted_at", "window",
+        "known_bitrate", "level_at", "needed_at", "number_at", "octets", "overflown_at", "overflows", "paused",
+        "reception", "report", "report_at", "rid", "ssrc", "stalled_at", "up", "wanted", "wanted_at", "window",
     )  # fmt: skip
 
     def __init__(self, up: UpTrack, rid: str) -> None:
@@ -105,6 +105,10 @@ class UpLayer:
         """Since when only a key frame helps; infinite while pictures are whole or may be repaired."""
         self.overflows = False
         """Whether its publisher's line drops most of it: repairs would only fill the line further."""
+        self.overflown_at = -inf
+        """When that began last."""
+        self.paused = False
+        """Whether its publisher has been told to leave it for a while, for that reason."""
         self.window = (0, 0)
         """Packets expected and received when losses were last looked at."""
         self.stalled_at = -inf

@@ -30,6 +30,8 @@ _CALM_TOGETHER_S, _THIN_TOGETHER_S = 0.22, 0.055
 """How long the reports of a line that carries all wait for each other, and those of one that does not."""
 _CALM_S, _THIN_S = 0.5, 0.1
 """Between looks at a line that carries all, and at one that does not."""
+_STOOD_S = 0.3
+"""A picture that has stood for this long is looked at as often as a thin line."""
 _STILL_HORIZON_S = 4.0
 _TROUBLE = 0.02
 _ROUGH, _ROUGH_BPS = 0.13, 600_000.0
@@ -99,7 +101,8 @@ class Viewing:
                 self._told[up.track.track_id] = (rung, cause)
                 changes.append((up.track.track_id, rung, cause))
         calm = connection.pacer is None and (estimate.bitrate >= goal or not connection.numbered)
-        self.due_at = now + (_CALM_S if calm else _THIN_S)
+        stands = any(down.up.is_video and _stands(down, now) for down, _ in shown)
+        self.due_at = now + (_CALM_S if calm and not stands else _THIN_S)
         estimate.together_s = _CALM_TOGETHER_S if calm else _THIN_TOGETHER_S
         stills = any(choice.rung is Rung.STILLS for choice in self._choices.values())
         self._pace(sent, stills=stills)
@@ -217,6 +220,14 @@ def _wanted(up: UpTrack, height: int | None, now: float) -> Wanted:
 def _height(up: UpTrack, index: int) -> int:
     """What a layer of several is taken for whose codec does not tell its size in a place that is quickly read."""
     return _HEIGHTS[min(index, len(_HEIGHTS) - 1)] if len(up.layers) > 1 else 0
+
+
+def _stands(down: DownTrack, now: float) -> bool:
+    """Whether the picture is about to be another one, or may be given up."""
+    layer = down.layer
+    return layer is not None and (
+        down.target is not layer or layer.overflows or now - min(layer.frame_at, layer.stands_since) > _STOOD_S
+    )
 
 
 def _is_alive(layer: UpLayer, now: float) -> bool:

@@ -7,6 +7,7 @@ from aiortc import rtp
 
 from media import rtcp, switching
 from media.coming import comes, look
+from media.publisher import Publisher
 from media.tracks import UpLayer
 from tests.media.test_forwarding import DELTA, KEY, MEDIA, OUT, REPAIR, Line, fan_out, media
 from tests.media.test_viewing import Stage
@@ -101,6 +102,44 @@ def test_a_viewer_on_the_way_down_gets_the_smaller_layers_key_frame() -> None:
     (told,) = line.told()
     assert isinstance(told, rtp.RtcpPsfbPacket)
     assert told.media_ssrc == MEDIA + 50
+
+
+def test_a_layer_that_its_line_drops_is_left_at_once_for_a_smaller_one_and_rests(line: Line) -> None:
+    smaller = UpLayer(line.up, "s")
+    line.up.layers.insert(0, smaller)
+    publisher = Publisher.__new__(Publisher)
+    publisher._connection = line.publisher
+    send(line, 1, 30, 0.0)
+    assert publisher.watch(line.up, {0, 1}, line.now) is None
+    assert comes(line.layer, line.now)
+    send(line, 31, 16, 0.75, late_s=0.3)
+    assert not comes(line.layer, line.now)
+    assert line.viewer.hurried, "its viewers wait for no usual look"
+    assert publisher.hurried()
+    assert not publisher.hurried()
+    dropped_at = line.now
+    assert publisher.watch(line.up, {0, 1}, dropped_at) == ("s",)
+    assert publisher.watch(line.up, {0, 1}, dropped_at + 1) is None
+    switching.aim(line.down, smaller)
+    line.feedback.repair.tick(line.now)
+    assert not comes(line.layer, line.now), "nobody waits for it any more, but it comes no better"
+    assert publisher.watch(line.up, {0, 1}, dropped_at + 4) == ("s", "")
+    line.now += 4
+    line.publish(media(200, kind=MARKED))
+    assert comes(line.layer, line.now), "what comes after a silence is a new beginning"
+
+
+def test_a_picture_that_stood_and_was_let_go_is_not_back_at_once(line: Line) -> None:
+    number = moving(line.layer, line, 4, 30, 1)
+    line.publish(media(number + 1, kind=MARKED))
+    for later in range(number + 2, number + 60):
+        line.now += 0.03
+        line.publish(media(later, kind=MARKED))
+    assert not comes(line.layer, line.now)
+    switching.aim(line.down, None)
+    line.feedback.repair.tick(line.now)
+    assert line.layer.stands_since > line.now, "nothing of it is waited for any more"
+    assert not comes(line.layer, line.now)
 
 
 def test_what_nobody_watches_is_not_asked_for(line: Line) -> None:
