@@ -8,7 +8,7 @@
 #define AUDIO_EVERY 5
 #define FEEDBACK_NS 50000000ull
 #define NACK_NS 5000000000ull  /* a few: loopback loses nothing, so each asks for a packet that has come */
-#define CHECK_NS 5000000ull
+#define CHECK_NS 1000000ull
 #define ROUND_TRIP_NS 20000000ull
 #define MOST_TOLD 500
 #define NTP_EPOCH 2208988800ull
@@ -172,27 +172,31 @@ static void ask_again(plane *p, viewer *v) {
   p->count.asked++;
 }
 
+/* Each peer keeps its own time. Reckoned from now on, peers seen to in one look would stay together, and looks that come
+ * late would bring ever more of them together: in the end many viewers would report at the same moment. */
+static uint64_t again(uint64_t due, uint64_t step, uint64_t now) { return due + ((now - due) / step + 1) * step; }
+
 void control_due(plane *p, uint64_t now) {
   if (now < p->due_check) return;
   p->due_check = now + CHECK_NS;
   for (uint32_t i = 0; i < p->publisher_count; i++) {
     publisher *from = &p->publishers[i];
     if (now < from->report_due) continue;
-    from->report_due = now + REPORT_NS;
+    from->report_due = again(from->report_due, REPORT_NS, now);
     report_of_publisher(p, from, now);
   }
   for (uint32_t i = 0; i < p->viewer_count; i++) {
     viewer *v = &p->viewers[i];
     if (now >= v->feedback_due) {
-      v->feedback_due = now + FEEDBACK_NS;
+      v->feedback_due = again(v->feedback_due, FEEDBACK_NS, now);
       transport_feedback(p, v);
     }
     if (now >= v->report_due) {
-      v->report_due = now + REPORT_NS;
+      v->report_due = again(v->report_due, REPORT_NS, now);
       report_of_viewer(p, v, now);
     }
     if (now >= v->nack_due) {
-      v->nack_due = now + NACK_NS;
+      v->nack_due = again(v->nack_due, NACK_NS, now);
       ask_again(p, v);
     }
   }
