@@ -44,6 +44,7 @@ WORDS: dict[str, dict[str, str]] = {
         "take_over": N_("Take the case over"),
         "take_charge": N_("I take charge"),
         "handover_withdrawn": N_("{name} withdrew the handover"),
+        "stopped_meanwhile": N_("It stopped ringing while the line was down: answered elsewhere, or given up"),
         "pause_take": N_("Pause that one and take this case"),
         "taken": N_("{name} took this case at {time}"),
         "withdrawn": N_("The request was withdrawn at {time}"),

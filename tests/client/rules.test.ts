@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Countdown } from "../../web/client/core/countdown.ts";
+import { Doubt } from "../../web/client/core/doubt.ts";
 import { Draft, draftIn, draftOf } from "../../web/client/core/draft.ts";
 import { LineJudge, type Sample } from "../../web/client/core/line.ts";
 import { claimNow, heldNow } from "../../web/client/core/holding.ts";
@@ -117,4 +118,14 @@ test("a claim holds until it is lost; a case taken in writing after that is held
   assert.equal(claimNow(log("requested", "claimed", "claim_lost")), null);
   assert.equal(heldNow(log("requested", "claimed", "claim_lost", "written", "taken", "raised")), true);
   assert.equal(claimNow(log("requested", "claimed", "claim_lost", "claimed"))?.number, 4);
+});
+
+test("of the rings on a line that comes back those are over that the server does not say again", () => {
+  const doubt = new Doubt();
+  doubt.cast(["rings-on", "stopped", "claimed-meanwhile"]);
+  doubt.lift("rings-on");
+  doubt.lift("stopped");
+  doubt.lift("new");
+  assert.deepEqual(doubt.taken(), ["claimed-meanwhile"]);
+  assert.deepEqual(doubt.taken(), []);
 });

@@ -96,10 +96,16 @@ async def test_of_two_who_accept_at_once_one_has_the_case_and_the_other_is_told_
     async with (
         signed_in(browser, server, "bs.thuha") as ha,
         signed_in(browser, server, "bs.khai") as khai,
+        signed_in(browser, server, "bs.khai") as away,
         signed_in(browser, server, "bs.bao") as doctor,
     ):
         specialty = await doctor.specialty_id(STROKE)
         consult_id = await doctor.call_emergency(specialty)
+        await away.page.wait_for_selector("ring-card [data-accept]")
+        await away.context.set_offline(True)
+        await expect(away.page.locator(".banner.offline")).to_be_attached(timeout=15_000)
+        await ha.page.wait_for_selector("ring-card [data-accept]")
+        await ha.page.reload()  # it rings on
         for specialist in (ha, khai):
             await specialist.page.wait_for_selector("ring-card [data-accept]")
         # Both pages press at the same moment of the clock that they share.
@@ -119,6 +125,9 @@ async def test_of_two_who_accept_at_once_one_has_the_case_and_the_other_is_told_
         loser = khai if winner is ha else ha
         await expect(loser.page.locator(".toast")).to_contain_text(name)
         await expect(loser.page.locator("ring-card")).to_have_count(0)
+        await expect(away.page.locator("ring-card")).to_have_count(1)  # nobody could tell it yet
+        await away.context.set_offline(False)
+        await expect(away.page.locator("ring-card")).to_have_count(0, timeout=15_000)
         await winner.in_room()
         await loser.go(f"/consults/{consult_id}/room")
         await expect(loser.page.locator("#room")).to_have_count(0)

@@ -2,6 +2,7 @@
 
 import { claimed, holdClaim } from "./claim.ts";
 import { CallError, type Connection } from "./core/connection.ts";
+import { Doubt } from "./core/doubt.ts";
 import { clientKey, type Invited, type Ring } from "./core/protocol.ts";
 import { CallCard } from "./elements/call_card.ts";
 import type { RingActions } from "./elements/ring_actions.ts";
@@ -14,6 +15,8 @@ const TOAST_MS = 8_000;
 const OFFLINE_AFTER_MS = 2_000;
 /** How long a call out of a written case rings; a notice stays after it. */
 const CALL_MS = 45_000;
+/** How long after a broken line a ring that the server does not say again stays: it says them at once. */
+const SAID_AGAIN_MS = 3_000;
 /** How long an overdue case sounds; its notice stays. */
 const OVERDUE_MS = 4_500;
 
@@ -34,6 +37,7 @@ export function startAlerts(connection: Connection, docked = false): void {
   const cards = new Map<string, RingCard>();
   /** Calls out of written cases that sound now, each with what puts it away. */
   const calls = new Map<string, () => void>();
+  const doubt = new Doubt();
   const tone = new RingTone();
   const title = document.title;
   let banner: HTMLElement | null = null;
@@ -117,6 +121,7 @@ export function startAlerts(connection: Connection, docked = false): void {
   };
 
   connection.on("ring", (ring) => {
+    doubt.lift(ring.consult_id);
     const known = cards.get(ring.consult_id);
     const card = known ?? new RingCard();
     if (!known) {
@@ -127,6 +132,7 @@ export function startAlerts(connection: Connection, docked = false): void {
     settle();
   });
   connection.on("ring_stopped", (stop) => {
+    doubt.lift(stop.consult_id);
     if (!cards.has(stop.consult_id)) return;
     remove(stop.consult_id);
     if (stop.reason === "claimed" && stop.by_name) toast(say("taken", { name: stop.by_name, time: clock(stop.at, true) }), "routine");
@@ -158,7 +164,9 @@ export function startAlerts(connection: Connection, docked = false): void {
   });
 
   let offlineTimer: ReturnType<typeof setTimeout> | undefined;
+  let doubtTimer: ReturnType<typeof setTimeout> | undefined;
   connection.onDisconnect(() => {
+    clearTimeout(doubtTimer);
     clearTimeout(offlineTimer);
     offlineTimer = setTimeout(() => {
       if (docked || banner) return;
@@ -167,6 +175,13 @@ export function startAlerts(connection: Connection, docked = false): void {
     }, OFFLINE_AFTER_MS);
   });
   connection.onConnect(() => {
+    doubt.cast(cards.keys());
+    clearTimeout(doubtTimer);
+    doubtTimer = setTimeout(() => {
+      const gone = doubt.taken().filter((consultId) => cards.has(consultId));
+      gone.forEach(remove);
+      if (gone.length > 0) toast(say("stopped_meanwhile"), "routine");
+    }, SAID_AGAIN_MS);
     clearTimeout(offlineTimer);
     banner?.remove();
     banner = null;
