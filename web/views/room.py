@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from aiohttp import web
 from markupsafe import Markup
 
@@ -29,6 +31,8 @@ async def show_room(request: web.Request) -> web.StreamResponse:
     consult = view.consult
     if not view.room_open:
         raise _elsewhere(view)
+    # The call waits for this page: what it shows is asked for side by side.
+    book, advice = await asyncio.gather(embedded_book(request, consult.id), _advice(request, view))
     return render(
         request,
         "room.html",
@@ -38,8 +42,8 @@ async def show_room(request: web.Request) -> web.StreamResponse:
         specialty=view.specialty.name(request["language"].code),
         role=view.related.value,
         is_specialist=view.related is Relation.SPECIALIST,
-        book=Markup(await embedded_book(request, consult.id)),  # noqa: S704 - rendered by our own escaped templates
-        **await _advice(request, view),
+        book=Markup(book),  # noqa: S704 - rendered by our own escaped templates
+        **advice,
         adding=form_of(request["language"]),
         may_invite=view.related in (Relation.REQUESTER, Relation.SPECIALIST),
     )
