@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -38,6 +39,7 @@ from tests.conftest import compiled
 from tests.consult_rooms.conftest import CLINIC, CONSENT, STROKE, STROKE_HOSPITAL, World
 from tests.consult_rooms.conftest import build as build_world
 from tests.consult_rooms.conftest import seed as seed_world
+from tests.consult_rooms.desk import desk_of
 from tests.web.conftest import OPERATOR, PASSWORD, build_services
 from web import application
 from web.services import Services
@@ -192,7 +194,9 @@ def _route(document: dict[str, Any], path: str) -> str:
 
 
 @pytest.fixture
-async def hospital(sqlite_database: Database, bus: Bus, clock: FakeClock, sealer: Sealer) -> AsyncIterator[Hospital]:
+async def hospital(
+    sqlite_database: Database, bus: Bus, clock: FakeClock, sealer: Sealer, tmp_path: Path
+) -> AsyncIterator[Hospital]:
     people = await seed_world(sqlite_database)
     world = await build_world(sqlite_database, clock, bus, sealer, people)
     base = build_services(sqlite_database, bus, clock)
@@ -210,6 +214,7 @@ async def hospital(sqlite_database: Database, bus: Bus, clock: FakeClock, sealer
         scheduling=Scheduling(
             sqlite_database, world.store, world.log, world.directory, bus, ZONE, timedelta(minutes=15)
         ),
+        desk=desk_of(world, tmp_path),
         exchange=Exchange(sqlite_database, world.store, world.log, world.directory),
         patients=Patients(sqlite_database, base.audit, sealer, Searches(MemoryStorage()), clock),
     )

@@ -48,6 +48,31 @@ async def test_an_emergency_needs_only_its_specialty(hospital: Hospital, clinic:
     assert (refused.status, refused.code) == (422, "patient.not_established")
 
 
+async def test_a_question_in_writing_rings_for_nobody_and_goes_to_a_call_and_back(
+    hospital: Hospital, clinic: System
+) -> None:
+    refused = await clinic.post("/requests", hospital.new_request(in_writing=True), key="1")
+    assert (refused.status, refused.code) == (422, "request.rings")
+    asked = hospital.new_request(in_writing=True, urgency="routine")
+    made = await clinic.post("/requests", asked, key="2")
+    assert (made.body["state"], made.body["offers"]) == ("written", [])
+    assert made.body["due_at"] is not None
+    path, body = f"/requests/{made.body['id']}", {"requester_user_name": "lan"}
+    other = await hospital.system(OTHER_CLINIC)
+    for turn in ("call", "in-writing"):
+        assert (await other.post(f"{path}/{turn}", {"requester_user_name": "mai"})).code == "consult.unknown"
+    rung = await clinic.post(f"{path}/call", body)
+    assert (rung.body["state"], [one["state"] for one in rung.body["offers"]]) == ("ringing", ["ringing"])
+    early = await clinic.post(f"{path}/in-writing", body)
+    assert (early.status, early.code) == (409, "consult.not_claimed")
+    await hospital.world.answers.accept(hospital.world["ha"], made.body["id"])
+    for _ in range(2):
+        written = await clinic.post(f"{path}/in-writing", body)
+        assert (written.status, written.body["state"]) == (200, "written")
+    called = await clinic.post(f"{path}/call", body)
+    assert (called.body["state"], called.body["due_at"]) == ("claimed", None)
+
+
 async def test_the_same_key_makes_one_request(hospital: Hospital, clinic: System) -> None:
     body = hospital.new_request()
     replies = await asyncio.gather(*(clinic.post("/requests", body, key="same") for _ in range(4)))

@@ -16,6 +16,7 @@ CALLS = [
     ("POST", "/requests", Scope.REQUESTS_WRITE),
     ("GET", "/requests/con_01a20792cacb736595588bcfeac3c843", Scope.REQUESTS_READ),
     ("POST", "/requests/con_01a20792cacb736595588bcfeac3c843/cancel", Scope.REQUESTS_WRITE),
+    ("POST", "/requests/con_01a20792cacb736595588bcfeac3c843/call", Scope.REQUESTS_WRITE),
     ("GET", "/consults", Scope.CONSULTS_READ),
     ("GET", "/consults/con_01a20792cacb736595588bcfeac3c843", Scope.CONSULTS_READ),
     ("POST", "/consults/con_01a20792cacb736595588bcfeac3c843/$summary", Scope.PATIENTS_SUMMARY),

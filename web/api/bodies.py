@@ -113,7 +113,10 @@ class PatientConsent(Strict):
 
 
 class NewRequest(Strict):
-    """A request for a consult, in the name of a doctor of the token's facility. It rings at once."""
+    """A request for a consult, in the name of a doctor of the token's facility. It rings at once.
+
+    A routine question with `in_writing` rings for nobody and is answered in writing.
+    """
 
     requester_user_name: UserName
     specialty: SpecialtyCode
@@ -122,6 +125,13 @@ class NewRequest(Strict):
     question: SbarQuestion = SbarQuestion()
     consent: PatientConsent | None = None
     terminal_code: Annotated[str | None, Field(max_length=64)] = None
+    in_writing: bool = False
+
+
+class ByRequester(Strict):
+    """In whose name of the token's facility, who asked, it is done."""
+
+    requester_user_name: UserName
 
 
 class Cancellation(Strict):

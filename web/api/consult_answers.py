@@ -67,7 +67,7 @@ class ConsultRows(Answer):
 
 
 class RequestAnswer(Answer):
-    """A request as its own facility sees it: who is rung, who took it."""
+    """A request as its own facility sees it: who is rung, who took it; `due_at` while it is a written case."""
 
     id: str
     code: str
@@ -84,6 +84,7 @@ class RequestAnswer(Answer):
     claimed_at: datetime | None
     cancelled_at: datetime | None
     cancel_reason: CancelReason | None
+    due_at: datetime | None
     updated_at: datetime
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from consult_rooms.model import ConsultState
@@ -9,7 +11,7 @@ from foundation.errors import Conflict
 from foundation.i18n import N_
 from foundation.ids import ConsultId
 from identity.model import Scope
-from web.api.bodies import Cancellation, NewRequest
+from web.api.bodies import ByRequester, Cancellation, NewRequest
 from web.api.consult_answers import OfferAnswer, RequestAnswer, Telephone
 from web.api.operation import PREFIX, Call, Nothing, Operation
 from web.api.patients import IDENTITY_ERRORS, consent_of, identified, question_of
@@ -34,6 +36,7 @@ async def create(call: Call[NewRequest, Nothing]) -> RequestAnswer:
         question=question_of(asked.question),
         consent=consent_of(asked.consent),
         idempotency_key=f"api:{call.key}",
+        in_writing=asked.in_writing,
     )
     call.notes.consult_id = consult.id
     if consult.specialty_id != specialty.id or consult.patient.patient_id != patient.patient_id:
@@ -54,6 +57,24 @@ async def cancel(call: Call[Cancellation, Nothing]) -> RequestAnswer:
     staff = await call.acting(call.body.requester_user_name, "requester_user_name")
     if found.consult.state is not ConsultState.CANCELLED:
         await call.services.requests.cancel(staff, consult_id, call.body.reason)
+    return await _request(call, consult_id)
+
+
+async def go_on_in_writing(call: Call[ByRequester, Nothing]) -> RequestAnswer:
+    """Go on in writing, since the line does not carry the call. Again is no error."""
+    consult_id = ConsultId(call.path["consult_id"])
+    await call.services.exchange.request(call.token.facility_id, consult_id)
+    staff = await call.acting(call.body.requester_user_name, "requester_user_name")
+    await call.services.desk.written.go_on(staff, consult_id)
+    return await _request(call, consult_id)
+
+
+async def call_out(call: Call[ByRequester, Nothing]) -> RequestAnswer:
+    """Make a call of a written case. Again is no error."""
+    consult_id = ConsultId(call.path["consult_id"])
+    await call.services.exchange.request(call.token.facility_id, consult_id)
+    staff = await call.acting(call.body.requester_user_name, "requester_user_name")
+    await call.services.desk.written.raise_to_call(staff, consult_id)
     return await _request(call, consult_id)
 
 
@@ -92,11 +113,22 @@ async def _request(call: Call[Any, Any], consult_id: ConsultId) -> RequestAnswer
         claimed_at=consult.claimed_at,
         cancelled_at=consult.cancelled_at,
         cancel_reason=consult.cancel_reason,
+        due_at=consult.due_at,
         updated_at=found.updated_at,
     )
 
 
 REUSED = N_("This idempotency key stands for another request. Use a new key for each new act.")
+
+_TURNING: Mapping[int, tuple[str, ...]] = MappingProxyType(
+    {
+        403: ("policy.denied", "consult.not_your_part"),
+        404: ("consult.unknown",),
+        409: ("consult.not_claimed", "consult.scheduled", "consult.ended", "consult.closed", "consult.cancelled"),
+        422: ("staff.unknown",),
+    }
+)
+"""What turning a request to writing or to a call may refuse."""
 
 OPERATIONS: tuple[Operation[Any, Any], ...] = (
     Operation(
@@ -116,7 +148,7 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
             403: ("policy.denied", "patient.not_confirmed"),
             404: ("patient.unknown",),
             409: ("idempotency.reused",),
-            422: ("specialty.unknown", *IDENTITY_ERRORS),
+            422: ("specialty.unknown", "request.rings", *IDENTITY_ERRORS),
             429: ("patient.searches",),
         },
     ),
@@ -150,5 +182,31 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
             409: ("consult.already_claimed", "consult.ended", "consult.closed", "consult.scheduled"),
             422: ("staff.unknown",),
         },
+    ),
+    Operation(
+        "write_request",
+        "POST",
+        "/requests/{consult_id}/in-writing",
+        "Go on in writing with a case that somebody took, since the line does not carry the call",
+        ByRequester,
+        Nothing,
+        RequestAnswer,
+        go_on_in_writing,
+        "requests",
+        Scope.REQUESTS_WRITE,
+        errors=_TURNING,
+    ),
+    Operation(
+        "call_request",
+        "POST",
+        "/requests/{consult_id}/call",
+        "Make a call of a written case: it rings, or its specialist is called to the room",
+        ByRequester,
+        Nothing,
+        RequestAnswer,
+        call_out,
+        "requests",
+        Scope.REQUESTS_WRITE,
+        errors=_TURNING,
     ),
 )
