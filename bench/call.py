@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import secrets
 import sys
 import tempfile
 import time
@@ -137,14 +138,15 @@ async def calling(
 async def _script() -> Path:
     """The pages' script, bundled anew: it is the client of this very checkout."""
     target = ROOT / "node_modules" / ".cache" / "bench" / "loss.js"
+    partial = target.with_name(f"loss-{secrets.token_hex(4)}.js")  # two calls may begin at once
     source = ROOT / "bench" / "pages" / "loss.ts"
     process = await asyncio.create_subprocess_exec(
         ROOT / "node_modules" / ".bin" / "esbuild", source, "--bundle", "--format=iife", "--target=chrome120",
-        "--log-level=warning", f"--outfile={target}",
+        "--log-level=warning", f"--outfile={partial}",
     )  # fmt: skip
     if await process.wait():
         raise RuntimeError("the pages' script cannot be bundled")
-    return target
+    return partial.replace(target)
 
 
 class _Asked:

@@ -4,7 +4,7 @@ A publisher with a fake camera and microphone and one viewer, both the product's
 of them is bad, in every case with a round trip of 80 ms. Random loss holds for both directions of a line, a thin pipe
 for the direction of the media alone. The same cases then run through Janus (keys beginning with `janus_`).
 
-    .venv/bin/python -m bench.loss [--json] [--quick] [--case NAME]... [--trace FILE]
+    .venv/bin/python -m bench.loss [--json] [--quick] [--side-by-side] [--case NAME]... [--trace FILE]
 """
 
 from __future__ import annotations
@@ -22,16 +22,19 @@ from pathlib import Path
 from typing import Any
 
 from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Error as PlaywrightError
 
 from bench.call import LEGS, Call, Rooms, Seen, calling, hoichan
 from bench.camera import write_camera
 from bench.counters import adapts, camera_fps, concealed, longest_freeze_ms
 from bench.frames import Step, delivered, repaired, rungs_seen, settled_s
+from bench.janus import JanusError
 from bench.janus_room import janus
 from bench.link import Link, Tally
 from bench.load.build import CannotMeasure
 from bench.path import Conditions
 from bench.report import Figures, show
+from foundation.errors import HoichanError
 from foundation.tasks import Tasks
 from media.api import QualityChanged, Rung, UplinkChanged
 from tests.e2e.conftest import BROWSER_ARGUMENTS
@@ -202,7 +205,7 @@ def figures(outcomes: dict[str, Outcome], server: str = "") -> Figures:
 
 
 async def measure(browser: Browser, names: Sequence[str], times: Times, trace: Path | None) -> dict[str, Outcome]:
-    """Run the cases, each with a server and pages of its own."""
+    """Run the cases, each with a server and pages of its own. One that fails is told, and costs no other its figure."""
     outcomes = {}
     for name in names:
         *others, kind, leg = name.split("-")
@@ -212,8 +215,8 @@ async def measure(browser: Browser, names: Sequence[str], times: Times, trace: P
             lines = {leg: (FAR, FAR)}
             async with server as (rooms, tasks), calling(browser, rooms, tasks, f"{kind} {leg}", lines) as call:
                 outcome, sent, seen = await CASES[kind](call, leg, times)
-        except CannotMeasure as error:
-            print(f"{name}: {error}", file=sys.stderr)
+        except (CannotMeasure, HoichanError, JanusError, PlaywrightError, TimeoutError, OSError) as error:
+            print(f"{name}: {error!r}", file=sys.stderr, flush=True)
             continue
         outcomes[name] = outcome
         found = {key: value for key, value in asdict(outcome).items() if value is not None}
@@ -234,6 +237,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="What a bad line does to a consult.")
     parser.add_argument("--json", action="store_true", help="print one JSON object on the last line")
     parser.add_argument("--quick", action="store_true", help="a short run, for a look rather than for a figure")
+    parser.add_argument("--side-by-side", action="store_true", help="Janus's cases beside ours: half the time")
     parser.add_argument("--case", action="append", default=[], help="only cases that begin so, as 5pct or ramp-uplink")
     parser.add_argument("--trace", type=Path, help="append all that was noted to this file, a JSON line a case")
     return parser.parse_args()
@@ -244,17 +248,27 @@ async def main() -> None:
     every = [f"{server}{kind}-{leg}" for server in ("", JANUS) for kind in CASES for leg in LEGS]
     asked = options.case or [name for name in every if "calm" not in name]
     names = [name for name in every if any(name.startswith(case) for case in asked)]
+    theirs = [name for name in names if name.startswith(JANUS)]
+    lanes = [[name for name in names if name not in theirs], theirs] if options.side_by_side else [names]
+    times = QUICK if options.quick else Times()
     with tempfile.TemporaryDirectory(prefix="hoichan-camera-") as folder:
         camera = Path(folder) / "camera.y4m"
         write_camera(camera)
         async with async_playwright() as playwright:
-            browser = await playwright.chromium.launch(
-                executable_path=HEADLESS_CHROMIUM,
-                args=[*BROWSER_ARGUMENTS, *_BOTH_IN_FRONT, f"--use-file-for-fake-video-capture={camera}"],
-            )
-            outcomes = await measure(browser, names, QUICK if options.quick else Times(), options.trace)
-            await browser.close()
+
+            async def lane(cases: Sequence[str]) -> dict[str, Outcome]:
+                browser = await playwright.chromium.launch(
+                    executable_path=HEADLESS_CHROMIUM,
+                    args=[*BROWSER_ARGUMENTS, *_BOTH_IN_FRONT, f"--use-file-for-fake-video-capture={camera}"],
+                )
+                found = await measure(browser, cases, times, options.trace)
+                await browser.close()
+                return found
+
+            outcomes = {name: one for found in await asyncio.gather(*map(lane, lanes)) for name, one in found.items()}
     show({**figures(outcomes), **figures(outcomes, JANUS)}, AIMS, as_json=options.json)
+    if failed := [name for name in names if name not in outcomes]:
+        sys.exit(f"not measured: {', '.join(failed)}")
 
 
 if __name__ == "__main__":
