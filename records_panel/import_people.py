@@ -22,7 +22,16 @@ from records_panel.embedded_book import EmbeddedBook, NewBook
 from records_panel.evidence import checked
 from records_panel.fhir_reading import Json, is_test
 from records_panel.import_shared import KINDS
-from records_panel.importing import identity_of, is_same, key_of, plain, same_person, stored_id, subject_of
+from records_panel.importing import (
+    identity_of,
+    is_of_another,
+    is_same,
+    key_of,
+    plain,
+    same_person,
+    stored_id,
+    subject_of,
+)
 from records_panel.register import Register
 from records_panel.tables import import_links, patients
 
@@ -101,7 +110,9 @@ class People:
         person = self.by_name.get(subject) or self.by_name.get(_short(subject))
         if person is None and kind == "Patient":
             person = self.by_name.get(entry.place) or self.by_name.get(f"Patient/{identifier}")
-        return self.only if person is None and not subject else person
+        if person is None and not subject and self.only is not None:
+            return None if is_of_another(resource, self.only.identity) else self.only
+        return person
 
     def forget(self, touched: Iterable[Person]) -> None:
         """Nothing of a transaction is there: what was learnt in it is forgotten, too."""

@@ -45,6 +45,8 @@ class SharedResources:
     def along(self, resources: Iterable[Json]) -> dict[str, Json]:
         """What these resources refer to, by name, and what that refers to in its turn."""
         found: dict[str, Json] = {}
+        if not self._found:
+            return found
         layer = list(resources)
         for _ in range(_MOST_DEEP):
             named = {name for resource in layer for name in _references(resource)} - found.keys()

@@ -104,6 +104,17 @@ def subject_of(resource: Json) -> str:
     return ""
 
 
+def is_of_another(resource: Json, identity: Identity | None) -> bool:
+    """Whether a resource carries its own Patient (`contained`) as its subject, and that one was born another day."""
+    for field in _OF_PATIENT:
+        reference = as_dict(resource.get(field)).get("reference")
+        for inner in dicts(resource.get("contained")):
+            if inner.get("resourceType") == "Patient" and reference == f"#{inner.get('id')}":
+                born = when(inner.get("birthDate"))
+                return born is not None and identity is not None and born.day != identity.birth_date
+    return False
+
+
 def key_of(resource: Json, full_url: str) -> tuple[str, str]:
     """The type of a resource and its id as other entries name it."""
     identifier = resource.get("id")

@@ -281,6 +281,21 @@ async def test_bulk_data_goes_to_the_person_it_names(records: Records, tmp_path:
         assert [one.text.removeprefix("Thuốc ") for one in view.drugs.items] == [str(view.banner.name)[-1]]
 
 
+async def test_who_is_contained_in_an_entry_is_not_taken_for_the_patient_of_the_file(
+    records: Records, tmp_path: Path
+) -> None:
+    def theirs(born: str) -> Json:
+        inner = {"resourceType": "Patient", "id": "who", "birthDate": born}
+        return allergy(f"Của người sinh {born}", subject={"reference": "#who"}, contained=[inner])
+
+    both = entries(patient("051170004471"), theirs("1970-02-03"), theirs("1999-09-09"))
+    reported = await load(records, write(tmp_path, "a.json", both))
+    assert [one.outcome for one in reported if one.problems] == ["refused"]
+    (patient_id,) = await everybody(records)
+    book = book_view(await records.book.fetch(patient_id), NOW, source="A book", zone=ZONE)
+    assert [line.text for line in book.red_line.items] == ["Của người sinh 1970-02-03"]
+
+
 @pytest.mark.parametrize("at_once", [True, False])
 async def test_a_history_shows_what_holds_now(records: Records, tmp_path: Path, at_once: bool) -> None:
     """It has the newest version first, and every version is kept."""
