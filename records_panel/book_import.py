@@ -136,7 +136,9 @@ class BookImport:
                     reported = await self._write(tx, file, piece)
                     await self._runs.note(tx, run_id, file.mark, reported)
                     await tx.execute(update(imports).where(imports.c.mark == file.mark).values(done=done))
-                file.shared.taken |= file.taken
+                # What is new to one book is accepted, though another had it.
+                new = {name for name, outcome in file.shared.taken.items() if outcome is Outcome.ACCEPTED}
+                file.shared.taken |= file.taken | dict.fromkeys(new, Outcome.ACCEPTED)
                 return reported
             except Refused as refused:
                 file.people.forget(self._touched)
