@@ -137,8 +137,9 @@ class BookImport:
                     await self._runs.note(tx, run_id, file.mark, reported)
                     await tx.execute(update(imports).where(imports.c.mark == file.mark).values(done=done))
                 # What is new to one book is accepted, though another had it.
-                new = {name for name, outcome in file.shared.taken.items() if outcome is Outcome.ACCEPTED}
-                file.shared.taken |= file.taken | dict.fromkeys(new, Outcome.ACCEPTED)
+                for name, outcome in file.taken.items():
+                    if file.shared.taken.get(name) is not Outcome.ACCEPTED:
+                        file.shared.taken[name] = outcome
                 return reported
             except Refused as refused:
                 file.people.forget(self._touched)
