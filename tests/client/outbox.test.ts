@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Copies, type Keys } from "../../web/client/core/copies.ts";
+import { Started } from "../../web/client/core/started.ts";
 import { Outbox, type Line } from "../../web/client/core/outbox.ts";
 
 class Memory {
@@ -77,5 +78,21 @@ test("after a reload the same lines come back in order under their own ids, befo
   const other = new Outbox("other", await Copies.opened(memory, LAN));
   assert.deepEqual(await other.restore(), []);
   await second.flush(async () => true);
+  assert.equal(memory.length, 0);
+});
+
+test("a file that began to be sent goes on where it stood, and the browser holds its name for nobody else", async () => {
+  const memory = new Memory();
+  const file = { name: "Trần Thị Diễm Xưa.jpg", size: 10, lastModified: 20 };
+  const first = await Started.opened(await Copies.opened(memory, LAN), "con_1");
+  await first.keep(file, { url: "/consults/con_1/uploads/upl_1", clientId: "c1" });
+  assert.ok(!JSON.stringify([...memory.items]).includes("Xưa"));
+  const again = await Started.opened(await Copies.opened(memory, LAN), "con_1");
+  assert.deepEqual(again.take(file), { url: "/consults/con_1/uploads/upl_1", clientId: "c1" });
+  assert.equal(again.take({ ...file, lastModified: 21 }), null);
+  assert.equal((await Started.opened(await Copies.opened(memory, LAN), "con_2")).take(file), null);
+  void again.keep(file, { url: "/consults/con_1/uploads/upl_1", clientId: "c1" });
+  assert.equal(again.take(file), null, "this page sends it now");
+  await again.drop(file);
   assert.equal(memory.length, 0);
 });

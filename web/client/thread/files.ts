@@ -3,7 +3,9 @@
 import type { Upload } from "tus-js-client";
 import { token } from "../adding/sending.ts";
 import { clientKey } from "../core/protocol.ts";
+import { Started } from "../core/started.ts";
 import { element, icon, say } from "../words.ts";
+import { ownCopies } from "./own_copies.ts";
 
 /** Bytes a request: small enough that a bad line loses little, large enough for a good one. */
 const CHUNK = 1024 * 1024;
@@ -14,6 +16,7 @@ export class Files {
   readonly #consultId: string;
   readonly #sender: HTMLElement;
   readonly #sent: () => void;
+  #started: Promise<Started | null> | undefined;
 
   /** `sent` is called when a file has become part of the thread. */
   constructor(consultId: string, sender: HTMLElement, sent: () => void) {
@@ -36,12 +39,23 @@ export class Files {
     this.#sender.querySelector("#sending")?.append(row);
     const address = document.querySelector<HTMLElement>("[data-tus]")?.dataset["tus"] ?? "";
     const loaded = (await import(address)) as { Upload: typeof Upload };
+    // A clip has no name of its own, and is nowhere to be chosen again.
+    const chosen = file instanceof File ? file : null;
+    this.#started ??= ownCopies().then((copies) => copies && Started.opened(copies, this.#consultId));
+    const started = chosen && (await this.#started);
+    const begun = (chosen && started?.take(chosen)) ?? null;
+    const clientId = begun?.clientId ?? clientKey();
+    const forget = () => void (chosen && started?.drop(chosen));
     const upload = new loaded.Upload(file, {
       endpoint: `/consults/${this.#consultId}/uploads`,
       chunkSize: CHUNK,
       retryDelays: DELAYS_MS,
       storeFingerprintForResuming: false,
-      metadata: { client_id: clientKey() },
+      uploadUrl: begun?.url ?? null,
+      onUploadUrlAvailable: () => {
+        if (chosen && upload.url) void started?.keep(chosen, { url: upload.url, clientId });
+      },
+      metadata: { client_id: clientId },
       headers: { "X-CSRF-Token": token(), Accept: "application/json" },
       onProgress: (sent, total) => (state.textContent = say("sending", { percent: Math.floor((100 * sent) / total) })),
       onShouldRetry: (error) => {
@@ -50,16 +64,19 @@ export class Files {
         return status === 0 || status >= 500 || status === 409 || status === 429;
       },
       onError: (error) => {
+        if (chosen) started?.rest(chosen);
         state.textContent = ("originalResponse" in error && detail(error.originalResponse?.getBody())) || say("not_sent");
         row.dataset["tone"] = "urgent";
       },
       onSuccess: () => {
+        forget();
         row.remove();
         this.#sent();
       },
     });
     stop.addEventListener("click", () => {
       row.remove();
+      forget();
       void upload.abort(true).catch(() => undefined);
     });
     upload.start();
