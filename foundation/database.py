@@ -8,6 +8,7 @@ One file above 300 lines, since each difference between the two is to stand wher
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from asyncio import Lock
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
@@ -43,8 +44,12 @@ from foundation.i18n import N_
 
 log = logging.getLogger(__name__)
 
+_KNOWN_STATEMENTS = 500
+"""Statements that each connection keeps prepared: more than a node has, so that none is planned again."""
 _RESTED_S = 2.0
 """A connection that was used this lately is taken as alive."""
+_PATIENCE_S = 10.0
+"""How long anybody waits for a free connection to PostgreSQL."""
 
 _LOG_PAGES = 4_096
 """SQLite's own checkpoint comes at that many pages of its log (16 MiB): a backstop for programs that do not call
@@ -165,7 +170,7 @@ class Database:
         *,
         password: str | None = None,
         server_time: bool | None = None,
-        pool_size: int = 10,
+        pool_size: int = 20,
     ) -> None:
         address = make_url(url)
         if password is not None:
@@ -177,6 +182,10 @@ class Database:
         self._opening = Lock()
         self._is_open = not self.is_sqlite
         self._written = 0
+        self._patience_s = _PATIENCE_S
+        self._places: asyncio.Semaphore | None = None
+        """On PostgreSQL the line of those who wait for a connection. The pool has none: whoever comes when one is free
+        takes it from those who wait, some of whom then wait until they are refused."""
         if self.is_sqlite:
             driver = {"async_creator_fn": open_one_trip}
             self._writer = create_async_engine(
@@ -204,7 +213,17 @@ class Database:
             # Without a BEGIN each statement is a transaction of its own.
             self._single = self._writer.execution_options(single=True)
         else:
-            self._writer = create_async_engine(address, pool_size=pool_size, max_overflow=pool_size, pool_timeout=10)
+            # The connection that came back last goes out first: it has the statements prepared and is not tested. None
+            # is opened for a moment alone, which costs more than the wait for one.
+            self._writer = create_async_engine(
+                address,
+                pool_size=pool_size,
+                max_overflow=0,
+                pool_timeout=_PATIENCE_S,
+                pool_use_lifo=True,
+                connect_args={"prepared_statement_cache_size": _KNOWN_STATEMENTS},
+            )
+            self._places = asyncio.Semaphore(pool_size)
             _test_rested(self._writer)
             self._reader = self._writer.execution_options(isolation_level="AUTOCOMMIT")
             self._single = self._reader
@@ -218,7 +237,7 @@ class Database:
         with _translated():
             if not self._is_open:
                 await self._open()
-            async with self._writer.connect() as connection, connection.begin():
+            async with self._connected(self._writer) as connection, connection.begin():
                 self._written += 1
                 transaction = Transaction(connection, self._clock)
                 yield transaction
@@ -229,7 +248,7 @@ class Database:
     async def reading(self) -> AsyncIterator[Transaction]:
         """Statements that only read, each on the newest committed state; they never block a writer."""
         with _translated():
-            async with self._reader.connect() as connection:
+            async with self._connected(self._reader) as connection:
                 yield Transaction(connection, self._clock)
 
     async def once(self, statement: Any, parameters: dict[str, Any] | None = None) -> None:
@@ -240,9 +259,24 @@ class Database:
         with _translated():
             if not self._is_open:
                 await self._open()
-            async with self._single.connect() as connection:
+            async with self._connected(self._single) as connection:
                 self._written += 1
                 await Transaction(connection, self._clock).clocked(statement, parameters)
+
+    @asynccontextmanager
+    async def _connected(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+        """A connection, in the order in which they were asked for. Raises TimeoutError."""
+        if self._places is None:
+            async with engine.connect() as connection:
+                yield connection
+            return
+        async with asyncio.timeout(self._patience_s):
+            await self._places.acquire()
+        try:
+            async with engine.connect() as connection:
+                yield connection
+        finally:
+            self._places.release()
 
     async def _open(self) -> None:
         """Open SQLite's writing connection. By itself the pool would leave those who wait for it waiting, when whoever

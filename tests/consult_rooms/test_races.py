@@ -28,7 +28,7 @@ async def test_of_a_thousand_on_two_nodes_one_wins_and_all_others_are_told_who(
         crowd = await nodes[0].recruit(1_000)
         consult = await nodes[0].ask()
         # A connection is waited for ten seconds at most: so many at once as a busy node carries, not all in one moment.
-        turns = asyncio.Semaphore(100)
+        turns = asyncio.Semaphore(60)
 
         async def accept(node: World, person: Staff) -> Consult | HoichanError:
             async with turns:

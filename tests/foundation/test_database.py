@@ -241,6 +241,7 @@ async def test_who_waits_for_the_first_connection_has_it_when_its_opener_is_canc
 
 @pytest.mark.parametrize("way", ["transaction", "reading", "once"])
 async def test_a_pool_without_a_free_connection_is_unavailable(database: Database, way: str) -> None:
+    database._patience_s = 0.05
     for engine in database.engines:
         engine.sync_engine.pool._timeout = 0.05  # type: ignore[attr-defined]  # nobody here waits ten seconds
     async with AsyncExitStack() as held:
@@ -251,3 +252,40 @@ async def test_a_pool_without_a_free_connection_is_unavailable(database: Databas
                 hold = database.reading if way == "reading" else database.transaction
                 await held.enter_async_context(hold())
     assert refused.value.code == "database.unavailable"
+
+
+async def test_connections_are_given_in_the_order_in_which_they_were_asked_for(
+    postgres: PostgresServer, postgres_template: str, clock: FakeClock
+) -> None:
+    database, order = Database(postgres.url(postgres_template), clock, pool_size=1), list[str]()
+    try:
+
+        async def use(name: str, times: int) -> None:
+            for _ in range(times):
+                async with database.reading() as read:
+                    await read.execute(text("SELECT 1"))
+                order.append(name)
+
+        # One who asks again and again would otherwise always be before those who wait.
+        await asyncio.gather(use("busy", 5), *(use(f"waiting {place}", 1) for place in range(5)))
+        assert order[:6] == ["busy", *(f"waiting {place}" for place in range(5))]
+    finally:
+        await database.close()
+
+
+async def test_after_a_burst_the_connection_that_knows_the_statements_is_used_again(
+    postgres: PostgresServer, postgres_template: str, clock: FakeClock
+) -> None:
+    database = Database(postgres.url(postgres_template), clock, pool_size=4)
+    try:
+
+        async def process() -> int:
+            async with database.reading() as read:
+                await asyncio.sleep(0)  # another may ask for a connection meanwhile
+                return int((await read.execute(text("SELECT pg_backend_pid()"))).scalar_one())
+
+        burst = set(await asyncio.gather(*(process() for _ in range(12))))
+        assert 1 < len(burst) <= 4, "none is opened for a moment alone"
+        assert len({await process() for _ in range(8)}) == 1
+    finally:
+        await database.close()
