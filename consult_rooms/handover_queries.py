@@ -72,6 +72,8 @@ class HandoverQueries(Reader):
     async def _offered(self, which: ColumnElement[bool]) -> list[tuple[StaffId, RingView]]:
         async with self._database.reading() as tx:
             rows = (await tx.execute(_OFFERED.where(which).order_by(handovers.c.offered_at))).mappings().all()
+            if not rows:  # as for nearly everybody who connects
+                return []
             today = (await tx.now()).astimezone(self._zone).date()
         found = []
         for row in rows:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, func, literal, select, union_all, update
+from sqlalchemy import Row, String, bindparam, func, literal, select, union_all, update
 
 from consult_rooms.model import ConsultState, LogEntry, LogKind
 from consult_rooms.store import UNKNOWN
@@ -19,7 +19,8 @@ from foundation.bus import Bus
 from foundation.database import Database, Transaction
 from foundation.errors import NotFound
 from foundation.ids import ConsultId, StaffId
-from identity.store import Directory
+from identity.rows import coordinates
+from identity.tables import staff
 
 TOPIC = "log"
 """The bus topic of hints `{"consult": id, "number": n}`."""
@@ -35,10 +36,9 @@ Data = Mapping[str, str | int | float | bool | None]
 class ConsultLog:
     """Appends to and reads the logs of all consults."""
 
-    def __init__(self, database: Database, bus: Bus, directory: Directory) -> None:
+    def __init__(self, database: Database, bus: Bus) -> None:
         self._database = database
         self._bus = bus
-        self._directory = directory
 
     async def append(
         self, tx: Transaction, consult_id: ConsultId, kind: LogKind, actor: StaffId | None, data: Data | None = None
@@ -138,17 +138,21 @@ class ConsultLog:
 
     async def audience(self, consult_id: ConsultId) -> tuple[ConsultState | None, set[StaffId]]:
         """Its state, and whom its entries concern: requester, everybody rung or in the room, coordinators in charge."""
-        one = consults.c.id == consult_id
-        asked = select(consults.c.state, consults.c.requester_facility_id, consults.c.requester_id).where(one)
-        rung = select(literal(""), literal(""), offers.c.staff_id).where(offers.c.consult_id == consult_id)
-        there = select(literal(""), literal(""), participants.c.staff_id).where(participants.c.consult_id == consult_id)
         async with self._database.reading() as tx:
-            rows = (await tx.execute(union_all(asked, rung, there))).all()
-            [(state, clinic_id)] = [(row[0], row[1]) for row in rows if row[0]] or [(None, None)]
-            if state is None:
-                return None, set()
-            coordinators = await self._directory.coordinators_of(clinic_id, tx=tx)
-        return ConsultState(state), {row[2] for row in rows} | {coordinator.id for coordinator in coordinators}
+            rows = (await tx.execute(_AUDIENCE, {"one_id": consult_id})).all()
+        state = next((state for state, _ in rows if state), None)
+        return (None, set()) if state is None else (ConsultState(state), {staff_id for _, staff_id in rows})
+
+
+_ONE = bindparam("one_id", type_=String)
+_CLINIC_ID = select(consults.c.requester_facility_id).where(consults.c.id == _ONE).scalar_subquery()
+_AUDIENCE = union_all(
+    select(consults.c.state, consults.c.requester_id).where(consults.c.id == _ONE),
+    select(literal(""), offers.c.staff_id).where(offers.c.consult_id == _ONE),
+    select(literal(""), participants.c.staff_id).where(participants.c.consult_id == _ONE),
+    select(literal(""), staff.c.id).where(coordinates(_CLINIC_ID)),
+)
+"""Whom a consult's entries concern, and in the first row its state: one statement, since each change asks it."""
 
 
 def _entry(row: Row[Any]) -> LogEntry:

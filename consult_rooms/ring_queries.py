@@ -15,6 +15,7 @@ from consult_rooms.model import Consult, ConsultState, Level, OfferState, Step
 from consult_rooms.rows import Answer, OnCallPerson, OnCallRow, RingView, RungPerson, Telephone, WaitingView
 from consult_rooms.store import Row, offer_of
 from consult_rooms.tables import consults, offers
+from foundation.database import STORE_TIME
 from foundation.errors import Unavailable
 from foundation.ids import ConsultId, FacilityId, StaffId
 from identity.model import Role
@@ -25,7 +26,9 @@ RINGS = 50
 """Rings of one person at once at most."""
 _REQUESTER, _RUNG = staff.alias("requester"), staff.alias("rung")
 _RINGS = (
-    select(consults, offers, specialties, facilities, _REQUESTER.c.full_name, _RUNG.c.full_name, _RUNG.c.roles)
+    select(
+        consults, offers, specialties, facilities, _REQUESTER.c.full_name, _RUNG.c.full_name, _RUNG.c.roles, STORE_TIME
+    )
     .join(offers, offers.c.consult_id == consults.c.id)
     .join(specialties, specialties.c.id == consults.c.specialty_id)
     .join(facilities, facilities.c.id == consults.c.requester_facility_id)
@@ -54,14 +57,14 @@ class RingQueries(HandoverQueries):
         ringing = which & (consults.c.state == ConsultState.RINGING) & (offers.c.state == OfferState.RINGING)
         query = _RINGS.where(ringing).order_by(offers.c.rung_at, offers.c.staff_id)
         async with self._database.reading() as tx:
-            rows = (await tx.execute(query)).mappings()
-            today = (await tx.now()).astimezone(self._zone).date()
+            rows = (await tx.clocked(query)).mappings()
         by_consult: dict[str, list[Row]] = {}
         for row in rows:
             by_consult.setdefault(row[consults.c.id], []).append(row)
         found = []
         for those in by_consult.values():
             consult, facility = self._store.consult(those[0]), facility_of(those[0])
+            today = those[0]["store_time"].astimezone(self._zone).date()
             asked = await self._asked(consult) if consult.log_number > len(those) + 2 else ()
             for row in those:
                 offer = offer_of(row)

@@ -1,29 +1,29 @@
 """Reads who could come into question for a request: two statements for a whole ladder, since every ring waits for them.
 
 The first gives the rules and what is asked, the second everybody at the clinic's hospitals with turns, work and last
-ring. Both go by indexes from the clinic on, so their cost grows with its hospitals, not with the country. Who is
-signed in comes from presence, who asked not to be disturbed from `quiet`. The statements and what their rows mean are
-one thing, hence one file.
+ring. They stand in `roster_queries`; what their rows mean stands here. Who is signed in comes from presence.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import String, and_, cast, false, func, literal, literal_column, or_, select, true, union
+from sqlalchemy import select
 
 from consult_rooms.candidates import Fact, Field, Person, Roster
 from consult_rooms.ladder_rules import Rules
 from consult_rooms.licences import bears, words_of
 from consult_rooms.model import Level
 from consult_rooms.presence import Presence
+from consult_rooms.quiet import quiet_times
+from consult_rooms.roster_queries import BEFORE, CLINIC, FRAME, PEOPLE, REQUESTER
 from consult_rooms.rota import covers, shift_of
 from consult_rooms.rulebook import newest, rules_of
-from consult_rooms.tables import consults, offers, on_call_shifts
+from consult_rooms.tables import consults, on_call_shifts
 from foundation.database import Database, Transaction
 from foundation.errors import NotFound, Unavailable
 from foundation.ids import FacilityId, PatientId, SpecialtyId, StaffId
@@ -31,24 +31,9 @@ from identity.hours import open_at
 from identity.model import Role, TechnicalLevel
 from identity.rows import specialty_list
 from identity.store import SPECIALTY_UNKNOWN
-from identity.tables import facilities, links, specialties, staff, staff_specialties
-
-Quiet = Callable[[Collection[StaffId]], Awaitable[Collection[StaffId]]]
-"""Those of these people who asked not to be disturbed now. Raises Unavailable when nobody knows."""
+from identity.tables import specialties, staff
 
 _LEVELS = tuple(TechnicalLevel)
-_LOAD = (
-    select(func.count())
-    .where(
-        consults.c.specialist_id == staff.c.id,
-        # Written out, so that the index over these rows alone is used.
-        consults.c.state == literal_column("'claimed'"),
-    )
-    .scalar_subquery()
-    .label("load")
-)
-_LAST_RUNG = select(func.max(offers.c.rung_at)).where(offers.c.staff_id == staff.c.id).scalar_subquery()
-_COORDINATES = cast(staff.c.roles, String).contains(Role.COORDINATOR.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,19 +57,18 @@ class _Frame:
     clinic_level: TechnicalLevel | None
     languages: frozenset[str]
     returning: StaffId | None
+    now: datetime
+    """The store's time."""
 
 
 class Rosters:
     """Reads rosters. `zone` is that of turns on call, of the licence's day and of facilities without one."""
 
-    def __init__(
-        self, database: Database, presence: Presence, zone: ZoneInfo, defaults: Rules, quiet: Quiet | None = None
-    ) -> None:
+    def __init__(self, database: Database, presence: Presence, zone: ZoneInfo, defaults: Rules) -> None:
         self._database = database
         self._presence = presence
         self._zone = zone
         self._defaults = defaults
-        self._quiet = quiet
 
     async def read(self, asked: Asked) -> Roster:
         """Everybody at the clinic's hospitals who is of the field, on call for it or a coordinator.
@@ -92,10 +76,8 @@ class Rosters:
         Reads on its own, so call it before the writing transaction. Raises NotFound("specialty.unknown").
         """
         async with self._database.reading() as tx:
-            now = await tx.now()
-            frame = await self._frame(tx, asked, now)
-            rows = (await tx.execute(_people(asked, {asked.specialty_id, *frame.children, frame.parent_id}))).mappings()
-            facts = _facts(list(rows), asked, frame, now, self._zone)
+            frame = await self._frame(tx, asked)
+            facts = _facts(await self._people(tx, asked, frame), asked, frame, self._zone)
         return Roster(tuple(await self._reached(facts)), frame.rules, frame.returning)
 
     async def read_alike(self, asked: Sequence[Asked]) -> list[Roster]:
@@ -105,14 +87,12 @@ class Rosters:
         """
         shared = replace(asked[0], requester_id=None, patient_id=None)
         async with self._database.reading() as tx:
-            now = await tx.now()
-            frame = await self._frame(tx, shared, now)
-            family = {shared.specialty_id, *frame.children, frame.parent_id}
-            rows = (await tx.execute(_people(shared, family))).mappings().all()
+            frame = await self._frame(tx, shared)
+            rows = await self._people(tx, shared, frame)
             requesters = {one.requester_id for one in asked if one.requester_id is not None}
             languages = await _languages(tx, requesters)
-            answered = await _answered(tx, asked, now - timedelta(days=frame.rules.return_days))
-        facts = tuple(await self._reached(_facts(rows, shared, frame, now, self._zone)))
+            answered = await _answered(tx, asked, frame.now - timedelta(days=frame.rules.return_days))
+        facts = tuple(await self._reached(_facts(rows, shared, frame, self._zone)))
         spoken = {row[staff.c.id]: frozenset[str](row[staff.c.languages]) for row in rows}
         heard: dict[frozenset[str], tuple[Fact, ...]] = {}
         rosters = []
@@ -127,81 +107,57 @@ class Rosters:
         """The rules that hold now."""
         return rules_of((await tx.execute(newest())).first(), self._defaults)
 
-    async def _frame(self, tx: Transaction, asked: Asked, now: datetime) -> _Frame:
-        one = specialties.c.id == asked.specialty_id
-        held = newest().subquery()
-        clinic, requester = facilities.alias("clinic"), staff.alias("requester")
-        before = (
-            select(consults.c.specialist_id, consults.c.claimed_at)
-            .where(
-                # Of somebody unknown there is no earlier consult.
-                false() if asked.patient_id is None else consults.c.patient_id == asked.patient_id,
-                consults.c.requester_facility_id == asked.clinic_id,
-                consults.c.specialty_id == asked.specialty_id,
-                consults.c.specialist_id.is_not(None),
-                consults.c.claimed_at.is_not(None),
-            )
-            .order_by(consults.c.claimed_at.desc())
-            .limit(1)
-            .subquery()
-        )
-        query = (
-            select(
-                specialties,
-                held.c.version,
-                held.c.rules,
-                clinic.c.technical_level,
-                requester.c.languages,
-                before.c.specialist_id,
-                before.c.claimed_at,
-            )
-            .select_from(specialties)
-            .outerjoin(held, true())
-            .outerjoin(clinic, clinic.c.id == asked.clinic_id)
-            .outerjoin(requester, requester.c.id == asked.requester_id)
-            .outerjoin(before, true())
-            .where(or_(one, specialties.c.parent_id == asked.specialty_id))
-        )
-        rows = (await tx.execute(query)).mappings().all()
+    async def _people(self, tx: Transaction, asked: Asked, frame: _Frame) -> Sequence[Mapping[Any, Any]]:
+        """Everybody who could be rung, a row for each turn on call of these days."""
+        family = {asked.specialty_id, *frame.children, frame.parent_id}
+        today = frame.now.astimezone(self._zone).weekday()
+        told = {
+            "clinic_id": asked.clinic_id,
+            "specialty_id": asked.specialty_id,
+            "family": sorted(field for field in family if field is not None),
+            # A turn that holds now began today, or yesterday and goes on past midnight.
+            "days": [today, (today - 1) % 7],
+        }
+        rows: Sequence[Mapping[Any, Any]] = (await tx.execute(PEOPLE, told)).mappings().all()
+        return rows
+
+    async def _frame(self, tx: Transaction, asked: Asked) -> _Frame:
+        told = {
+            "clinic_id": asked.clinic_id,
+            "specialty_id": asked.specialty_id,
+            "requester_id": asked.requester_id,
+            "patient_id": asked.patient_id,
+        }
+        rows = (await tx.clocked(FRAME, told)).mappings().all()
         own = next((row for row in rows if row[specialties.c.id] == asked.specialty_id), None)
         if own is None:
             raise NotFound("specialty.unknown", SPECIALTY_UNKNOWN)
+        now: datetime = own["store_time"]
         rules = rules_of(own, self._defaults)
-        answered_at = own[before.c.claimed_at]
+        answered_at = own[BEFORE.c.claimed_at]
         recent = answered_at is not None and now - answered_at <= timedelta(days=rules.return_days)
         scopes = own[specialties.c.licence_scopes]
-        level = own[clinic.c.technical_level]
+        level = own[CLINIC.c.technical_level]
         return _Frame(
             rules=rules,
             parent_id=own[specialties.c.parent_id],
             children=frozenset(row[specialties.c.id] for row in rows if row is not own),
             scopes=words_of(scopes),
             clinic_level=None if level is None else TechnicalLevel(level),
-            languages=frozenset(own[requester.c.languages] or ()),
-            returning=StaffId(own[before.c.specialist_id]) if recent else None,
+            languages=frozenset(own[REQUESTER.c.languages] or ()),
+            returning=StaffId(own[BEFORE.c.specialist_id]) if recent else None,
+            now=now,
         )
 
     async def _reached(self, facts: list[Fact]) -> Iterable[Fact]:
         everybody = {fact.person.staff_id for fact in facts}
         online: Collection[StaffId] | None
-        quiet: Collection[StaffId] = ()
         try:
             online = await self._presence.online(everybody)
         except Unavailable:
             # Who is signed in is good to know; a request rings without it.
             online = None
-        try:
-            quiet = () if self._quiet is None else await self._quiet(everybody)
-        except Unavailable:
-            quiet = ()
-        return (
-            replace(
-                fact,
-                online=None if online is None else fact.person.staff_id in online,
-                disturb=fact.person.staff_id not in quiet,
-            )
-            for fact in facts
-        )
+        return (replace(fact, online=None if online is None else fact.person.staff_id in online) for fact in facts)
 
 
 async def _languages(tx: Transaction, people: Collection[StaffId]) -> dict[StaffId | None, frozenset[str]]:
@@ -227,73 +183,9 @@ async def _answered(tx: Transaction, asked: Sequence[Asked], since: datetime) ->
     return {PatientId(row.patient_id): StaffId(row.specialist_id) for row in await tx.execute(query)}
 
 
-def _people(asked: Asked, family: Collection[str | None]) -> Any:
-    """Everybody who could be rung, a row for each turn on call that they have at that hospital."""
-    fields = [field for field in family if field is not None]
-    hub = facilities.alias("hub")
-    linked = (
-        select(links.c.hub_id, links.c.rank, links.c.hours, hub.c.zone, hub.c.technical_level)
-        .join(hub, hub.c.id == links.c.hub_id)
-        .where(links.c.spoke_id == asked.clinic_id, hub.c.is_hub, hub.c.active)
-        .cte("linked")
-    )
-    holds = (
-        select(staff_specialties.c.staff_id)
-        .where(staff_specialties.c.staff_id == staff.c.id, staff_specialties.c.specialty_id.in_(fields))
-        .exists()
-    )
-    # Three ways in: works there, is on call there from elsewhere, coordinates the clinic itself.
-    works = (
-        select(staff.c.id.label("staff_id"), linked.c.hub_id)
-        .join(linked, linked.c.hub_id == staff.c.facility_id)
-        .where(staff.c.active, or_(holds, _COORDINATES))
-    )
-    turns = select(on_call_shifts.c.staff_id, on_call_shifts.c.facility_id).join(
-        linked, linked.c.hub_id == on_call_shifts.c.facility_id
-    )
-    own = select(staff.c.id, literal(asked.clinic_id)).where(
-        staff.c.facility_id == asked.clinic_id, staff.c.active, _COORDINATES
-    )
-    there = union(works, turns.where(on_call_shifts.c.specialty_id == asked.specialty_id), own).subquery("there")
-    return (
-        select(
-            staff.c.id,
-            staff.c.roles,
-            staff.c.licence_number,
-            staff.c.licence_scope,
-            staff.c.licence_expires,
-            staff.c.languages,
-            specialty_list,
-            there.c.hub_id,
-            linked.c.rank,
-            linked.c.hours,
-            linked.c.zone,
-            linked.c.technical_level,
-            _LOAD,
-            _LAST_RUNG.label("last_rung"),
-            on_call_shifts,
-        )
-        .select_from(there)
-        .join(staff, staff.c.id == there.c.staff_id)
-        .outerjoin(linked, linked.c.hub_id == there.c.hub_id)
-        .outerjoin(
-            on_call_shifts,
-            and_(
-                on_call_shifts.c.staff_id == staff.c.id,
-                on_call_shifts.c.facility_id == there.c.hub_id,
-                on_call_shifts.c.specialty_id == asked.specialty_id,
-            ),
-        )
-        .where(staff.c.active)
-        .order_by(staff.c.id)
-    )
-
-
-def _facts(
-    rows: Collection[Mapping[Any, Any]], asked: Asked, frame: _Frame, now: datetime, zone: ZoneInfo
-) -> list[Fact]:
+def _facts(rows: Collection[Mapping[Any, Any]], asked: Asked, frame: _Frame, zone: ZoneInfo) -> list[Fact]:
     """One fact a person and hospital; of several turns that hold, the first level counts."""
-    local = now.astimezone(zone)
+    local = frame.now.astimezone(zone)
     found: dict[Person, Fact] = {}
     for row in rows:
         person = Person(StaffId(row[staff.c.id]), FacilityId(row["hub_id"]))
@@ -303,7 +195,7 @@ def _facts(
             level = shift.level if covers(shift, local) else None
         known = found.get(person)
         if known is None:
-            found[person] = _fact(row, person, asked, frame, now, zone, level)
+            found[person] = _fact(row, person, asked, frame, zone, level)
         elif level is not None and known.on_call is not Level.FIRST:
             found[person] = replace(known, on_call=level)
     return list(found.values())
@@ -314,7 +206,6 @@ def _fact(
     person: Person,
     asked: Asked,
     frame: _Frame,
-    now: datetime,
     zone: ZoneInfo,
     level: Level | None,
 ) -> Fact:
@@ -322,7 +213,8 @@ def _fact(
     roles = frozenset(row[staff.c.roles])
     hours = row["hours"]
     hub_level = row["technical_level"]
-    there = now.astimezone(ZoneInfo(row["zone"]) if row["zone"] else zone)
+    there = frame.now.astimezone(ZoneInfo(row["zone"]) if row["zone"] else zone)
+    quiet_until = row[quiet_times.c.until]
     return Fact(
         person=person,
         rank=row["rank"] or 0,
@@ -330,7 +222,7 @@ def _fact(
         coordinator=Role.COORDINATOR in roles,
         field=_field(held, asked.specialty_id, frame),
         on_call=level,
-        licence=_licensed(row[staff.c.licence_number], row[staff.c.licence_expires], now.astimezone(zone).date()),
+        licence=_licensed(row[staff.c.licence_number], row[staff.c.licence_expires], frame.now.astimezone(zone).date()),
         in_scope=bears(row[staff.c.licence_scope], frame.scopes),
         open=open_at(hours or "", there),
         level_enough=hub_level is None
@@ -339,6 +231,7 @@ def _fact(
         speaks=_speaks(frozenset(row[staff.c.languages]), frame.languages),
         load=row["load"],
         last_rung=row["last_rung"],
+        disturb=quiet_until is None or quiet_until <= frame.now,
     )
 
 

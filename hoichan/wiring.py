@@ -234,7 +234,7 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
         )
         guard = Guard(audit)
         terminals = Terminals(database, audit, guard, directory, sessions, throttle)
-        log = ConsultLog(database, bus, directory)
+        log = ConsultLog(database, bus)
         presence = Presence(bus)
         rota = Rota(database, directory, bus, zone)
         seconds = {
@@ -244,7 +244,7 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
         }
         rules = defaults(seconds, settings.coordinator_step_seconds)
         quiet = Quiet(database, bus)
-        rosters = Rosters(database, presence, zone, rules, quiet.of)
+        rosters = Rosters(database, presence, zone, rules)
         writing = Writing(
             log,
             {

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, String, and_, cast, func, literal, or_, select, union_all
 
 from foundation.ids import DepartmentId, FacilityId, SessionId, SpecialtyId, StaffId, TerminalId, TokenId
 from identity.entries import LinkEntry
@@ -61,6 +61,19 @@ def hub_list(spoke_id: ColumnElement[str]) -> ColumnElement[str | None]:
     """To be selected: the ids of `hubs_of` in one text, for `hub_ids_of`."""
     ids = func.aggregate_strings(_link.c.hub_id, ",")
     return hubs_of(spoke_id).with_only_columns(ids).scalar_subquery().label("hubs")
+
+
+def coordinates(clinic_id: FacilityId | ColumnElement[str]) -> ColumnElement[bool]:
+    """Whether a row of `staff` is an active coordinator in charge of a clinic: one of its own or of its hospitals.
+
+    The places are one list, so that an index leads to their people; of two conditions with OR none would.
+    """
+    own = select(literal(clinic_id) if isinstance(clinic_id, str) else clinic_id)
+    return and_(
+        staff.c.facility_id.in_(union_all(own, hubs_of(clinic_id))),
+        staff.c.active,
+        cast(staff.c.roles, String).contains(f'"{Role.COORDINATOR.value}"'),  # a word in a list of JSON
+    )
 
 
 def active_staff() -> Select[tuple[str]]:

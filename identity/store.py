@@ -21,6 +21,7 @@ from identity.model import Department, Facility, Link, Role, Specialty, Staff, T
 from identity.oversight import oversees
 from identity.rows import (
     Row,
+    coordinates,
     department_of,
     facility_of,
     hubs_of,
@@ -31,7 +32,6 @@ from identity.rows import (
 )
 from identity.tables import departments, facilities, links, specialties, staff, staff_specialties, terminals
 
-_LISTS_COORDINATOR = cast(staff.c.roles, String).contains(Role.COORDINATOR.value)
 _LISTS_OFFICER = cast(staff.c.roles, String).contains(Role.DATA_PROTECTION_OFFICER.value)
 """A coarse look into the list of roles, which spares reading whole hospitals; who is one, the roles say afterwards."""
 
@@ -169,9 +169,7 @@ class Directory:
 
     async def coordinators_of(self, clinic_id: FacilityId, *, tx: Transaction | None = None) -> list[Staff]:
         """The active coordinators in charge of a clinic: its own and those of the hospitals linked to it, by name."""
-        there = or_(staff.c.facility_id == clinic_id, staff.c.facility_id.in_(hubs_of(clinic_id)))
-        found = await self._staff(there & staff.c.active & _LISTS_COORDINATOR, tx)
-        return [person for person in found if Role.COORDINATOR in person.roles]
+        return await self._staff(coordinates(clinic_id), tx)
 
     async def officers_over(self, facility_ids: Iterable[FacilityId], *, tx: Transaction | None = None) -> list[Staff]:
         """The active data protection officers of these facilities and of the whole installation, by name."""
@@ -179,29 +177,6 @@ class Directory:
         there = or_(staff.c.installation_wide, staff.c.facility_id.in_(places))
         found = await self._staff(there & staff.c.active & _LISTS_OFFICER, tx)
         return [person for person in found if oversees(person, places)]
-
-    async def to_ring(
-        self, clinic_id: FacilityId, specialty_id: SpecialtyId, *, tx: Transaction | None = None
-    ) -> tuple[list[Staff], list[Staff]]:
-        """Whom a clinic's request can ring: specialists of the field at its hospitals; coordinators there and here.
-
-        Both are active and by name; one statement, since every request waits for it.
-        """
-        holders = select(staff_specialties.c.staff_id).where(staff_specialties.c.specialty_id == specialty_id)
-        found = await self._staff(
-            staff.c.active
-            & or_(staff.c.facility_id == clinic_id, staff.c.facility_id.in_(hubs_of(clinic_id)))
-            & or_(staff.c.id.in_(holders), _LISTS_COORDINATOR),
-            tx,
-        )
-        specialists = [
-            person
-            for person in found
-            if Role.SPECIALIST in person.roles
-            and specialty_id in person.specialties
-            and person.facility_id != clinic_id
-        ]
-        return specialists, [person for person in found if Role.COORDINATOR in person.roles]
 
     async def acquainted(
         self,

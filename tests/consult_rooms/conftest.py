@@ -289,7 +289,7 @@ async def build(
     store = ConsultStore(sealer)
     presence = Presence(bus)
     turns = Rota(database, directory, bus, ZONE)
-    log = ConsultLog(database, bus, directory)
+    log = ConsultLog(database, bus)
     rosters = Rosters(database, presence, ZONE, RULES)
     runner = LadderRunner(database, log, rosters, Writing(log))
     claims = Claims(store, log, directory, ZONE)

@@ -23,6 +23,7 @@ from foundation.errors import Conflict, Forbidden, HoichanError, Invalid, NotFou
 from foundation.ids import ConsultId, new_id
 from identity.model import Staff
 from tests.consult_rooms.conftest import OTHER_TERMINAL, PATIENT, STROKE, UNKNOWN_WOMAN, World
+from tests.statements import statements
 
 
 async def test_a_request_rings_those_on_call_at_once(world: World) -> None:
@@ -35,6 +36,19 @@ async def test_a_request_rings_those_on_call_at_once(world: World) -> None:
     rung = (await world.log.since(consult.id, 2))[0]
     assert rung.data["staff"] == world["ha"].id
     assert rung.data["online"] is False
+
+
+async def test_a_request_and_its_audience_ask_little(world: World) -> None:
+    with statements(world.database) as asked:
+        consult = await world.ask()
+    begin = 1 if world.database.is_sqlite else 0
+    # Its terminal; who could be rung: 2; its number, itself, whom it is about, whom it rings, its log.
+    assert len(asked) - begin <= 1 + 2 + 5, asked
+    with statements(world.database) as asked:
+        state, people = await world.log.audience(consult.id)
+    assert (state, people) == (ConsultState.RINGING, {world[name].id for name in ("lan", "ha", "dieu")})
+    assert len(asked) == 1
+    assert await world.log.audience(ConsultId(new_id("con"))) == (None, set())
 
 
 async def test_the_same_key_gives_the_same_consult_also_at_once(world: World) -> None:

@@ -124,9 +124,9 @@ async def test_a_push_that_is_not_taken_is_tried_again_a_few_times(away: Away) -
 
 async def test_do_not_disturb_holds_until_its_end(away: Away) -> None:
     ha = away.world["ha"]
-    until = await away.quiet.begin(ha, minutes=10)
-    assert await away.quiet.of([ha.id, away.world["khai"].id]) == {ha.id: until}
     await away.world.ask()
+    until = await away.quiet.begin(ha, minutes=10)  # from now on: asked before, the ladder would not ring her at all
+    assert await away.quiet.of([ha.id, away.world["khai"].id]) == {ha.id: until}
     await away.pushes.run_due()
     assert away.service.received == []
     away.world.clock.advance(600)
