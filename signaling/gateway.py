@@ -214,12 +214,7 @@ class Gateway:
                 status=403,
                 content_type="application/problem+json",
             )
-        if hdrs.SEC_WEBSOCKET_EXTENSIONS in request.headers:
-            # No permessage-deflate (RFC 7692): its windows cost 300 kB a socket, and messages here are short.
-            kept = CIMultiDict(request.headers)
-            del kept[hdrs.SEC_WEBSOCKET_EXTENSIONS]
-            request = request.clone(headers=kept)
-        response: web.StreamResponse = await self._server.handle_request(request)
+        response: web.StreamResponse = await self._server.handle_request(_spare(request))
         return response
 
     async def _sweep(self) -> None:
@@ -244,6 +239,7 @@ class Gateway:
         except Exception:  # the root of a connection: one fault must not take the server with it
             log.exception("a connection failed")
             raise self._refused(socket_id, Unavailable("internal", INTERNAL), language) from None
+        environ.clear()  # the library would keep each header of the handshake as long as the socket
         # After this handler returns: nothing may be sent before the client has heard that it is connected.
         self._tasks.start("signaling: greet", self._greet(connection))
 
@@ -328,6 +324,19 @@ class Gateway:
         chosen = request.cookies.get(LANGUAGE_COOKIE)
         return self._languages.get(chosen if chosen in LOCALES else own)
 
+
+def _spare(request: web.Request) -> web.Request:
+    """The request of a websocket without what nobody asks it for: it is kept as long as the socket.
+
+    Without permessage-deflate (RFC 7692), whose windows cost 300 kB a socket, since messages here are short.
+    """
+    if hdrs.UPGRADE not in request.headers:
+        return request
+    kept = ((name, value) for name, value in request.headers.items() if not name.lower().startswith(_SPARED))
+    return request.clone(headers=CIMultiDict(kept))
+
+
+_SPARED = ("sec-websocket-extensions", "accept", "cache-control", "pragma", "sec-fetch-", "sec-ch-")
 
 FULL = N_("Too many are connecting just now. The page tries again by itself.")
 FOREIGN = N_("This request came from another site and was not carried out.")

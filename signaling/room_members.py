@@ -99,6 +99,10 @@ class RoomMembers:
         """The places that this socket holds."""
         return [m for room in self._members.values() for m in room.values() if m.connection_id == connection.id]
 
+    def present(self) -> set[Connection]:
+        """The sockets of this node that hold a place anywhere: found by the places, not by asking every socket."""
+        return {connection for consult_id in self._members for connection in self.listeners(consult_id)}
+
     def find(self, consult_id: ConsultId, participant_id: ParticipantId) -> Member | None:
         """A member by participant, when this node carries it."""
         return self._members.get(consult_id, {}).get(participant_id)

@@ -51,9 +51,7 @@ class SessionWatch:
                 await self.end(connection, "ended")
         if self._clock.monotonic() - self._touched_at >= TOUCH_S:
             self._touched_at = self._clock.monotonic()
-            await self._sessions.touch(
-                {connection.session_id for connection in self._connections.all() if self._members.of(connection)}
-            )
+            await self._sessions.touch({connection.session_id for connection in self._members.present()})
 
     async def listen(self) -> None:
         """Follow hints, for ever."""

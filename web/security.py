@@ -40,7 +40,12 @@ _HEADERS = {
 
 
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
-    """Signal `on_response_prepare`: the headers that every answer carries, whatever made it."""
+    """Signal `on_response_prepare`: the headers that every answer carries, whatever made it.
+
+    But a websocket's handshake: it is no page, and ten thousand of them would keep these for as long as they live.
+    """
+    if isinstance(response, web.WebSocketResponse):
+        return
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
     if request.app[SERVICES].settings.secure_cookies:

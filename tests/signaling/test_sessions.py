@@ -39,6 +39,13 @@ async def test_a_revoked_session_is_cut_with_its_media_within_five_seconds(
     assert not other.all("session_ended")
 
 
+async def test_a_socket_does_not_keep_the_headers_of_its_handshake(live: Live) -> None:
+    ha = await live.connect("ha", Accept="text/plain")
+    await ha.done("beat")
+    kept = live.node.gateway._server.environ
+    assert list(kept.values()) == [{}], "ten thousand sockets would hold them for as long as they live"
+
+
 async def test_a_person_in_a_room_is_not_idle(live: Live) -> None:
     secret = await live.sign_in("lan")
     lan = await live.connect("lan", secret=secret)
