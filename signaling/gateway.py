@@ -1,4 +1,4 @@
-"""The Socket.IO server: the only file that knows python-socketio. It connects, refuses, receives, emits and cuts.
+"""The Socket.IO server: it connects, refuses, receives, emits and cuts. Only it and its seam know python-socketio.
 
 What an event does stands in `dispatch`, what the log means to sockets in `notices`; a `Gateway` builds these parts of
 signalling for its node out of the program's services. Wiring: `attach(app)` before the application starts, `await
@@ -42,6 +42,7 @@ from signaling.announcements import Announcements
 from signaling.attendance import Attendance
 from signaling.connections import Connection, Connections
 from signaling.dispatch import INTERNAL, Dispatch, refusal
+from signaling.engineio_seam import ROUND_S, Sockets
 from signaling.negotiation import Negotiation
 from signaling.notices import Notices
 from signaling.protocol import wire
@@ -59,8 +60,6 @@ SESSION_COOKIE = "hoichan_session"
 LANGUAGE_COOKIE = "hoichan_language"
 MESSAGE_BYTES = 200_000
 """The largest message that is read; a longer one ends its connection (WebSocket close code 1009)."""
-BACKLOG = 1_000
-"""Packets that may wait for one socket; a client that reads slower than that is cut and asks again."""
 PING_S = 5
 PING_TIMEOUT_S = 4
 """Between pings, and the wait for each answer: a dead line is known within 9 s of its last sign of life."""
@@ -108,7 +107,7 @@ class Gateway:
         self._languages = languages
         self._clock = clock
         self._tasks = tasks
-        self._server = socketio.AsyncServer(
+        self._server = Sockets(
             async_mode="aiohttp",
             cors_allowed_origins=sorted(self._origins),
             max_http_buffer_size=MESSAGE_BYTES,
@@ -167,6 +166,7 @@ class Gateway:
         self._tasks.forever("signaling: hints to officers", self._notices.listen_for_oversight)
         self._tasks.forever("signaling: presence", self._presence.keep, pause_s=KEEP_S)
         self._tasks.forever("signaling: terminals", self._fleet.keep, pause_s=FLEET_KEEP_S)
+        self._tasks.forever("signaling: pings", self._server.round, pause_s=ROUND_S)
         self._tasks.forever("signaling: sockets that polled", self._sweep, pause_s=SWEEP_S)
         self._tasks.forever("signaling: members of rooms", self._members.tick, pause_s=0.5)
         self._tasks.forever("signaling: changes of quality", self._qualities.tell, pause_s=0.5)
@@ -184,7 +184,7 @@ class Gateway:
 
     async def send(self, connection: Connection, event: ServerEvent) -> None:
         """Send an event; a socket that has fallen behind is cut instead (see `Outlet`)."""
-        if self._behind(connection):
+        if self._server.is_behind(connection.id):
             log.warning("a socket was cut: it reads too slowly")
             await self._hang_up(connection)
             return
@@ -192,7 +192,7 @@ class Gateway:
 
     async def cut(self, connection: Connection) -> None:
         """See `Outlet`. The packet DISCONNECT is the farewell after which a client stays away."""
-        transport = self._transport(connection.id)
+        transport = self._server.transport(connection.id)
         await self._server.disconnect(connection.id)
         if transport is not None:
             # A client that was told to go and stays is hung up on. Without waiting for it to read that.
@@ -200,10 +200,7 @@ class Gateway:
 
     async def _hang_up(self, connection: Connection) -> None:
         """Break a socket as a line breaks, without a word: its client comes back by itself."""
-        transport = self._transport(connection.id)
-        if transport is not None:
-            await transport.close(wait=False, abort=True)
-            transport.queue.put_nowait(None)  # wakes its writer, which then closes
+        await self._server.hang_up(connection.id)
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         """Every HTTP request of the transport. A page of another site gets no further than this."""
@@ -245,7 +242,7 @@ class Gateway:
 
     def _refused(self, socket_id: str, error: HoichanError, language: Language) -> Exception:
         """What python-socketio turns into the refusal; whoever stays on the line after it is hung up on."""
-        if (transport := self._transport(socket_id)) is not None:
+        if (transport := self._server.transport(socket_id)) is not None:
             self._tasks.start("signaling: hang up", transport.close(wait=False))
         told = refusal(error, language)["error"]
         refused: Exception = socketio.exceptions.ConnectionRefusedError(told.pop("message"), told)
@@ -307,17 +304,9 @@ class Gateway:
         connection = self._connections.get(socket_id)
         if connection is None:
             return refusal(SignInNeeded("session.ended", SIGN_IN), self._languages.get(None))
-        if self._behind(connection):
+        if self._server.is_behind(connection.id):
             await self._hang_up(connection)
         return await self._dispatch.answer(connection, name, arguments)
-
-    def _transport(self, socket_id: str) -> Any:
-        """The Engine.IO socket below a socket, or None when it is closed."""
-        return self._server.eio.sockets.get(self._server.manager.eio_sid_from_sid(socket_id, "/"))
-
-    def _behind(self, connection: Connection) -> bool:
-        transport = self._transport(connection.id)
-        return transport is not None and transport.queue.qsize() > BACKLOG
 
     def _language(self, request: web.Request, own: str | None = None) -> Language:
         """The browser's switch, else the person's own, else Vietnamese."""

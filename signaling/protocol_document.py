@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from signaling import connections, gateway, room_members
+from signaling import connections, engineio_seam, gateway, room_members
 from signaling.acks import Ack, Done
 from signaling.protocol import CLIENT_EVENTS, SERVER_EVENTS
 from signaling.shapes import STAFF
@@ -52,7 +52,7 @@ def document() -> str:
             PING_S=gateway.PING_S,
             PING_TIMEOUT_S=gateway.PING_TIMEOUT_S,
             MESSAGE_BYTES=f"{gateway.MESSAGE_BYTES:,}",
-            BACKLOG=f"{gateway.BACKLOG:,}",
+            BACKLOG=f"{engineio_seam.BACKLOG_BYTES:,}",
             GRACE_S=f"{room_members.GRACE_S:.0f}",
             CLIENT_EVENTS=client,
             SERVER_EVENTS=server,
