@@ -32,10 +32,11 @@ from bench.books.people import identity_of, whole_database_bytes
 from bench.report import arguments
 from consult_rooms.model import IdentityState, Patient, Question, Urgency
 from foundation.ids import PatientId
+from foundation.pauses import settle
 from foundation.settings import Settings
 from hoichan.migrate import upgrade
 from hoichan.seeding import seed_demo
-from hoichan.serving import services_of, spare_pauses
+from hoichan.serving import services_of
 from hoichan.wiring import Parts, opened
 from records_panel.book_import import BookImport
 from records_panel.fhir_kinds import SUMMARY_KINDS
@@ -136,7 +137,7 @@ async def panels(parts: Parts, people: dict[str, DemoSignIn], ids: list[PatientI
         browser = Browser(client)
         await browser.sign_in(CALLER, people[CALLER].password)
         taken = []
-        spare_pauses()  # as the serving process does
+        settle()  # as the serving process does
         for number in range(rounds * _CONSULTS + _WARM):
             address = f"/consults/{dice.choice(consults)}/book"
             began = time.perf_counter()

@@ -130,6 +130,8 @@ class Connections:
         self.rung = Index()
         self.greeted: set[Connection] = set()
         """Those that are being given what rings for them."""
+        self.gone = 0
+        """How many have left since the start."""
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -147,6 +149,7 @@ class Connections:
         """Forget a socket; one that is not there is ignored."""
         if self._by_id.pop(connection.id, None) is None:
             return
+        self.gone += 1
         _strike(self._by_staff, connection.staff_id, connection)
         _strike(self._by_session, connection.session_id, connection)
         connection.home = None

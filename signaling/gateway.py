@@ -32,6 +32,7 @@ from foundation.database import Database
 from foundation.errors import HoichanError, SignInNeeded, TooMany, Unavailable
 from foundation.i18n import LOCALES, N_, Language, Languages
 from foundation.paces import Asker, Paces
+from foundation.pauses import Pauses
 from foundation.tasks import Tasks
 from identity.fleet import KEEP_S as FLEET_KEEP_S
 from identity.fleet import Fleet
@@ -67,7 +68,7 @@ AT_ONCE = 8
 """Newcomers that are looked up and greeted at once, fewer than the database has connections."""
 QUEUE = 1_000
 """Newcomers that may wait for it; beyond, the answer is `server.full`, and clients come again by themselves."""
-SWEEP_S = 2.0
+SWEEP_S = 1.0
 """Between looks for clients of long polling that came no more; a websocket's own reader knows by itself."""
 
 
@@ -120,6 +121,7 @@ class Gateway:
         self._server.on("disconnect", self._disconnect)
         self._server.on("*", self._event)
         self._connections = Connections()
+        self._pauses = Pauses()
         self._door = asyncio.Semaphore(AT_ONCE)
         self._at_door = 0
         views = Views(directory, queries, clock, zone)
@@ -215,7 +217,8 @@ class Gateway:
         return response
 
     async def _sweep(self) -> None:
-        """Close those that fell silent, and forget those that have closed."""
+        """Close those that polled and fell silent, forget those that have closed, and keep pauses short."""
+        self._pauses.look(len(self._connections), self._connections.gone)
         for socket_id, transport in list(self._server.eio.sockets.items()):
             if transport.closed:
                 self._server.eio.sockets.pop(socket_id, None)
