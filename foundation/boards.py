@@ -35,6 +35,10 @@ class Board:
         """Whether the bus holds all of the sheet, as far as is known here."""
         self._gathered: dict[str, str | None] = {}
         """Changes that wait for the write before them."""
+        self._asked = 0
+        """How many writes were asked for."""
+        self._done = 0
+        """Of these, how many the bus has: one write serves all that were asked for before it began."""
         self._writing = Lock()
 
     async def put(self, entry: str, value: str) -> None:
@@ -81,11 +85,13 @@ class Board:
         One write at a time, so that none overtakes another; what comes meanwhile goes with the next.
         """
         self._gathered.update(changes or {})
+        self._asked = own = self._asked + 1
         async with self._writing:
-            if changes is not None and not self._gathered:
+            if changes is not None and self._done >= own:
                 return  # the writer before took it along
+            asked = self._asked
             gathered, self._gathered = self._gathered, {}
             whole, self._whole = self._whole, False  # until it is written
             if not (whole and await self._bus.note(self._name, self._holder, TTL_S, gathered)):
                 await self._bus.note(self._name, self._holder, TTL_S, dict(self._values), whole=True)
-            self._whole = True
+            self._whole, self._done = True, asked
