@@ -235,6 +235,7 @@ class Gateway:
             async with self._turn():
                 connection = await self._admit(socket_id, request)
         except HoichanError as error:
+            log.info("refused to connect: %s", error.code)
             raise self._refused(socket_id, error, language) from None
         except Exception:  # the root of a connection: one fault must not take the server with it
             log.exception("a connection failed")
@@ -283,16 +284,17 @@ class Gateway:
     async def _turn(self, *, limited: bool = True) -> AsyncIterator[None]:
         """One's turn at the door. After a broken network thousands come within seconds, and each asks the database.
 
-        Raises TooMany("server.full").
+        Raises TooMany("server.full"). Not `limited` are those who are in: that they are still to be greeted is no
+        reason to refuse others.
         """
         if limited and self._at_door >= QUEUE:
             raise TooMany("server.full", FULL, retry_after_s=5)
-        self._at_door += 1
+        self._at_door += limited
         try:
             async with self._door:
                 yield
         finally:
-            self._at_door -= 1
+            self._at_door -= limited
 
     async def _disconnect(self, socket_id: str, _reason: object = None) -> None:
         connection = self._connections.get(socket_id)

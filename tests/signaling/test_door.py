@@ -113,13 +113,19 @@ async def narrow(sqlite_database: Database, clock: FakeClock, bus: Bus, sealer: 
         yield found
 
 
-async def test_events_of_one_facility_are_answered_full_and_the_others_are_not_slowed(narrow: Live) -> None:
+async def test_events_of_one_facility_are_answered_full_and_the_others_are_not_slowed(
+    narrow: Live, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "signaling")
     lan, ha = await narrow.connect("lan"), await narrow.connect("ha")
     answers = await asyncio.gather(*(lan.call("beat") for _ in range(70)))
     refusals = [answer["error"] for answer in answers if "error" in answer]
     assert len(refusals) == 40
     assert {(one["code"], one["retry_after_s"]) for one in refusals} == {("limit.facility", 1)}
     assert "cơ sở của bạn" in refusals[0]["message"]
+    told = [line for line in caplog.messages if line.endswith("limit.facility")]
+    assert len(told) == 40
+    assert all(narrow.world["lan"].id in line for line in told)
     await ha.done("beat")
     narrow.world.clock.advance(1)
     await lan.done("beat")
@@ -139,9 +145,32 @@ async def test_a_facility_asks_for_so_many_consults_a_minute(narrow: Live) -> No
     await lan.done("request_consult", **asked(2))
 
 
-async def test_strangers_at_the_door_are_counted_by_address(narrow: Live) -> None:
+async def test_strangers_at_the_door_are_counted_by_address(narrow: Live, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "signaling")
     codes = [await refused(narrow, "forged" * 8) for _ in range(12)]
     assert codes == ["session.needed"] * 10 + ["limit.address"] * 2
     assert await refused(narrow, None) == "limit.address"
     narrow.world.clock.advance(1)
     assert await refused(narrow, None) == "session.needed"
+    assert caplog.messages.count("refused to connect: limit.address") == 3
+
+
+async def test_those_who_are_still_to_be_greeted_keep_no_newcomer_out(
+    live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gateway, "QUEUE", 1)
+    door = live.node.gateway._door
+    for _ in range(gateway.AT_ONCE):
+        await door.acquire()
+
+    async def greet() -> None:
+        async with live.node.gateway._turn(limited=False):
+            pass
+
+    greeted = [asyncio.create_task(greet()) for _ in range(20)]
+    newcomer = asyncio.create_task(live.connect("lan"))
+    await eventually(lambda: live.node.gateway._at_door == 1)
+    for _ in range(gateway.AT_ONCE):
+        door.release()
+    await asyncio.gather(*greeted)
+    await (await newcomer).done("beat")
