@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import gc
 
-COME = 300
-"""So many newcomers are left out together: some 20 ms."""
-GONE = 500
-"""After so many leavers everything is gone through, or after half as many as are there when that is more."""
+COME = 200
+"""So many newcomers are left out together: some 30 ms."""
+GONE = 10_000
+"""After so many leavers everything is gone through, or after as many as are there when that is more. What one leaves
+that holds itself is its transport, 2 kB."""
 
 
 def settle() -> None:
@@ -30,7 +31,7 @@ class Pauses:
 
     def look(self, present: int, gone: int) -> None:
         """Call it every second, with how many are there and how many have left since the start."""
-        if gone - self._gone >= max(GONE, present // 2):
+        if gone - self._gone >= max(GONE, present):
             gc.unfreeze()
             self._gone = gone
         elif present - self._settled < COME:

@@ -51,5 +51,11 @@ def test_what_left_is_found_once_many_have() -> None:
     pauses.look(COME, GONE)
     assert left() is None
     assert gc.get_freeze_count() > 0
-    pauses.look(10 * GONE, 2 * GONE)  # half of those present is more now
-    pauses.look(10 * GONE, 6 * GONE)
+    frozen = Own()
+    pauses.look(4 * GONE, GONE)
+    left = weakref.ref(frozen)
+    del frozen
+    pauses.look(4 * GONE, 4 * GONE)
+    assert left() is not None, "as many as are there are more"
+    pauses.look(4 * GONE, 5 * GONE)
+    assert left() is None
