@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import resource
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -28,6 +29,10 @@ from signaling.whip import WhipEdge
 from web.application import build
 from web.services import DemoSignIn, Services
 
+_BACKLOG = 1_024
+"""Connections that may wait to be accepted: after a broken network everybody comes within a second."""
+_FILES = 65_536
+"""Open files that a node asks for."""
 _FEATURED = ("bs.bao", "bs.thuha", "bs.khai", "dp.khue", "qt.hieu")
 
 
@@ -91,6 +96,7 @@ async def _serve(
 ) -> None:
     """Serve until cancelled."""
     settings = parts.settings
+    _allow_sockets()
     rounds = Tasks()  # they end before what they ask: a round after that would open the database again
     await nodes.start()
     gateway = build_gateway(parts, nodes, tasks)
@@ -102,7 +108,7 @@ async def _serve(
     await runner.setup()
     try:
         with _explained(settings):
-            await web.TCPSite(runner, settings.host, settings.port).start()
+            await web.TCPSite(runner, settings.host, settings.port, backlog=_BACKLOG).start()
         await gateway.start()
         devices.start()
         rounds.forever("ladder", parts.runner.run_due, pause_s=0.5)
@@ -123,6 +129,14 @@ async def _serve(
         await gateway.close()
         await runner.cleanup()
         await parts.chainer.finish()
+
+
+def _allow_sockets() -> None:
+    """Open as many files as the system lets this process: systems begin with 1,024, and each terminal takes one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if hard == resource.RLIM_INFINITY else min(hard, _FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 async def _with_address(settings: Settings) -> Settings:
