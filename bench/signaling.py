@@ -156,15 +156,18 @@ async def one_hall(
             busy = sum(processes.times(node.pid).run for node in running) - busy
             figures["busy_cores"] = round(busy / (time.monotonic() - clock), 2)
         figures |= _seen(await load.report(), rings=None if ring_s is None else int(ring_s * _PER_S))
+        figures["terminals"] -= figures["lost"]
     finally:
         await load.stop()
     return figures
 
 
 def _seen(reports: list[dict[str, Any]], rings: int | None) -> dict[str, float]:
-    lost = sum(report["lost"] for report in reports)
+    lines = {name: sum(report[name] for report in reports) for name in ("lost", "retries")}
+    if lines["retries"]:
+        print(f"came again: {[report['why'] for report in reports]}", file=sys.stderr)
     if rings is None:
-        return {"lost": lost}
+        return lines
     refusals: dict[str, int] = {}
     for report in reports:
         for code, times in report["refusals"].items():
@@ -189,7 +192,7 @@ def _seen(reports: list[dict[str, Any]], rings: int | None) -> dict[str, float]:
         "rings": len(waits),
         "unrung": rings - len(waits),
         "refused": sum(refusals.values()),
-        "lost": lost,
+        **lines,
     }
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gc
 import json
 import os
 import struct
@@ -23,6 +24,9 @@ from typing import Any
 _IN_FLIGHT = 64
 """Handshakes of one process at once."""
 _PATIENCE_S = 60.0
+_TRIES = 5
+"""How often a terminal comes before the bench gives up; each try after the first is counted."""
+_AGAIN_S = 1.0
 ACCEPT_AFTER_S = 0.05
 """How long a specialist's hand takes."""
 
@@ -37,6 +41,11 @@ class Seen:
     claims_ms: list[float] = field(default_factory=list)
     refusals: dict[str, int] = field(default_factory=dict)
     lost: int = 0
+    """Lines that broke once their terminal was connected."""
+    retries: int = 0
+    """Tries to connect that failed."""
+    why: dict[str, int] = field(default_factory=dict)
+    """The reasons."""
 
 
 class Terminal(asyncio.Protocol):
@@ -56,9 +65,10 @@ class Terminal(asyncio.Protocol):
         self._transport = transport  # type: ignore[assignment]  # a TCP transport is both
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._seen.lost += 1
         if not self._connected.done():
             self._connected.set_exception(exc or ConnectionError("the server hung up"))
+        elif self._connected.exception() is None:
+            self._seen.lost += 1
 
     async def open(self, host: str, cookie: str, *, compression: bool) -> None:
         """Upgrade to a websocket and wait until the namespace is joined. Raises OSError, TimeoutError."""
@@ -200,12 +210,24 @@ class Crowd:
         return {"seconds": time.monotonic() - began}
 
     async def _connector(self, places: Any) -> None:
-        loop = asyncio.get_running_loop()
         for place in places:
-            port, client = self._ports[place % len(self._ports)], self._all[place]
-            await loop.create_connection(lambda client=client: client, "127.0.0.1", port)  # type: ignore[misc]  # a lambda with a default
-            cookie = self._cookies[place]
-            await client.open(f"127.0.0.1:{port}", cookie, compression=self._compression)
+            for left in reversed(range(_TRIES)):
+                try:
+                    await self._come(place)
+                    break
+                except (OSError, TimeoutError) as error:
+                    self.seen.retries += 1
+                    why = f"{type(error).__name__}: {error}"[:120]
+                    self.seen.why[why] = self.seen.why.get(why, 0) + 1
+                    if not left:
+                        raise
+                    await asyncio.sleep(_AGAIN_S)  # as a browser's client does
+                    self._all[place] = Terminal(self.seen)
+
+    async def _come(self, place: int) -> None:
+        port, client = self._ports[place % len(self._ports)], self._all[place]
+        await asyncio.get_running_loop().create_connection(lambda: client, "127.0.0.1", port)
+        await client.open(f"127.0.0.1:{port}", self._cookies[place], compression=self._compression)
 
     async def request(self, schedule: list[tuple[float, int, str, str]]) -> dict[str, Any]:
         """Ask at these times: (when, which terminal, specialty, key)."""
@@ -224,11 +246,14 @@ class Crowd:
             "claims_ms": seen.claims_ms,
             "refusals": seen.refusals,
             "lost": seen.lost,
+            "retries": seen.retries,
+            "why": seen.why,
         }
 
 
 async def main(plan: dict[str, Any]) -> None:
     """Carry out orders until the input ends."""
+    gc.disable()  # it lives for a minute; a search through thousands of terminals would look like a slow server
     crowd, loop = Crowd(plan), asyncio.get_running_loop()
     while line := await loop.run_in_executor(None, sys.stdin.readline):
         order = json.loads(line)
