@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import Select, bindparam, select
 
 from consult_rooms.access import Relation
 from consult_rooms.colleagues import fits
@@ -29,7 +30,11 @@ _OFFERED = (
     .join(_REQUESTER, _REQUESTER.c.id == consults.c.requester_id)
     .join(_FROM, _FROM.c.id == handovers.c.from_id)
     .where(consults.c.state == ConsultState.CLAIMED, handovers.c.state == HandoverState.OFFERED)
+    .order_by(handovers.c.offered_at)
 )
+# Made once, since everybody who connects asks the first.
+_TO_PERSON = _OFFERED.where(handovers.c.to_id == bindparam("one"))
+_OF_CONSULT = _OFFERED.where(consults.c.id == bindparam("one"))
 
 
 class HandoverQueries(Reader):
@@ -37,11 +42,11 @@ class HandoverQueries(Reader):
 
     async def handovers_to(self, staff_id: StaffId) -> list[RingView]:
         """What colleagues offer this person now."""
-        return [ring for _, ring in await self._offered(handovers.c.to_id == staff_id)]
+        return [ring for _, ring in await self._offered(_TO_PERSON, staff_id)]
 
     async def handover_of(self, consult_id: ConsultId, people: Collection[StaffId]) -> dict[StaffId, RingView]:
         """How this consult's open handover rings for whom it is offered to, when that is one of these people."""
-        found = await self._offered(consults.c.id == consult_id)
+        found = await self._offered(_OF_CONSULT, consult_id)
         return {staff_id: ring for staff_id, ring in found if staff_id in people}
 
     async def colleagues(self, person: Staff, consult_id: ConsultId) -> list[tuple[Staff, str]]:
@@ -69,9 +74,9 @@ class HandoverQueries(Reader):
             )
         return found
 
-    async def _offered(self, which: ColumnElement[bool]) -> list[tuple[StaffId, RingView]]:
+    async def _offered(self, query: Select[Any], one: str) -> list[tuple[StaffId, RingView]]:
         async with self._database.reading() as tx:
-            rows = (await tx.execute(_OFFERED.where(which).order_by(handovers.c.offered_at))).mappings().all()
+            rows = (await tx.execute(query, {"one": one})).mappings().all()
             if not rows:  # as for nearly everybody who connects
                 return []
             today = (await tx.now()).astimezone(self._zone).date()

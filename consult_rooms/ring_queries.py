@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import Select, bindparam, select
 
 from consult_rooms.candidates import Person
 from consult_rooms.handover_queries import HandoverQueries
@@ -34,8 +35,19 @@ _RINGS = (
     .join(facilities, facilities.c.id == consults.c.requester_facility_id)
     .join(_REQUESTER, _REQUESTER.c.id == consults.c.requester_id)
     .join(_RUNG, _RUNG.c.id == offers.c.staff_id)
+    .where(consults.c.state == ConsultState.RINGING, offers.c.state == OfferState.RINGING)
+    .order_by(offers.c.rung_at, offers.c.staff_id)
 )
 """Whom a consult rings, with all that a ring card shows."""
+_OWN = (
+    select(offers.c.consult_id)
+    .where(offers.c.staff_id == bindparam("one"), offers.c.state == OfferState.RINGING)
+    .order_by(offers.c.rung_at)
+    .limit(RINGS)
+)
+# Everybody who connects asks the first, everybody who is rung waits for the second: each is made once.
+_FOR_PERSON = _RINGS.where(consults.c.id.in_(_OWN))
+_OF_CONSULT = _RINGS.where(consults.c.id == bindparam("one"))
 
 
 class RingQueries(HandoverQueries):
@@ -43,21 +55,18 @@ class RingQueries(HandoverQueries):
 
     async def rings_for(self, staff_id: StaffId) -> list[RingView]:
         """What rings for this person now, the oldest first."""
-        own = select(offers.c.consult_id).where(offers.c.staff_id == staff_id, offers.c.state == OfferState.RINGING)
-        found = await self._rings(consults.c.id.in_(own.order_by(offers.c.rung_at).limit(RINGS)), {staff_id})
+        found = await self._rings(_FOR_PERSON, staff_id, {staff_id})
         rings = [*(ring for _, ring in found), *await self.handovers_to(staff_id)]
         return sorted(rings, key=lambda ring: ring.rung_at)
 
     async def rings_of(self, consult_id: ConsultId, people: Collection[StaffId]) -> dict[StaffId, RingView]:
         """How this consult rings for those of these people for whom it does."""
-        return dict(await self._rings(consults.c.id == consult_id, people))
+        return dict(await self._rings(_OF_CONSULT, consult_id, people))
 
-    async def _rings(self, which: ColumnElement[bool], people: Collection[StaffId]) -> list[tuple[StaffId, RingView]]:
+    async def _rings(self, query: Select[Any], one: str, people: Collection[StaffId]) -> list[tuple[StaffId, RingView]]:
         """Rings of these people in these consults: one statement, for somebody waits for each of its milliseconds."""
-        ringing = which & (consults.c.state == ConsultState.RINGING) & (offers.c.state == OfferState.RINGING)
-        query = _RINGS.where(ringing).order_by(offers.c.rung_at, offers.c.staff_id)
         async with self._database.reading() as tx:
-            rows = (await tx.clocked(query)).mappings()
+            rows = (await tx.clocked(query, {"one": one})).mappings()
         by_consult: dict[str, list[Row]] = {}
         for row in rows:
             by_consult.setdefault(row[consults.c.id], []).append(row)

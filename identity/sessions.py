@@ -33,6 +33,12 @@ _ONE = joined_sessions().add_columns(STORE_TIME)
 # Each request and each event asks one of these: made once, so that nothing is compiled again.
 _BY_SECRET = _ONE.where(sessions.c.secret_hash == bindparam("one"))
 _BY_ID = _ONE.where(sessions.c.id == bindparam("one"))
+_TOUCH = (
+    update(sessions)
+    .where(sessions.c.id == bindparam("one"), sessions.c.locked_at.is_(None), sessions.c.seen_at == bindparam("seen"))
+    .values(seen_at=bindparam("now"))
+)
+"""A sign of life after the last one that was known: with anything in between there is nothing to write."""
 TOUCH_S = 30
 """How coarsely the last request of a session is remembered, to spare the database a write a request."""
 
@@ -117,7 +123,7 @@ class Sessions:
             locked = True
             await self._lock(session_of(row, locked=True), reason="idle", seen_at=seen_at)
         elif touch and not locked and now - seen_at >= timedelta(seconds=TOUCH_S):
-            await self.touch([SessionId(row[sessions.c.id])])
+            await self._written({"one": row[sessions.c.id], "seen": seen_at, "now": now})
         return session_of(row, locked=locked)
 
     async def touch(self, session_ids: Iterable[SessionId]) -> None:
@@ -136,6 +142,13 @@ class Sessions:
                     .values(seen_at=now)
                 )
         except Unavailable:  # a database that cannot write now may still be read from
+            log.warning("a sign of life could not be written; the session may lock too early")
+
+    async def _written(self, sign: dict[str, Any]) -> None:
+        """One trip where `touch` needs four: everybody who comes back after a pause waits for it."""
+        try:
+            await self._database.once(_TOUCH, sign)
+        except Unavailable:  # as in `touch`
             log.warning("a sign of life could not be written; the session may lock too early")
 
     async def living(self, session_ids: Iterable[SessionId]) -> set[SessionId]:
