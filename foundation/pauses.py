@@ -10,7 +10,7 @@ from __future__ import annotations
 import gc
 
 COME = 200
-"""So many newcomers are left out together: some 30 ms."""
+"""So many newcomers are left out together."""
 GONE = 10_000
 """After so many leavers everything is gone through, or after as many as are there when that is more. What one leaves
 that holds itself is its transport, 2 kB."""
@@ -33,8 +33,9 @@ class Pauses:
         """Call it every second, with how many are there and how many have left since the start."""
         if gone - self._gone >= max(GONE, present):
             gc.unfreeze()
-            self._gone = gone
-        elif present - self._settled < COME:
-            return
-        settle()
-        self._settled = present
+            settle()
+            self._gone, self._settled = gone, present
+        elif present - self._settled >= COME:
+            gc.collect(1)  # what is young alone: the little else that is no use any more waits for the leavers
+            gc.freeze()
+            self._settled = present
