@@ -236,6 +236,12 @@ class Crowd:
             self._all[place].ask(specialty_id, key)
         return {}
 
+    def forget(self) -> dict[str, Any]:
+        """Forget what was timed so far; broken lines stay."""
+        for timed in (self.seen.requested, self.seen.rung, self.seen.answered_ms, self.seen.claims_ms):
+            timed.clear()
+        return {}
+
     async def report(self) -> dict[str, Any]:
         """What was seen so far."""
         seen = self.seen
@@ -262,6 +268,8 @@ async def main(plan: dict[str, Any]) -> None:
                 answer = await crowd.connect(order["until"])
             case "request":
                 answer = await crowd.request(order["schedule"])
+            case "forget":
+                answer = crowd.forget()
             case _:
                 answer = await crowd.report()
         print(json.dumps(answer), flush=True)
