@@ -177,6 +177,8 @@ class _Engine(engineio.AsyncServer):  # type: ignore[misc]  # as above
         try:
             return await socket.handle_get_request(environ)
         finally:
+            # One whose line broke before it was up as well: the server above would keep what it knows of it.
+            await socket.close(wait=False, abort=True, reason=self.reason.TRANSPORT_ERROR)
             self.sockets.pop(eio_sid, None)
 
 
