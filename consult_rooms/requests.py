@@ -32,7 +32,7 @@ from consult_rooms.model import (
 from consult_rooms.roster import Asked
 from consult_rooms.runner import LadderRunner
 from consult_rooms.standing import Standing, standing
-from consult_rooms.store import ConsultStore, new_code
+from consult_rooms.store import ConsultStore, code_ahead, new_code
 from consult_rooms.tables import consults
 from consult_rooms.transitions import Act, after, refusal
 from foundation.audit import Audit, AuditEntry
@@ -106,7 +106,7 @@ class Requests:
             raise Invalid("terminal.foreign", FOREIGN_TERMINAL, field="terminal_id")
         asked_of = Asked(staff.facility_id, specialty_id, staff.id, person.patient_id)
         roster = None if in_writing else await self._runner.roster(asked_of)
-        consult_id = ConsultId(new_id("con"))
+        consult_id, code = ConsultId(new_id("con")), await code_ahead(self._database, self._zone)
         details: Data = {
             "facility": staff.facility_id,
             "terminal": terminal_id,
@@ -130,7 +130,7 @@ class Requests:
                     consults.insert()
                     .values(
                         id=consult_id,
-                        code=await new_code(tx, now.astimezone(self._zone)),
+                        code=code or await new_code(tx, now.astimezone(self._zone)),
                         state=ConsultState.WRITTEN if first is None else ConsultState.RINGING,
                         urgency=urgency,
                         specialty_id=specialty_id,

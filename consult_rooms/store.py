@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Select, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -29,7 +30,7 @@ from consult_rooms.model import (
     Urgency,
 )
 from consult_rooms.tables import consults, offers, participants
-from foundation.database import Transaction
+from foundation.database import Database, Transaction
 from foundation.errors import NotFound
 from foundation.i18n import N_
 from foundation.ids import ConsultId, PatientId, StaffId, new_id
@@ -248,3 +249,15 @@ async def new_code(tx: Transaction, local_now: datetime) -> str:
     month = local_now.strftime("%y%m")
     last = (await tx.execute(_NEXT_CODE, {"month": month})).scalar_one()
     return f"HC-{month}-{last:04d}"
+
+
+async def code_ahead(database: Database, zone: ZoneInfo) -> str | None:
+    """The next code on PostgreSQL, in a transaction of its own; None on SQLite, which has one writer in any case.
+
+    In the request's own the month's row would be held until its commit, and the whole country would ask one after the
+    other. A request that fails then leaves a gap in the numbers.
+    """
+    if database.is_sqlite:
+        return None
+    async with database.transaction() as tx:
+        return await new_code(tx, (await tx.now()).astimezone(zone))
