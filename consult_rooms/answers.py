@@ -18,7 +18,8 @@ from consult_rooms.colleagues import require_fit
 from consult_rooms.ladder import all_declined
 from consult_rooms.licences import needed
 from consult_rooms.log import ConsultLog, Data
-from consult_rooms.model import Consult, ConsultState, DeclineReason, LogKind, Offer, OfferState
+from consult_rooms.log_entry import LogKind
+from consult_rooms.model import Consult, ConsultState, DeclineReason, Offer, OfferState
 from consult_rooms.runner import BATCH, LadderRunner
 from consult_rooms.standing import Standing, standing
 from consult_rooms.store import ConsultStore

@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Row, select
 
 from consult_rooms.log import ConsultLog
-from consult_rooms.model import LogKind
+from consult_rooms.log_entry import LogKind
 from consult_rooms.standing import standing
 from consult_rooms.store import ConsultStore
 from consult_rooms.thread import READERS, note_of

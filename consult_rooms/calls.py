@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Exists, and_, exists
 
-from consult_rooms.model import ConsultState, LogKind
+from consult_rooms.log_entry import LogKind
+from consult_rooms.model import ConsultState
 from consult_rooms.tables import consult_log, consults
 
 RINGS_FOR = timedelta(minutes=2)

@@ -9,7 +9,8 @@ from sqlalchemy import Row, select
 from consult_rooms import bounds
 from consult_rooms.access import speaks
 from consult_rooms.log import ConsultLog
-from consult_rooms.model import ChatMessage, Consult, LogKind, Participant
+from consult_rooms.log_entry import LogKind
+from consult_rooms.model import ChatMessage, Consult, Participant
 from consult_rooms.store import ConsultStore
 from consult_rooms.tables import chat_messages
 from foundation.database import Transaction

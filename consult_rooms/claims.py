@@ -16,7 +16,8 @@ from sqlalchemy import case, select, update
 from consult_rooms.access import require_claim
 from consult_rooms.licences import in_scope
 from consult_rooms.log import ConsultLog
-from consult_rooms.model import Consult, ConsultState, LogKind, OfferState, ParticipantRole
+from consult_rooms.log_entry import LogKind
+from consult_rooms.model import Consult, ConsultState, OfferState, ParticipantRole
 from consult_rooms.standing import standing
 from consult_rooms.store import ConsultStore
 from consult_rooms.tables import consults, offers, participants

@@ -19,7 +19,8 @@ from consult_rooms.claims import Claims
 from consult_rooms.colleagues import require_fit
 from consult_rooms.licences import in_scope, needed, scopes_of
 from consult_rooms.log import ConsultLog
-from consult_rooms.model import Consult, ConsultState, DeclineReason, HandoverState, LogKind, ParticipantRole
+from consult_rooms.log_entry import LogKind
+from consult_rooms.model import Consult, ConsultState, DeclineReason, HandoverState, ParticipantRole
 from consult_rooms.pairing_tables import handovers
 from consult_rooms.standing import standing
 from consult_rooms.store import UNKNOWN, ConsultStore

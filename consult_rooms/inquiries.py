@@ -15,7 +15,8 @@ from consult_rooms import bounds
 from consult_rooms.access import Relation
 from consult_rooms.claims import Claims
 from consult_rooms.log import ConsultLog
-from consult_rooms.model import ConsultState, LogKind
+from consult_rooms.log_entry import LogKind
+from consult_rooms.model import ConsultState
 from consult_rooms.pairing_tables import inquiries
 from consult_rooms.standing import standing
 from consult_rooms.store import ConsultStore

@@ -15,7 +15,8 @@ from consult_rooms.access import Relation
 from consult_rooms.claims import Claims
 from consult_rooms.handovers import lapse
 from consult_rooms.log import ConsultLog, Data
-from consult_rooms.model import ConsultState, LogKind, OfferState, ParticipantRole, Step, Urgency
+from consult_rooms.log_entry import LogKind
+from consult_rooms.model import ConsultState, OfferState, ParticipantRole, Step, Urgency
 from consult_rooms.runner import BATCH, LadderRunner
 from consult_rooms.standing import standing
 from consult_rooms.store import ConsultStore

@@ -12,7 +12,8 @@ from typing import Any
 
 from sqlalchemy import Row, String, bindparam, func, literal, select, union_all, update
 
-from consult_rooms.model import ConsultState, LogEntry, LogKind
+from consult_rooms.log_entry import LogEntry, LogKind
+from consult_rooms.model import ConsultState
 from consult_rooms.store import UNKNOWN
 from consult_rooms.tables import consult_log, consults, offers, participants
 from foundation.bus import Bus

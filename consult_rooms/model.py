@@ -189,64 +189,6 @@ class ConsentBy(StrEnum):
     NOT_POSSIBLE = "not_possible"
 
 
-class LogKind(StrEnum):
-    """Entries of a consult's own log; the wire name is the value."""
-
-    REQUESTED = "requested"
-    SCHEDULED = "scheduled"
-    STEP_STARTED = "step_started"
-    RUNG = "rung"
-    DECLINED = "declined"
-    BUSY = "busy"
-    LATER = "later"
-    """Somebody who is rung promised to answer in some minutes."""
-    FORWARDED = "forwarded"
-    ASKED = "asked"
-    """Somebody who is rung asked the requester something; what, only the people of the ring read."""
-    ANSWERED = "answered"
-    OWNER_CHANGED = "owner_changed"
-    """Somebody else is accountable from here on; other kinds that change it name the owner too (see `owners`)."""
-    CLAIMED = "claimed"
-    CLAIM_LOST = "claim_lost"
-    """Whoever took it did not enter and gave no sign of life: it rings again."""
-    HANDOVER_OFFERED = "handover_offered"
-    HANDOVER_DECLINED = "handover_declined"
-    HANDOVER_WITHDRAWN = "handover_withdrawn"
-    HANDED_OVER = "handed_over"
-    PAUSED = "paused"
-    RESUMED = "resumed"
-    CANCELLED = "cancelled"
-    QUESTION_CHANGED = "question_changed"
-    IDENTITY_CHANGED = "identity_changed"
-    CONSENT_RECORDED = "consent_recorded"
-    INVITED = "invited"
-    JOINED = "joined"
-    FIRST_FRAME = "first_frame"
-    LINE_CHANGED = "line_changed"
-    QUALITY_CHANGED = "quality_changed"
-    LEFT = "left"
-    CHAT = "chat"
-    ATTACHED = "attached"
-    """A picture, voice clip or document came into the thread."""
-    WRITTEN = "written"
-    """It is answered in writing from here on."""
-    TAKEN = "taken"
-    """A specialist took a written case, and owns it."""
-    OVERDUE = "overdue"
-    """The time by which a written case was to be answered has passed."""
-    RAISED = "raised"
-    """A written case became a call again."""
-    ADDED = "added"
-    """Something was written into the patient's book during the consult; what, only the book tells."""
-    ADDITION_WITHDRAWN = "addition_withdrawn"
-    OPINION_SAVED = "opinion_saved"
-    OPINION_LOCKED = "opinion_locked"
-    """That about one of several patients; the last one closes the consult."""
-    ENDED = "ended"
-    CLOSED = "closed"
-    MOVED = "moved"
-
-
 @dataclass(frozen=True, slots=True)
 class Patient:
     """The identity as confirmed at the request, kept with the consult. A temporary one has only age and sex.
@@ -376,18 +318,6 @@ class Participant:
     def present(self) -> bool:
         """Whether this person is in the room now."""
         return self.joined_at is not None and self.left_at is None
-
-
-@dataclass(frozen=True, slots=True)
-class LogEntry:
-    """One line of a consult's log. `data` holds ids, codes and numbers, never clinical text or names of patients."""
-
-    consult_id: ConsultId
-    number: int
-    at: datetime
-    kind: LogKind
-    actor: StaffId | None
-    data: dict[str, str | int | float | bool | None]
 
 
 @dataclass(frozen=True, slots=True)

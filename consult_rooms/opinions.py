@@ -15,7 +15,8 @@ from consult_rooms import bounds, identities
 from consult_rooms.access import Relation, reads_opinion
 from consult_rooms.identities import Person
 from consult_rooms.log import ConsultLog
-from consult_rooms.model import Consult, ConsultState, LogKind, Opinion
+from consult_rooms.log_entry import LogKind
+from consult_rooms.model import Consult, ConsultState, Opinion
 from consult_rooms.standing import Standing, standing
 from consult_rooms.store import ConsultStore
 from consult_rooms.tables import opinions

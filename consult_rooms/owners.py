@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from consult_rooms.model import LogEntry, LogKind
+from consult_rooms.log_entry import LogEntry, LogKind
 from foundation.ids import StaffId
 
 _BY_ACTOR = frozenset({LogKind.REQUESTED, LogKind.SCHEDULED, LogKind.CLAIMED, LogKind.TAKEN})

@@ -16,7 +16,8 @@ from consult_rooms.access import (
     untaken,
 )
 from consult_rooms.joins import mine, without_names
-from consult_rooms.model import ConsultState, LogEntry, OfferState, Question
+from consult_rooms.log_entry import LogEntry
+from consult_rooms.model import ConsultState, OfferState, Question
 from consult_rooms.ring_queries import RingQueries
 from consult_rooms.rows import ConsultRow, ConsultView, QueueRow, RoomPerson, Telephone, TimelineRow
 from consult_rooms.slot_queries import SlotQueries

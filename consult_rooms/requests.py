@@ -17,13 +17,13 @@ from consult_rooms import bounds, identities
 from consult_rooms.access import Relation
 from consult_rooms.claims import Claims
 from consult_rooms.log import ConsultLog, Data
+from consult_rooms.log_entry import LogKind
 from consult_rooms.model import (
     CancelReason,
     Consent,
     Consult,
     ConsultState,
     IdentityChange,
-    LogKind,
     Patient,
     Question,
     Urgency,

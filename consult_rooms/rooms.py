@@ -17,17 +17,8 @@ from consult_rooms.access import NOT_IN_ROOM, Relation, room_open
 from consult_rooms.chat import Chat
 from consult_rooms.handovers import lapse
 from consult_rooms.log import ConsultLog
-from consult_rooms.model import (
-    ChatMessage,
-    Consult,
-    ConsultState,
-    LineState,
-    LogKind,
-    Participant,
-    ParticipantRole,
-    Rung,
-    Way,
-)
+from consult_rooms.log_entry import LogKind
+from consult_rooms.model import ChatMessage, Consult, ConsultState, LineState, Participant, ParticipantRole, Rung, Way
 from consult_rooms.standing import Standing, standing
 from consult_rooms.store import ConsultStore, participant_of
 from consult_rooms.tables import first_frames, participants

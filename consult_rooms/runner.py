@@ -17,7 +17,8 @@ from sqlalchemy import Row, select, update
 from consult_rooms.candidates import Candidate, Roster
 from consult_rooms.ladder import Rung, Snapshot, after_step, next_step
 from consult_rooms.log import ConsultLog, Data
-from consult_rooms.model import ConsultState, LogKind, OfferState, Step, Urgency, WrittenCause
+from consult_rooms.log_entry import LogKind
+from consult_rooms.model import ConsultState, OfferState, Step, Urgency, WrittenCause
 from consult_rooms.roster import Asked, Rosters
 from consult_rooms.store import UNKNOWN
 from consult_rooms.tables import consults, offers

@@ -17,12 +17,12 @@ from consult_rooms import bounds, calendar, identities
 from consult_rooms.access import Relation
 from consult_rooms.bookings import TAKEN, Bookings
 from consult_rooms.log import ConsultLog
+from consult_rooms.log_entry import LogKind
 from consult_rooms.model import (
     Appointment,
     CancelReason,
     Consent,
     ConsultState,
-    LogKind,
     ParticipantRole,
     Patient,
     Question,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from consult_rooms.model import LogEntry, LogKind
+from consult_rooms.log_entry import LogEntry, LogKind
 from consult_rooms.rows import TimelineRow
 from foundation.i18n import N_, Language
 

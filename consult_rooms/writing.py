@@ -10,7 +10,8 @@ from sqlalchemy import update
 
 from consult_rooms.handovers import lapse
 from consult_rooms.log import ConsultLog
-from consult_rooms.model import ConsultState, LogKind, OfferState, Step, Urgency, WrittenCause
+from consult_rooms.log_entry import LogKind
+from consult_rooms.model import ConsultState, OfferState, Step, Urgency, WrittenCause
 from consult_rooms.tables import consults, offers
 from consult_rooms.transitions import Act, after, before
 from foundation.database import Transaction

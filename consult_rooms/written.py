@@ -16,7 +16,8 @@ from consult_rooms.access import Relation, require_claim
 from consult_rooms.joins import Joins, mine
 from consult_rooms.licences import in_scope
 from consult_rooms.log import ConsultLog, Data
-from consult_rooms.model import Consult, ConsultState, DeclineReason, LogKind, ParticipantRole, Urgency, WrittenCause
+from consult_rooms.log_entry import LogKind
+from consult_rooms.model import Consult, ConsultState, DeclineReason, ParticipantRole, Urgency, WrittenCause
 from consult_rooms.rows import ConsultRow
 from consult_rooms.runner import LadderRunner
 from consult_rooms.standing import standing

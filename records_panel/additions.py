@@ -19,7 +19,8 @@ from sqlalchemy import Row
 from consult_rooms import bounds
 from consult_rooms.access import Relation
 from consult_rooms.log import ConsultLog
-from consult_rooms.model import Consult, LogKind, Patient
+from consult_rooms.log_entry import LogKind
+from consult_rooms.model import Consult, Patient
 from consult_rooms.standing import Standing, standing
 from consult_rooms.store import ConsultStore
 from foundation.audit import Audit, AuditEntry

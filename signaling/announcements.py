@@ -7,7 +7,8 @@ from types import MappingProxyType
 from typing import Literal
 
 from consult_rooms.log import ConsultLog
-from consult_rooms.model import LogEntry, LogKind, ParticipantRole
+from consult_rooms.log_entry import LogEntry, LogKind
+from consult_rooms.model import ParticipantRole
 from consult_rooms.queries import Queries
 from consult_rooms.rooms import Rooms
 from consult_rooms.rows import TimelineRow

@@ -12,7 +12,8 @@ from typing import Any
 from consult_rooms.chat import PAGE as CHAT_PAGE
 from consult_rooms.log import PAGE as LOG_PAGE
 from consult_rooms.log import ConsultLog
-from consult_rooms.model import ChatMessage, Consent, IdentityState, LogEntry, Patient, Question
+from consult_rooms.log_entry import LogEntry
+from consult_rooms.model import ChatMessage, Consent, IdentityState, Patient, Question
 from consult_rooms.pairing import Pairing
 from consult_rooms.queries import Queries
 from consult_rooms.requests import Requests

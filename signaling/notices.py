@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from weakref import WeakValueDictionary
 
 from consult_rooms.log import PAGE, TOPIC, ConsultLog
-from consult_rooms.model import LogEntry
+from consult_rooms.log_entry import LogEntry
 from foundation.bus import Bus
 from foundation.clock import Clock
 from foundation.database import Database

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from consult_rooms.inquiries import inquiries_of
-from consult_rooms.model import Consult, ConsultState, DeclineReason, LogKind, Offer, OfferState
+from consult_rooms.log_entry import LogKind
+from consult_rooms.model import Consult, ConsultState, DeclineReason, Offer, OfferState
 from consult_rooms.owners import owner_at
 from foundation.audit import audit_entries
 from foundation.errors import HoichanError

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import select
 
-from consult_rooms.model import Consult, ConsultState, IdentityChange, LogKind
+from consult_rooms.log_entry import LogKind
+from consult_rooms.model import Consult, ConsultState, IdentityChange
 from consult_rooms.tables import consult_log
 from foundation.errors import Conflict, Invalid
 from foundation.ids import PatientId

@@ -17,16 +17,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from consult_rooms.handovers import open_of
-from consult_rooms.model import (
-    CancelReason,
-    Consult,
-    ConsultState,
-    DeclineReason,
-    LogEntry,
-    LogKind,
-    OfferState,
-    ParticipantRole,
-)
+from consult_rooms.log_entry import LogEntry, LogKind
+from consult_rooms.model import CancelReason, Consult, ConsultState, DeclineReason, OfferState, ParticipantRole
 from consult_rooms.owners import owner_at
 from foundation.bus import MemoryBus
 from foundation.clock import FakeClock

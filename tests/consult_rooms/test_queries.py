@@ -10,7 +10,8 @@ import pytest
 
 from consult_rooms.access import Relation
 from consult_rooms.log import Data
-from consult_rooms.model import CancelReason, DeclineReason, Level, LogKind, Rung, Step, Way, WrittenCause
+from consult_rooms.log_entry import LogKind
+from consult_rooms.model import CancelReason, DeclineReason, Level, Rung, Step, Way, WrittenCause
 from consult_rooms.rows import Answer
 from consult_rooms.wording import sentence
 from foundation.errors import Forbidden, NotFound

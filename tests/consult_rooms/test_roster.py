@@ -13,7 +13,8 @@ from sqlalchemy import insert, update
 
 from consult_rooms.candidates import Field, place
 from consult_rooms.ladder_rules import Condition, Effect
-from consult_rooms.model import Level, LogKind, Step, Urgency
+from consult_rooms.log_entry import LogKind
+from consult_rooms.model import Level, Step, Urgency
 from consult_rooms.quiet import Quiet
 from consult_rooms.roster import Asked
 from consult_rooms.rulebook import Rulebook

@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from consult_rooms.model import LogEntry, LogKind
+from consult_rooms.log_entry import LogEntry, LogKind
 from consult_rooms.owners import owner_at
 from consult_rooms.tables import consult_log, consults, offers
 from foundation.ids import ConsultId

@@ -492,7 +492,7 @@ async def test_a_key_is_needed(bedside: Bedside) -> None:
 
 
 def test_words_of_the_log_name_each_kind() -> None:
-    from consult_rooms.model import LogKind
+    from consult_rooms.log_entry import LogKind
     from consult_rooms.wording import _BY_CODE
 
     for kind in (LogKind.ADDED, LogKind.ADDITION_WITHDRAWN):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
+from consult_rooms.log_entry import LogKind
 from consult_rooms.model import (
     CancelReason,
     ConsentBy,
     ConsultState,
     DeclineReason,
     IdentityState,
-    LogKind,
     OfferState,
     Step,
     Urgency,

@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 
 from consult_rooms.access import Relation, untaken
-from consult_rooms.model import CancelReason, ConsultState, LogKind, Opinion
+from consult_rooms.log_entry import LogKind
+from consult_rooms.model import CancelReason, ConsultState, Opinion
 from consult_rooms.opinions import About
 from consult_rooms.rows import ConsultView
 from consult_rooms.thread import ThreadEntry
