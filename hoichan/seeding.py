@@ -127,7 +127,10 @@ async def _load_places_and_people(tx: Transaction, parts: Parts, hashes: dict[st
         ],
     )
     kinds = demo.specialties()
-    entries = [SpecialtyEntry(_code(kind.code), kind.name_vi, kind.name_en) for kind in kinds]
+    entries = [
+        SpecialtyEntry(_code(kind.code), kind.name_vi, kind.name_en, licence_scopes=kind.licence_scopes)
+        for kind in kinds
+    ]
     specialty_ids = dict(zip((kind.code for kind in kinds), await insert_specialties(tx, entries), strict=True))
     rooms = [DepartmentEntry(facility_ids[p.code], name) for p in places for name in p.departments]
     department_ids = dict(

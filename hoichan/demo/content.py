@@ -54,11 +54,12 @@ class DemoFacility:
 
 @dataclass(frozen=True)
 class DemoSpecialty:
-    """A specialty that one can ask; `code` is an ASCII slug."""
+    """A specialty that one can ask; `code` is an ASCII slug. Of the words in `licence_scopes` a licence bears one."""
 
     code: str
     name_vi: str
     name_en: str
+    licence_scopes: str
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from datetime import date, timedelta
 
 import pytest
 
+from consult_rooms.licences import bears, words_of
 from hoichan.demo import (
     COMMUNES,
     PROVINCES,
@@ -65,6 +66,13 @@ def test_facilities_are_well_formed() -> None:
     assert kinds == {"commune_station", "regional_centre", "provincial_hospital", "central_hospital"}
     terminals = [terminal[0] for facility in facilities() for terminal in facility.terminals]
     assert len(set(terminals)) == len(terminals)
+
+
+def test_each_specialists_licence_bears_the_words_of_the_own_field_alone() -> None:
+    words = {one.code: words_of(one.licence_scopes) for one in specialties()}
+    for person in staff(TODAY):
+        if person.roles == ("specialist",):
+            assert {code for code in words if bears(person.licence_scope, words[code])} == set(person.specialties)
 
 
 def test_links_join_clinics_to_hospitals() -> None:
