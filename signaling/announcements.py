@@ -11,7 +11,7 @@ from consult_rooms.log_entry import LogEntry, LogKind
 from consult_rooms.model import ParticipantRole
 from consult_rooms.queries import Queries
 from consult_rooms.rooms import Rooms
-from consult_rooms.rows import TimelineRow
+from consult_rooms.rows import RingView, TimelineRow
 from foundation.errors import Forbidden, NotFound
 from foundation.ids import ConsultId, StaffId
 from identity.store import Directory
@@ -120,8 +120,7 @@ class Announcements:
                 rings = await self._queries.rings_for(connection.staff_id)
                 for view in rings:
                     if (again is None or view.consult_id in again) and view.consult_id not in connection.overtaken:
-                        connection.ring(view.consult_id)
-                        await self._outlet.send(connection, self._views.ring(view, connection.language))
+                        await self._ring_at(connection, view)
                 # What changed while it was read is read again: it may have begun or ceased to ring meanwhile.
                 again = set(connection.overtaken)
         finally:
@@ -155,10 +154,14 @@ class Announcements:
         rung = set()
         for staff_id, view in rings.items():
             for connection in here[staff_id]:
-                connection.ring(consult_id)
                 rung.add(connection)
-                await self._outlet.send(connection, self._views.ring(view, connection.language))
+                await self._ring_at(connection, view)
         return rung
+
+    async def _ring_at(self, connection: Connection, view: RingView) -> None:
+        """Ring there, or say what is new of it: a greeting and the news of one ring are one ring."""
+        if connection.ring(view):
+            await self._outlet.send(connection, self._views.ring(view, connection.language))
 
     async def _stop(self, consult_id: ConsultId, rows: Sequence[TimelineRow], rung: Collection[Connection]) -> None:
         """End what these entries ended. What `rung` after they were written, as the store has it, goes on."""

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
+from consult_rooms.rows import RingView
 from foundation.clock import Clock
 from foundation.errors import TooMany
 from foundation.i18n import N_, Language
@@ -60,8 +61,8 @@ class Connection:
     """The clinic's terminal at which its person signed in."""
     watched: dict[ConsultId, int] = field(default_factory=dict)
     """Consults whose log it follows, with the last number delivered. Changed by `follow` and `unfollow` alone."""
-    rings: set[ConsultId] = field(default_factory=set)
-    """What rings on it now. Changed by `ring` and `hush` alone."""
+    rings: dict[ConsultId, RingView] = field(default_factory=dict)
+    """What rings on it now, as it was told last. Changed by `ring` and `hush` alone."""
     overtaken: set[ConsultId] = field(default_factory=set)
     """While it is greeted: consults of which there was news meanwhile."""
     home: Connections | None = None
@@ -85,15 +86,18 @@ class Connection:
         if self.home is not None:
             self.home.followed.discard(consult_id, self)
 
-    def ring(self, consult_id: ConsultId) -> None:
-        """It rings here now."""
-        self.rings.add(consult_id)
+    def ring(self, view: RingView) -> bool:
+        """It rings here now. False when it does already, with nothing new to say."""
+        if self.rings.get(view.consult_id) == view:
+            return False
+        self.rings[view.consult_id] = view
         if self.home is not None:
-            self.home.rung.add(consult_id, self)
+            self.home.rung.add(view.consult_id, self)
+        return True
 
     def hush(self, consult_id: ConsultId) -> None:
         """It rings here no longer."""
-        self.rings.discard(consult_id)
+        self.rings.pop(consult_id, None)
         if self.home is not None:
             self.home.rung.discard(consult_id, self)
 

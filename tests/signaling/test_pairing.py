@@ -96,6 +96,21 @@ async def test_what_rings_is_rung_again_on_connect(live: Live) -> None:
     assert len(ha.all("ring")) == 1
 
 
+async def test_the_greeting_and_the_news_of_one_ring_are_one_ring(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish = live.world.bus.publish
+    monkeypatch.setattr(live.world.bus, "publish", lost)
+    lan, consult = await live.connect("lan"), await live.world.ask()
+    ha = await live.connect("ha")
+    await ha.next("ring", consult_id=consult.id)
+    monkeypatch.setattr(live.world.bus, "publish", publish)
+    await lan.next("consult", consult_id=consult.id)  # the news comes after the greeting
+    assert len(ha.all("ring")) == 1
+    live.world.clock.advance(1)
+    await lan.done("widen_request", consult_id=consult.id)
+    await eventually(lambda: len(ha.all("ring")) == 2)
+    assert ha.all("ring")[0]["also_ringing"] != ha.all("ring")[1]["also_ringing"]
+
+
 async def test_a_lost_hint_is_made_good_by_the_look(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
     """The process dies between commit and publish: the others hear of it all the same."""
     ha, lan = await live.connect("ha"), await live.connect("lan")
