@@ -66,30 +66,7 @@ class Opinions:
         written = bounds.text(text, bounds.OPINION, "text")
         async with self._database.transaction() as tx:
             await self._own(tx, staff, consult_id, Act.ADVISE)
-            number = (await self._person(tx, consult_id, person)).number
-            known = await self._find(tx, consult_id, number)
-            if known is not None and known.closed_at is not None:
-                raise Conflict("opinion.closed", LOCKED)
-            if known is not None and known.text == written and known.version in (version, version + 1):
-                return known
-            newest = 0 if known is None else known.version
-            if version != newest:
-                raise Conflict("opinion.stale", STALE, seen=version, now=newest)
-            now = await tx.now()
-            values = {
-                "author_id": staff.id,
-                "text_sealed": self._store.sealer.seal_text(written, text_place(consult_id, number)),
-                "version": newest + 1,
-                "saved_at": now,
-            }
-            if known is None:
-                await tx.execute(opinions.insert().values(consult_id=consult_id, person=number, **values))
-            else:
-                await tx.execute(
-                    update(opinions).where(*_of(consult_id, number), opinions.c.version == version).values(**values)
-                )
-            await self._log.append(tx, consult_id, LogKind.OPINION_SAVED, staff.id, {"version": newest + 1})
-            return Opinion(consult_id, number, staff.id, written, newest + 1, now, None)
+            return await self._written(tx, staff, consult_id, written, version, person)
 
     async def close(self, staff: Staff, consult_id: ConsultId, person: int | None = None) -> Consult:
         """Lock the opinion about `person`, as `save` has it. The last one closes the consult.
@@ -98,33 +75,25 @@ class Opinions:
         `opinion.closed` or by the state.
         """
         async with self._database.transaction() as tx:
-            consult = (await self._own(tx, staff, consult_id, Act.CLOSE)).consult
-            persons, _ = await identities.people(tx, self._store, consult_id)
-            number = (await self._person(tx, consult_id, person)).number
-            known = await self._find(tx, consult_id, number)
-            if known is None or not known.text:
-                raise Invalid("opinion.missing", MISSING, field="text")
-            if known.closed_at is not None:
-                raise Conflict("opinion.closed", LOCKED)
-            now = await tx.now()
-            await tx.execute(update(opinions).where(*_of(consult_id, number)).values(closed_at=now))
-            locked = select(opinions.c.person).where(
-                opinions.c.consult_id == consult_id, opinions.c.closed_at.is_not(None)
-            )
-            if {one.number for one in persons} - set((await tx.execute(locked)).scalars()):
-                await self._log.append(tx, consult_id, LogKind.OPINION_LOCKED, staff.id, {"version": known.version})
-                return consult
-            closed = await self._store.change(
-                tx,
-                consult_id,
-                consult.state,
-                # The answer of a written case ends it as well.
-                {"state": after(consult.state, Act.CLOSE), "closed_at": now, "ended_at": consult.ended_at or now},
-            )
-            if not closed:
-                raise refusal((await self._store.get(tx, consult_id)).state)
-            await self._log.append(tx, consult_id, LogKind.CLOSED, staff.id, {"version": known.version})
-            return await self._store.get(tx, consult_id)
+            place = await self._own(tx, staff, consult_id, Act.CLOSE)
+            return await self._locked(tx, staff, place.consult, person)
+
+    async def answer(self, staff: Staff, consult_id: ConsultId, text: str, version: int = 0) -> Consult:
+        """Write the opinion about whom the consult is about now and lock it, in one: the answer of a written case.
+
+        `version` is the draft that the writer has read, 0 for none. Again with the same text: nothing happens. Raises
+        Conflict `consult.not_ended` during a call, and what `save` and `close` raise; of them nothing is half done.
+        """
+        written = bounds.text(text, bounds.OPINION, "text")
+        async with self._database.transaction() as tx:
+            place = await standing(tx, self._store, staff, consult_id, lock=True)
+            place.require(Relation.SPECIALIST)
+            known = await self._find(tx, consult_id, (await self._person(tx, consult_id, None)).number)
+            if known is not None and known.closed_at is not None and known.text == written:
+                return place.consult
+            await self._own(tx, staff, consult_id, Act.CLOSE)
+            saved = await self._written(tx, staff, consult_id, written, version, None)
+            return await self._locked(tx, staff, place.consult, saved.person)
 
     async def get(self, staff: Staff, consult_id: ConsultId) -> Opinion | None:
         """The opinion about whom the consult is about now, as it stands, or None before the first save.
@@ -151,6 +120,63 @@ class Opinions:
         async with self._database.reading() as tx:
             known = await self._find(tx, consult_id, (await self._person(tx, consult_id, None)).number)
         return known if known is not None and known.closed_at is not None else None
+
+    async def _written(
+        self, tx: Transaction, staff: Staff, consult_id: ConsultId, written: str, version: int, person: int | None
+    ) -> Opinion:
+        """See `save`."""
+        number = (await self._person(tx, consult_id, person)).number
+        known = await self._find(tx, consult_id, number)
+        if known is not None and known.closed_at is not None:
+            raise Conflict("opinion.closed", LOCKED)
+        if known is not None and known.text == written and known.version in (version, version + 1):
+            return known
+        newest = 0 if known is None else known.version
+        if version != newest:
+            raise Conflict("opinion.stale", STALE, seen=version, now=newest)
+        now = await tx.now()
+        values = {
+            "author_id": staff.id,
+            "text_sealed": self._store.sealer.seal_text(written, text_place(consult_id, number)),
+            "version": newest + 1,
+            "saved_at": now,
+        }
+        if known is None:
+            await tx.execute(opinions.insert().values(consult_id=consult_id, person=number, **values))
+        else:
+            await tx.execute(
+                update(opinions).where(*_of(consult_id, number), opinions.c.version == version).values(**values)
+            )
+        await self._log.append(tx, consult_id, LogKind.OPINION_SAVED, staff.id, {"version": newest + 1})
+        return Opinion(consult_id, number, staff.id, written, newest + 1, now, None)
+
+    async def _locked(self, tx: Transaction, staff: Staff, consult: Consult, person: int | None) -> Consult:
+        """See `close`."""
+        consult_id = consult.id
+        persons, _ = await identities.people(tx, self._store, consult_id)
+        number = (await self._person(tx, consult_id, person)).number
+        known = await self._find(tx, consult_id, number)
+        if known is None or not known.text:
+            raise Invalid("opinion.missing", MISSING, field="text")
+        if known.closed_at is not None:
+            raise Conflict("opinion.closed", LOCKED)
+        now = await tx.now()
+        await tx.execute(update(opinions).where(*_of(consult_id, number)).values(closed_at=now))
+        locked = select(opinions.c.person).where(opinions.c.consult_id == consult_id, opinions.c.closed_at.is_not(None))
+        if {one.number for one in persons} - set((await tx.execute(locked)).scalars()):
+            await self._log.append(tx, consult_id, LogKind.OPINION_LOCKED, staff.id, {"version": known.version})
+            return consult
+        closed = await self._store.change(
+            tx,
+            consult_id,
+            consult.state,
+            # The answer of a written case ends it as well.
+            {"state": after(consult.state, Act.CLOSE), "closed_at": now, "ended_at": consult.ended_at or now},
+        )
+        if not closed:
+            raise refusal((await self._store.get(tx, consult_id)).state)
+        await self._log.append(tx, consult_id, LogKind.CLOSED, staff.id, {"version": known.version})
+        return await self._store.get(tx, consult_id)
 
     async def _own(self, tx: Transaction, staff: Staff, consult_id: ConsultId, act: Act) -> Standing:
         place = await standing(tx, self._store, staff, consult_id, lock=True)

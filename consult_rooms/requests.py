@@ -35,6 +35,7 @@ from consult_rooms.standing import Standing, standing
 from consult_rooms.store import ConsultStore, code_ahead, new_code
 from consult_rooms.tables import consults
 from consult_rooms.transitions import Act, after, refusal
+from consult_rooms.writing import require_quiet
 from foundation.audit import Audit, AuditEntry
 from foundation.database import Database, Transaction
 from foundation.errors import Conflict, Invalid
@@ -45,7 +46,6 @@ from identity.policy import Action, Target, require
 from identity.store import Directory
 
 LAST_STEP = N_("Everybody has been rung already. If no one accepts in time, the request becomes a written case.")
-RINGS = N_("Only a routine question is asked in writing. Anything more urgent rings.")
 FOREIGN_TERMINAL = N_("This terminal belongs to another facility.")
 
 
@@ -100,8 +100,8 @@ class Requests:
         person, asked = bounds.patient(patient), bounds.question(question)
         given = None if consent is None else bounds.consent(consent)
         bounds.request(urgency, person, asked, given)
-        if in_writing and urgency is not Urgency.ROUTINE:
-            raise Invalid("request.rings", RINGS, field="in_writing")
+        if in_writing:
+            require_quiet(urgency, "in_writing")
         if terminal_id is not None and (await self._directory.terminal(terminal_id)).facility_id != staff.facility_id:
             raise Invalid("terminal.foreign", FOREIGN_TERMINAL, field="terminal_id")
         asked_of = Asked(staff.facility_id, specialty_id, staff.id, person.patient_id)

@@ -15,6 +15,8 @@ from consult_rooms.model import ConsultState, OfferState, Step, Urgency, Written
 from consult_rooms.tables import consults, offers
 from consult_rooms.transitions import Act, after, before
 from foundation.database import Transaction
+from foundation.errors import Invalid
+from foundation.i18n import N_
 from foundation.ids import ConsultId, StaffId
 
 DUE: Mapping[Urgency, timedelta] = MappingProxyType(
@@ -25,6 +27,13 @@ DUE: Mapping[Urgency, timedelta] = MappingProxyType(
     }
 )
 """Within which time a written case is answered, unless settings say otherwise."""
+RINGS = N_("Only a routine question is asked in writing. Anything more urgent rings.")
+
+
+def require_quiet(urgency: Urgency, field: str | None = None) -> None:
+    """Raise Invalid `request.rings` for a question that nobody may put in writing instead of ringing for it."""
+    if urgency is not Urgency.ROUTINE:
+        raise Invalid("request.rings", RINGS, field=field)
 
 
 class Writing:

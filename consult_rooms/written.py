@@ -20,11 +20,11 @@ from consult_rooms.log_entry import LogKind
 from consult_rooms.model import Consult, ConsultState, DeclineReason, ParticipantRole, Urgency, WrittenCause
 from consult_rooms.rows import ConsultRow
 from consult_rooms.runner import LadderRunner
-from consult_rooms.standing import standing
+from consult_rooms.standing import NOT_THIS_ROLE, standing
 from consult_rooms.store import ConsultStore
 from consult_rooms.tables import consult_log, consults, offers, participants
 from consult_rooms.transitions import Act, after, refusal
-from consult_rooms.writing import Writing
+from consult_rooms.writing import Writing, require_quiet
 from foundation.audit import Audit, AuditEntry
 from foundation.database import Database, Transaction
 from foundation.errors import Conflict, Forbidden
@@ -130,14 +130,21 @@ class WrittenCases:
     async def go_on(self, staff: Staff, consult_id: ConsultId) -> Consult:
         """Go on in writing, since the line does not carry the call. Either side; again: nothing happens.
 
-        Raises Forbidden for others, Conflict by the state.
+        Its owner may while a routine question rings, and nobody is rung any longer. Raises Forbidden for others,
+        Invalid `request.rings` for one that is more urgent, Conflict by the state.
         """
         async with self._database.transaction() as tx:
             place = await standing(tx, self._store, staff, consult_id, lock=True)
-            place.require(Relation.REQUESTER, Relation.SPECIALIST)
             consult = place.consult
+            place.require(Relation.REQUESTER, Relation.SPECIALIST, *_in_charge(consult))
             if consult.state is ConsultState.WRITTEN:
                 return consult
+            if consult.state is ConsultState.RINGING:
+                if consult.owner_id != staff.id:
+                    raise Forbidden("consult.not_your_part", NOT_THIS_ROLE)
+                require_quiet(consult.urgency)
+                await self._writing.begin(tx, consult.id, consult.urgency, WrittenCause.CHOSEN, actor=staff.id)
+                return await self._store.get(tx, consult_id)
             if consult.state is not ConsultState.CLAIMED:
                 raise refusal(consult.state)
             await self._leave(tx, consult, WrittenCause.CHOSEN, staff)
@@ -169,7 +176,7 @@ class WrittenCases:
             place = await standing(tx, self._store, staff, consult_id, lock=True)
             consult = place.consult
             taken = consult.specialist_id is not None
-            place.require(Relation.REQUESTER, Relation.SPECIALIST, *(() if taken else (Relation.COORDINATOR,)))
+            place.require(Relation.REQUESTER, Relation.SPECIALIST, *_in_charge(consult))
             if consult.state is (ConsultState.CLAIMED if taken else ConsultState.RINGING):
                 return consult
             led_to = after(consult.state, Act.RAISE if taken else Act.RING_AGAIN)
@@ -261,3 +268,8 @@ class WrittenCases:
                 people = await self._store.participants(tx, consult_id)
                 if consult.state is ConsultState.CLAIMED and not any(person.present for person in people):
                     await self._leave(tx, consult, WrittenCause.LEFT, None)
+
+
+def _in_charge(consult: Consult) -> tuple[Relation, ...]:
+    """Who else stands in for the requester: a coordinator, as long as nobody has taken the case."""
+    return () if consult.specialist_id is not None else (Relation.COORDINATOR,)

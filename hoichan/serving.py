@@ -172,6 +172,8 @@ def build_gateway(parts: Parts, nodes: WorkerNodes, tasks: Tasks) -> Gateway:
         directory=parts.directory,
         requests=parts.requests,
         pairing=parts.pairing,
+        written=parts.desk.written,
+        opinions=parts.opinions,
         rooms=parts.rooms,
         queries=parts.queries,
         consult_log=parts.log,

@@ -67,6 +67,26 @@ class Promised:
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
+class InWriting:
+    """It is a written case."""
+
+    due_at: datetime
+    """By when its owner answers."""
+    example: ClassVar[dict[str, Any]] = {"due_at": "2026-11-24T07:02:34Z"}
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Raised:
+    """It is a call again."""
+
+    state: str
+    """`claimed`: enter its room. `ringing`: follow it by `watch_consult`."""
+    room_url: str | None
+    """The address of the room's page, for a browser; null while it rings."""
+    example: ClassVar[dict[str, Any]] = {"state": "claimed", "room_url": f"/consults/{CONSULT}/room"}
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
 class Asked:
     """The requester sees your question now."""
 
@@ -220,4 +240,18 @@ class Kept:
     example: ClassVar[dict[str, Any]] = {"number": 12, "at": "2026-11-23T07:05:10Z"}
 
 
-Ack = Done | Accepted | Held | Promised | Asked | Requested | Watched | Joined | Published | Subscribed | Kept
+Ack = (
+    Done
+    | Accepted
+    | Held
+    | Promised
+    | InWriting
+    | Raised
+    | Asked
+    | Requested
+    | Watched
+    | Joined
+    | Published
+    | Subscribed
+    | Kept
+)

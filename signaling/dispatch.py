@@ -14,7 +14,6 @@ from consult_rooms.log import PAGE as LOG_PAGE
 from consult_rooms.log import ConsultLog
 from consult_rooms.log_entry import LogEntry
 from consult_rooms.model import ChatMessage, Consent, IdentityState, Patient, Question
-from consult_rooms.pairing import Pairing
 from consult_rooms.queries import Queries
 from consult_rooms.requests import Requests
 from consult_rooms.rooms import Rooms
@@ -43,6 +42,7 @@ from signaling.shapes import IceServerPart
 from signaling.signs_of_life import SignsOfLife
 from signaling.terminal_events import ReportTerminal
 from signaling.views import Views
+from signaling.written_events import WrittenEvent
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ class Dispatch:
         *,
         sessions: Sessions,
         requests: Requests,
-        pairing: Pairing,
+        answering: Answering,
         rooms: Rooms,
         queries: Queries,
         consult_log: ConsultLog,
@@ -83,7 +83,7 @@ class Dispatch:
     ) -> None:
         self._sessions = sessions
         self._requests = requests
-        self._answering = Answering(pairing)
+        self._answering = answering
         self._rooms = rooms
         self._queries = queries
         self._log = consult_log
@@ -135,7 +135,7 @@ class Dispatch:
         caller = _caller(connection, session)
         if isinstance(event, room.RoomEvent):
             return await self._meet(caller, event)
-        if isinstance(event, AnswerEvent):
+        if isinstance(event, AnswerEvent | WrittenEvent):
             return await self._answering.carry_out(caller.staff, event)
         return await self._pair(caller, event)
 

@@ -19,11 +19,13 @@ from aiohttp import hdrs, web
 from multidict import CIMultiDict
 
 from consult_rooms.log import ConsultLog
+from consult_rooms.opinions import Opinions
 from consult_rooms.pairing import Pairing
 from consult_rooms.presence import Presence
 from consult_rooms.queries import Queries
 from consult_rooms.requests import Requests
 from consult_rooms.rooms import Rooms
+from consult_rooms.written import WrittenCases
 from foundation.addresses import caller
 from foundation.boards import KEEP_S
 from foundation.bus import Bus
@@ -40,6 +42,7 @@ from identity.sessions import Sessions
 from identity.store import Directory
 from media.api import MediaNodes, Relays
 from signaling.announcements import Announcements
+from signaling.answering import Answering
 from signaling.attendance import Attendance
 from signaling.connections import Connection, Connections
 from signaling.dispatch import INTERNAL, Dispatch, refusal
@@ -84,6 +87,8 @@ class Gateway:
         directory: Directory,
         requests: Requests,
         pairing: Pairing,
+        written: WrittenCases,
+        opinions: Opinions,
         rooms: Rooms,
         queries: Queries,
         consult_log: ConsultLog,
@@ -138,7 +143,7 @@ class Gateway:
         self._dispatch = Dispatch(
             sessions=sessions,
             requests=requests,
-            pairing=pairing,
+            answering=Answering(pairing, written, opinions),
             rooms=rooms,
             queries=queries,
             consult_log=consult_log,

@@ -224,7 +224,7 @@ class Consult:
     consult_id: ConsultRef
     """The consult."""
     state: str
-    """Its state now: `scheduled`, `ringing`, `claimed`, `ended`, `closed` or `cancelled`."""
+    """Its state now: `scheduled`, `ringing`, `claimed`, `written`, `ended`, `closed` or `cancelled`."""
     name: ClassVar[str] = "consult"
     example: ClassVar[dict[str, Any]] = {"consult_id": CONSULT, "state": "claimed"}
 

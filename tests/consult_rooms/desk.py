@@ -17,6 +17,12 @@ from foundation.segments import Segments
 from tests.consult_rooms.conftest import ZONE, World
 
 
+def written_of(world: World) -> WrittenCases:
+    """Written cases without their files."""
+    writing, audit = Writing(world.log), Audit(world.database)
+    return WrittenCases(world.database, world.store, world.log, world.directory, world.runner, writing, audit, ZONE)
+
+
 def desk_of(world: World, folder: Path, limits: Bounds | None = None) -> Desk:
     """Everything real, its files in that folder."""
     database, store, log, directory = world.database, world.store, world.log, world.directory
@@ -24,7 +30,7 @@ def desk_of(world: World, folder: Path, limits: Bounds | None = None) -> Desk:
     uploads = Uploads(database, store, audit, segments, limits)
     attachments = Attachments(database, store, log, audit, files, segments, uploads)
     return Desk(
-        WrittenCases(database, store, log, directory, world.runner, Writing(log), audit, ZONE),
+        written_of(world),
         Threads(database, store, log, directory, attachments),
         uploads,
         attachments,

@@ -269,6 +269,67 @@ async def test_a_call_whose_line_died_goes_on_in_writing_and_comes_back(desk: De
     assert await world.opens_book("ha", consult.id)
 
 
+async def test_the_owner_puts_a_routine_question_that_rings_in_writing_and_nobody_is_rung_any_longer(
+    desk: Desk,
+) -> None:
+    world = desk.world
+    urgent, routine = await world.ask("u", Urgency.URGENT), await world.ask("r", Urgency.ROUTINE)
+    with pytest.raises(Invalid) as rings:
+        await desk.cases.go_on(world["lan"], urgent.id)
+    assert rings.value.code == "request.rings"
+    for who, error in (("ha", Forbidden), ("dieu", Forbidden), ("mai", NotFound)):
+        with pytest.raises(error):
+            await desk.cases.go_on(world[who], routine.id)
+    for _ in range(2):
+        written = await desk.cases.go_on(world["lan"], routine.id)
+        assert (written.state, written.step_due_at) == (ConsultState.WRITTEN, None)
+        assert written.due_at == world.clock.now() + DUE[Urgency.ROUTINE]
+    assert (await world.kinds(routine)).count("written") == 1
+    assert await desk.owner(routine) == "lan"
+    assert [ring.consult_id for ring in await world.queries.rings_for(world["ha"].id)] == [urgent.id]
+
+
+async def test_a_coordinator_in_charge_owns_what_rings_and_puts_it_in_writing_instead_of_the_requester(
+    desk: Desk,
+) -> None:
+    world = desk.world
+    consult = await world.ask("r", Urgency.ROUTINE)
+    await world.answers.take_charge(world["dieu"], consult.id)
+    with pytest.raises(Forbidden):
+        await desk.cases.go_on(world["lan"], consult.id)
+    for _ in range(2):
+        assert (await desk.cases.go_on(world["dieu"], consult.id)).state is ConsultState.WRITTEN
+    assert await desk.owner(consult) == "dieu"
+
+
+async def test_the_answer_is_the_opinion_and_the_end_in_one(desk: Desk) -> None:
+    world = desk.world
+    consult, ha, words = await desk.unanswered(), world["ha"], "Giữ thuốc cũ."
+    with pytest.raises(Forbidden):
+        await world.opinions.answer(ha, consult.id, words)
+    await desk.cases.take(ha, consult.id)
+    await desk.cases.raise_to_call(ha, consult.id)
+    with pytest.raises(Conflict) as running:
+        await world.opinions.answer(ha, consult.id, words)
+    assert running.value.code == "consult.not_ended"
+    await desk.cases.go_on(ha, consult.id)
+    await world.opinions.save(ha, consult.id, "Nháp.", 0)
+    for text, version, code in ((words, 0, "opinion.stale"), (" ", 1, "opinion.missing")):
+        with pytest.raises((Conflict, Invalid)) as refused:
+            await world.opinions.answer(ha, consult.id, text, version)
+        assert refused.value.code == code
+    for _ in range(2):
+        closed = await world.opinions.answer(ha, consult.id, words, 1)
+        assert (closed.state, closed.ended_at) == (ConsultState.CLOSED, world.clock.now())
+    assert (await world.kinds(consult))[-2:] == ["opinion_saved", "closed"]
+    opinion = await world.opinions.get(world["lan"], consult.id)
+    assert opinion is not None
+    assert (opinion.text, opinion.version) == (words, 2)
+    with pytest.raises(Conflict) as closed_for_good:
+        await world.opinions.answer(ha, consult.id, "Khác.", 2)
+    assert closed_for_good.value.code == "consult.closed"
+
+
 async def test_a_room_that_everybody_left_becomes_a_written_case_after_a_while(desk: Desk) -> None:
     world = desk.world
     left, running, lone = [await world.ask(key) for key in ("1", "2", "3")]

@@ -36,6 +36,7 @@ from media.turn import TurnServers
 from signaling.gateway import Gateway
 from tests.conftest import languages
 from tests.consult_rooms.conftest import TERMINAL, ZONE, World, build, seed
+from tests.consult_rooms.desk import written_of
 from tests.media.peers import SETTINGS, offer_loopback
 
 ORIGIN = "https://hoichan.example.vn"
@@ -132,6 +133,8 @@ class Node:
             directory=world.directory,
             requests=world.requests,
             pairing=world.pairing,
+            written=written_of(world),
+            opinions=world.opinions,
             rooms=world.rooms,
             queries=self.queries,
             consult_log=world.log,

@@ -91,9 +91,13 @@ async def test_a_more_urgent_request_waits_shorter_and_a_less_urgent_one_no_long
         # The head of the page, which lies outside the ladder, takes the urgency from here.
         assert f'data-urgency-now="{urgency}"' in text
         assert ("call-directly" in text) is (urgency == "emergency")
+        assert ('id="in-writing"' in text) is (urgency == "routine")
         found = await clinic.consult(consult_id)
         assert found.step_due_at == clinic.world.clock.now() + timedelta(seconds=seconds), urgency
         assert found.urgency == urgency
+    response = await clinic.doctor.post(f"/consults/{consult_id}/in-writing")
+    assert (response.status, response.headers["Location"]) == (303, f"/consults/{consult_id}")
+    assert (await clinic.consult(consult_id)).state is ConsultState.WRITTEN
 
 
 async def test_a_cancelled_request_leads_on(clinic: Clinic) -> None:

@@ -170,6 +170,7 @@ async def _context(request: web.Request, found: ConsultView, failure: HoichanErr
         "onward": _onward(request, found),
         "is_requester": found.related is Relation.REQUESTER,
         "may_take_charge": found.related is Relation.COORDINATOR and found.consult.coordinator_id is None,
+        "may_write": found.consult.owner_id == request["session"].staff.id and found.consult.urgency is Urgency.ROUTINE,
         "failure": request["language"].error(failure) if failure else "",
         "coordinator_telephone": services.settings.coordinator_telephone,
         "urgencies": tuple(Urgency),
