@@ -182,6 +182,7 @@ class Scope(StrEnum):
     REQUESTS_READ = "requests:read"
     REQUESTS_WRITE = "requests:write"
     CONSULTS_READ = "consults:read"
+    CONSULTS_WRITE = "consults:write"
     SLOTS_READ = "slots:read"
     SLOTS_WRITE = "slots:write"
     PATIENTS_FIND = "patients:find"

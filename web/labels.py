@@ -83,6 +83,7 @@ LABELS: Mapping[type[StrEnum], Mapping[str, str]] = MappingProxyType(
             Scope.REQUESTS_READ: N_("Read requests"),
             Scope.REQUESTS_WRITE: N_("Make and cancel requests"),
             Scope.CONSULTS_READ: N_("Read consults and their logs"),
+            Scope.CONSULTS_WRITE: N_("Answer consults in writing"),
             Scope.SLOTS_READ: N_("Read slots and appointments"),
             Scope.SLOTS_WRITE: N_("Publish and book slots"),
             Scope.PATIENTS_FIND: N_("Look up patients by number"),

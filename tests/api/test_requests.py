@@ -63,14 +63,39 @@ async def test_a_question_in_writing_rings_for_nobody_and_goes_to_a_call_and_bac
         assert (await other.post(f"{path}/{turn}", {"requester_user_name": "mai"})).code == "consult.unknown"
     rung = await clinic.post(f"{path}/call", body)
     assert (rung.body["state"], [one["state"] for one in rung.body["offers"]]) == ("ringing", ["ringing"])
-    early = await clinic.post(f"{path}/in-writing", body)
-    assert (early.status, early.code) == (409, "consult.not_claimed")
+    quiet = await clinic.post(f"{path}/in-writing", body)
+    assert (quiet.body["state"], [one["state"] for one in quiet.body["offers"]]) == ("written", ["stopped"])
+    await clinic.post(f"{path}/call", body)
     await hospital.world.answers.accept(hospital.world["ha"], made.body["id"])
     for _ in range(2):
         written = await clinic.post(f"{path}/in-writing", body)
         assert (written.status, written.body["state"]) == (200, "written")
     called = await clinic.post(f"{path}/call", body)
     assert (called.body["state"], called.body["due_at"]) == ("claimed", None)
+    urgent = (await clinic.post("/requests", hospital.new_request(), key="3")).body["id"]
+    loud = await clinic.post(f"/requests/{urgent}/in-writing", body)
+    assert (loud.status, loud.code) == (422, "request.rings")
+
+
+async def test_the_consulting_side_answers_in_the_name_of_the_specialist(hospital: Hospital, clinic: System) -> None:
+    asked = hospital.new_request(in_writing=True, urgency="routine")
+    consult_id = (await clinic.post("/requests", asked, key="1")).body["id"]
+    path, body = f"/consults/{consult_id}/opinion", {"specialist_user_name": "ha", "text": "Giữ thuốc cũ."}
+    hub, part = await hospital.system(STROKE_HOSPITAL), "consult.not_your_part"
+    assert (await hub.post(path, body)).code == "consult.unknown"
+    await hospital.services.desk.written.take(hospital.world["ha"], consult_id)
+    for system, who, code in ((hub, "an", "staff.unknown"), (clinic, "ha", "staff.unknown"), (hub, "dieu", part)):
+        assert (await system.post(path, {**body, "specialist_user_name": who})).code == code
+    refused = await clinic.post(path, {**body, "specialist_user_name": "lan"})
+    assert (refused.status, refused.code) == (403, part)
+    assert (await hub.post(path, {**body, "version": 3})).code == "opinion.stale"
+    for _ in range(2):
+        answered = await hub.post(path, body)
+        assert (answered.status, answered.body["state"]) == (200, "closed")
+    assert (await hub.post(path, {**body, "text": "Khác."})).code == "consult.closed"
+    assert (await clinic.get(f"/consults/{consult_id}")).body["opinion"]["text"] == "Giữ thuốc cũ."
+    [*_, last] = await hospital.audited("api.answer_consult")
+    assert (last.outcome, last.consult_id, last.patient_id) == ("failure", consult_id, hospital.patient_id)
 
 
 async def test_the_same_key_makes_one_request(hospital: Hospital, clinic: System) -> None:

@@ -19,6 +19,7 @@ CALLS = [
     ("POST", "/requests/con_01a20792cacb736595588bcfeac3c843/call", Scope.REQUESTS_WRITE),
     ("GET", "/consults", Scope.CONSULTS_READ),
     ("GET", "/consults/con_01a20792cacb736595588bcfeac3c843", Scope.CONSULTS_READ),
+    ("POST", "/consults/con_01a20792cacb736595588bcfeac3c843/opinion", Scope.CONSULTS_WRITE),
     ("POST", "/consults/con_01a20792cacb736595588bcfeac3c843/$summary", Scope.PATIENTS_SUMMARY),
     ("GET", "/slots", Scope.SLOTS_READ),
     ("POST", "/slots/slo_01a20792cacb736595588bcfeac3c843/book", Scope.SLOTS_WRITE),

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, RootModel
 
+from consult_rooms.bounds import OPINION
 from consult_rooms.model import CancelReason, ConsentBy, Urgency
 from records_panel.identifiers import NumberKind
 
@@ -132,6 +133,17 @@ class ByRequester(Strict):
     """In whose name of the token's facility, who asked, it is done."""
 
     requester_user_name: UserName
+
+
+class WrittenAnswer(Strict):
+    """The specialist's answer, in the name of the one of the token's facility who holds the consult.
+
+    `version` is the draft that was read on the consult's page, 0 for none.
+    """
+
+    specialist_user_name: UserName
+    text: Annotated[str, Field(min_length=1, max_length=OPINION)]
+    version: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
 
 
 class Cancellation(Strict):

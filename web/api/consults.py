@@ -1,4 +1,4 @@
-"""Consults as they change, and one whole consult with its timeline, for the two facilities that hold it."""
+"""Consults as they change, one whole consult with its timeline, and its answer, for the two facilities that hold it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from consult_rooms.exchange import ChangedConsult
 from consult_rooms.model import ConsultState
 from foundation.ids import ConsultId, SpecialtyId
 from identity.model import Scope
-from web.api.bodies import ConsultsQuery, TimelineQuery
+from web.api.bodies import ConsultsQuery, TimelineQuery, WrittenAnswer
 from web.api.consult_answers import (
     ConsentAnswer,
     ConsultAnswer,
@@ -91,6 +91,17 @@ async def show(call: Call[Nothing, TimelineQuery]) -> ConsultAnswer:
     )
 
 
+async def answer(call: Call[WrittenAnswer, Nothing]) -> ConsultRow:
+    """Write the opinion and lock it, as the specialist; the consult is closed. The same text again is no error."""
+    services, consult_id = call.services, ConsultId(call.path["consult_id"])
+    found = await services.exchange.consult(call.token.facility_id, consult_id)
+    call.notes.patient_id = found.consult.patient.patient_id
+    staff = await call.acting(call.body.specialist_user_name, "specialist_user_name")
+    await services.opinions.answer(staff, consult_id, call.body.text, call.body.version)
+    answered = await services.exchange.consult(call.token.facility_id, consult_id)
+    return _row(answered, await specialty_codes(services))
+
+
 def _row(found: ChangedConsult, codes: Mapping[SpecialtyId, str]) -> ConsultRow:
     consult = found.consult
     return ConsultRow(
@@ -141,5 +152,31 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
         "consults",
         Scope.CONSULTS_READ,
         errors={404: ("consult.unknown",)},
+    ),
+    Operation(
+        "answer_consult",
+        "POST",
+        "/consults/{consult_id}/opinion",
+        "Answer a written case, or write the opinion after a call: it is locked and the consult closed",
+        WrittenAnswer,
+        Nothing,
+        ConsultRow,
+        answer,
+        "consults",
+        Scope.CONSULTS_WRITE,
+        errors={
+            403: ("policy.denied", "consult.not_your_part"),
+            404: ("consult.unknown",),
+            409: (
+                "consult.not_ended",
+                "consult.not_claimed",
+                "consult.scheduled",
+                "consult.closed",
+                "consult.cancelled",
+                "opinion.stale",
+                "opinion.closed",
+            ),
+            422: ("staff.unknown", "opinion.missing"),
+        },
     ),
 )

@@ -61,7 +61,7 @@ async def cancel(call: Call[Cancellation, Nothing]) -> RequestAnswer:
 
 
 async def go_on_in_writing(call: Call[ByRequester, Nothing]) -> RequestAnswer:
-    """Go on in writing, since the line does not carry the call. Again is no error."""
+    """Go on in writing, since the line does not carry the call or nobody has to be rung for it. Again is no error."""
     consult_id = ConsultId(call.path["consult_id"])
     await call.services.exchange.request(call.token.facility_id, consult_id)
     staff = await call.acting(call.body.requester_user_name, "requester_user_name")
@@ -125,7 +125,7 @@ _TURNING: Mapping[int, tuple[str, ...]] = MappingProxyType(
         403: ("policy.denied", "consult.not_your_part"),
         404: ("consult.unknown",),
         409: ("consult.not_claimed", "consult.scheduled", "consult.ended", "consult.closed", "consult.cancelled"),
-        422: ("staff.unknown",),
+        422: ("staff.unknown", "request.rings"),
     }
 )
 """What turning a request to writing or to a call may refuse."""
@@ -187,7 +187,7 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
         "write_request",
         "POST",
         "/requests/{consult_id}/in-writing",
-        "Go on in writing with a case that somebody took, since the line does not carry the call",
+        "Go on in writing: a call that the line does not carry, or a routine question that rings",
         ByRequester,
         Nothing,
         RequestAnswer,
