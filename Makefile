@@ -66,7 +66,7 @@ test-services: ## install Chromium, PostgreSQL, Redis and coturn from Debian pac
 
 test: setup .venv/.dev tests/medplum/node_modules/.installed test-services ## run every test
 	npm test --silent
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not chaos and not browser"
+	$(BIN)/python -m pytest -n 3 --dist worksteal -m "not chaos and not browser"
 	$(BIN)/python -m pytest -m "browser and not chaos"
 
 check: setup .venv/.dev ## ruff, mypy, import-linter, tsc, and documents that are generated

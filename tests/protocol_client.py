@@ -17,10 +17,14 @@ from typing import Any
 
 import aiohttp
 import aioice.ice
+import engineio.payload  # type: ignore[import-untyped]  # python-engineio has no type marker
 import socketio  # type: ignore[import-untyped]  # python-socketio has no type marker
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import AudioStreamTrack, MediaStreamError, MediaStreamTrack, VideoStreamTrack
 from av import AudioFrame, VideoFrame
+
+engineio.payload.Payload.max_decode_packets = 1_000
+"""As the page says of long polling: by itself the library hangs up on an answer of more than 16."""
 
 BEAT_S = 10.0
 WAIT_S = 15.0
