@@ -14,6 +14,7 @@ CITIZEN = "Nguyễn Văn Lành"
 CCCD = "051058004471"
 CCCD_TAIL = CCCD[-4:]
 BORN = "12/03/1958"
+QUESTION = "Huyết áp và đường huyết bây giờ?"
 
 
 async def test_an_emergency_under_a_temporary_identity(browser: Browser, server: DemoServer) -> None:
@@ -70,6 +71,11 @@ async def test_a_consult_with_the_patients_book(browser: Browser, server: DemoSe
         await specialist.page.wait_for_url("**/preview")
         await expect(specialist.page.locator("#level")).to_be_visible()
         await specialist.page.wait_for_function("() => document.querySelector('#level').value > 0")
+        await page.wait_for_url("**/preview")
+        # Claimed, and nobody has entered: both still stand before the room.
+        for person in (doctor, specialist):
+            await person.page.reload()
+            await expect(person.page.locator("#enter-room")).to_be_visible()
         await specialist.page.click("#enter-room", no_wait_after=True)
         await specialist.in_room()
         book = specialist.page.locator("#book")
@@ -77,7 +83,6 @@ async def test_a_consult_with_the_patients_book(browser: Browser, server: DemoSe
         await expect(book).to_contain_text(CCCD_TAIL)
         await expect(book.locator(".redline")).to_contain_text("enicillin")
         await expect(book).to_contain_text("cenocoumarol")
-        await page.wait_for_url("**/preview")
         await page.click("#enter-room", no_wait_after=True)
         await doctor.in_room()
         for person in (specialist, doctor):
@@ -104,10 +109,15 @@ async def test_of_two_who_accept_at_once_one_has_the_case_and_the_other_is_told_
         await away.page.wait_for_selector("ring-card [data-accept]")
         await away.context.set_offline(True)
         await expect(away.page.locator(".banner.offline")).to_be_attached(timeout=15_000)
-        await ha.page.wait_for_selector("ring-card [data-accept]")
-        await ha.page.reload()  # it rings on
+        await ha.page.locator("ring-card [data-ask] summary").click()
+        await ha.page.fill("ring-card [data-ask] input", QUESTION)
+        await ha.page.click("ring-card [data-ask] button")
+        await expect(doctor.page.locator("#inquiries")).to_contain_text(QUESTION)
+        for person in (ha, doctor):
+            await person.page.reload()  # it rings on, with what was asked
+        await expect(doctor.page.locator("#inquiries")).to_contain_text(QUESTION)
         for specialist in (ha, khai):
-            await specialist.page.wait_for_selector("ring-card [data-accept]")
+            await expect(specialist.page.locator("ring-card")).to_contain_text(QUESTION)
         # Both pages press at the same moment of the clock that they share.
         press = "at => setTimeout(() => document.querySelector('ring-card [data-accept]').click(), at - Date.now())"
         at = int(await ha.page.evaluate("Date.now()")) + 500

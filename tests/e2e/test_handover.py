@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from tests.conftest import free_port
-from tests.e2e.people import signed_in
+from tests.e2e.people import Person, signed_in
 from tests.e2e.server import DemoServer
 from tests.e2e.test_consult import STROKE, end
 
@@ -23,6 +23,19 @@ async def test_a_dead_browser_loses_its_claim_and_the_next_hands_the_case_over(
         assert server.stop() == 0, server.log()[-4000:]
 
 
+async def _answers_later(khai: Person, doctor: Person) -> None:
+    """In five minutes: it is silent at the one page and said on the other, also after both are loaded anew."""
+    await khai.page.click("ring-card [data-later]")
+    await expect(khai.page.locator("ring-card")).to_have_count(0)
+    said = doctor.page.locator("#ladder .what", has_text="hẹn trả lời lúc")
+    words = await said.inner_text()
+    for person in (khai, doctor):
+        await person.page.reload()
+    await expect(said).to_have_text(words, use_inner_text=True)
+    await khai.page.wait_for_timeout(500)  # in which a ring would have come
+    await expect(khai.page.locator("ring-card")).to_have_count(0)
+
+
 async def _lost_and_handed_over(browser: Browser, server: DemoServer) -> None:
     async with (
         signed_in(browser, server, "bs.thuha") as ha,
@@ -30,6 +43,7 @@ async def _lost_and_handed_over(browser: Browser, server: DemoServer) -> None:
         signed_in(browser, server, "bs.bao") as doctor,
     ):
         consult_id = await doctor.call_emergency(await doctor.specialty_id(STROKE))
+        await _answers_later(khai, doctor)
         # The browser dies on its way into the room.
         await ha.context.route("**/consults/*/room", lambda route: route.abort())
         await ha.page.wait_for_selector("ring-card dialog[open]")

@@ -40,6 +40,8 @@ async def test_nobody_answers_and_the_case_is_answered_in_writing_and_then_calle
         # Half a request, left and found again.
         await doctor.page.fill("[name=situation]", SITUATION)
         await expect(doctor.page.locator("#draft-note")).to_contain_text("Yêu cầu chưa gửi")
+        await doctor.page.reload()
+        await expect(doctor.page.locator("[name=situation]")).to_have_value(SITUATION)
         await doctor.go("/")
         await doctor.page.locator("#drafts [data-draft] a").click()
         await expect(doctor.page.locator("[name=situation]")).to_have_value(SITUATION)
