@@ -83,7 +83,8 @@ async def test_a_confirmed_patient_is_there_after_a_reload(browser: Browser, ser
         await expect(page.locator("#patient .found h3")).to_have_text("Nguyễn Văn Lành")
         await expect(page.locator("[name=situation]")).to_have_value("Đau ngực")
         await expect(page.locator("#send-summary")).to_contain_text("Nguyễn Văn Lành")
-        await page.locator("#patient form button").click()
+        async with page.expect_response(lambda answer: "/drafts/" in answer.url and answer.request.method == "PUT"):
+            await page.locator("#patient form button").click()
         await expect(page.locator("#patient [name=number]")).to_be_visible()
         await page.reload()
         await expect(page.locator("#patient [name=number]")).to_be_visible()

@@ -53,6 +53,7 @@ export class RequestDraft {
   async #save(leaving = false): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    this.#saving?.abort(); // what is older must not arrive after it
     const saving = (this.#saving = new AbortController());
     const sent = this.#newest;
     const body = new URLSearchParams(sent.map(([name, value]) => [name, value]));
