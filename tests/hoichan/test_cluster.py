@@ -56,7 +56,8 @@ async def hall(cluster: Cluster, store: AsyncEngine) -> AsyncIterator[Hall]:
         yield Hall(cluster, store, stack, urls)
 
 
-@pytest.mark.parametrize("restarted", [1, pytest.param(2, marks=pytest.mark.chaos)])
+@pytest.mark.chaos
+@pytest.mark.parametrize("restarted", [1, 2])
 @pytest.mark.timeout(150)
 async def test_a_rolling_restart_drops_no_consult(cluster: Cluster, hall: Hall, restarted: int) -> None:
     held = await hall.consults(3, with_media=1)

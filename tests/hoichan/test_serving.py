@@ -146,6 +146,7 @@ def test_sigterm_stops_it_cleanly(tmp_path: Path) -> None:
     assert not (tmp_path / "var" / "hoichan.db-wal").exists(), "the database was closed, and nobody has opened it again"
 
 
+@pytest.mark.chaos
 def test_sigterm_stops_a_start_at_whatever_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Some moments of a first start: at once, in the migration and in the seeding. Each next one goes on from there."""
     (tmp_path / "tmp").mkdir()
