@@ -24,7 +24,7 @@ async def without_websocket(request: web.Request, handler: Handler) -> web.Strea
 
 async def serve() -> None:
     """Serve until standard input ends with the test."""
-    server = socketio.AsyncServer(async_mode="aiohttp", cors_allowed_origins="*")
+    server = socketio.AsyncServer(async_mode="aiohttp", ping_interval=1, ping_timeout=1, cors_allowed_origins="*")
     application = web.Application()
     server.attach(application)
     narrow = web.Application(middlewares=[without_websocket])
