@@ -67,7 +67,7 @@ test-services: ## install Chromium, PostgreSQL, Redis and coturn from Debian pac
 # The tests' own bytecode is kept: without it each process would compile them for a quarter of a minute.
 test: setup .venv/.dev tests/medplum/node_modules/.installed test-services ## run every test
 	npm test --silent
-	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -m "browser and not chaos"
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 --dist loadfile -m "browser and not chaos"
 	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 3 --dist worksteal -m "not chaos and not browser"
 
 check: setup .venv/.dev ## ruff, mypy, import-linter, tsc, and documents that are generated
