@@ -11,8 +11,8 @@ from typing import TypeVar
 from foundation.errors import Invalid
 from foundation.i18n import N_
 from foundation.ids import DepartmentId, FacilityId
+from foundation.sheets import Row, heading
 from identity.csv_columns import CHOICES, FLAGS
-from identity.csv_table import Row, heading
 from identity.entries import (
     CHOICE,
     DepartmentEntry,

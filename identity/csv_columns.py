@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
-from identity.csv_table import Column, heading
+from foundation.sheets import Column, heading
 from identity.model import FacilityKind, ManagingLevel, Role, TechnicalLevel
 
 

@@ -1,4 +1,4 @@
-"""Imports CSV files of facilities, links, departments, specialties, staff and terminals: dry run, then apply.
+"""Imports tables of facilities, links, departments, specialties, staff and terminals (CSV, XLSX): dry run, then apply.
 
 The file is read against what exists, each row's errors are told with row and column, and what is right is written in
 one transaction: all of it or, unless `all_or_nothing`, the rows without errors. Importing a file twice changes nothing.
@@ -20,12 +20,12 @@ from foundation.database import Database, Transaction
 from foundation.errors import Conflict, Invalid
 from foundation.i18n import N_
 from foundation.ids import StaffId
+from foundation.sheets import Row, read
 from foundation.text import fold
 from identity.accounts import OWN_RIGHTS
 from identity.csv_cells import Existing, Planned
 from identity.csv_columns import COLUMNS, ImportKind
 from identity.csv_rows import plan
-from identity.csv_table import Row, read
 from identity.entries import (
     PARENT,
     DepartmentEntry,
@@ -103,15 +103,16 @@ class CsvImport:
     ) -> ImportResult:
         """Judge a file and, with `apply`, write it.
 
-        Raises `Invalid` for a file that cannot be used as a whole (see `csv_table.read`), and
+        Raises `Invalid` for a file that cannot be used as a whole (see `foundation.sheets.read`), and
         `Conflict("import.overtaken")` when somebody changed the same things meanwhile; nothing is written then.
         """
-        rows = await asyncio.to_thread(read, data, COLUMNS[kind])
+        sheet = await asyncio.to_thread(read, data, COLUMNS[kind])
+        rows = sheet.rows
         async with self._database.reading() as tx:
             existing = await _existing(tx, kind)
         if kind is ImportKind.SPECIALTIES:
             existing = replace(existing, tree=tree_after(rows, existing.specialties))
-        errors: list[RowError] = []
+        errors = [_row_error(number, problem) for number, problem in sheet.problems]
         right: list[tuple[Row, Planned]] = []
         seen: dict[Hashable, int] = {}
         for done, row in enumerate(rows, 1):
@@ -119,16 +120,13 @@ class CsvImport:
                 await asyncio.sleep(0)
             planned = plan(kind, row, existing)
             problems = planned if isinstance(planned, list) else _judged(actor, planned, row, seen)
-            errors.extend(_row_error(row, problem) for problem in problems)
+            errors.extend(_row_error(row.number, problem) for problem in problems)
             if not problems and isinstance(planned, Planned):
                 right.append((row, planned))
         if kind is ImportKind.SPECIALTIES and errors:
             lost = misplaced([row for row, _ in right], existing.specialties)
             problem = Invalid("specialty.parent", PARENT, field=PARENT_CODE)
-            errors = sorted(
-                [*errors, *(_row_error(row, problem) for row, _ in right if row.number in lost)],
-                key=lambda error: error.row,
-            )
+            errors.extend(_row_error(row.number, problem) for row, _ in right if row.number in lost)
             right = [(row, planned) for row, planned in right if row.number not in lost]
         good = [planned for _, planned in right]
         if any(error.code == "policy.denied" for error in errors):
@@ -144,11 +142,11 @@ class CsvImport:
                 raise Conflict("import.overtaken", OVERTAKEN) from error
         return ImportResult(
             kind=kind,
-            rows=len(rows),
+            rows=len(rows) + len(sheet.problems),
             created=len(new),
             changed=len(changed),
             unchanged=len(good) - len(new) - len(changed),
-            errors=tuple(errors),
+            errors=tuple(sorted(errors, key=lambda error: error.row)),
             applied=applied,
             first_passwords=first_passwords,
         )
@@ -255,9 +253,9 @@ def _judged(actor: Actor, planned: Planned, row: Row, seen: dict[Hashable, int])
     return problems
 
 
-def _row_error(row: Row, problem: Invalid) -> RowError:
+def _row_error(row: int, problem: Invalid) -> RowError:
     column = _COLUMN_OF_FIELD.get(problem.field or "", problem.field)
-    return RowError(row.number, column, problem.code, problem.message, problem.parameters)
+    return RowError(row, column, problem.code, problem.message, problem.parameters)
 
 
 def _entries(planned: Sequence[Planned], kind: type[E]) -> list[E]:

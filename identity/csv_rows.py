@@ -12,10 +12,10 @@ from datetime import date
 from foundation.errors import Invalid
 from foundation.i18n import N_
 from foundation.ids import DepartmentId, SpecialtyId
+from foundation.sheets import Row, heading
 from foundation.text import fold
 from identity.csv_cells import Cells, Existing, Planned
 from identity.csv_columns import CHOICES, ImportKind
-from identity.csv_table import Row, heading
 from identity.entries import (
     LINK_ITSELF,
     LINK_NO_HUB,

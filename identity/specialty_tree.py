@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from foundation.ids import SpecialtyId, new_id
-from identity.csv_table import Row
+from foundation.sheets import Row
 from identity.model import Specialty
 
 PARENT_CODE = "parent_code"

@@ -1,23 +1,21 @@
-"""CSV import: choose a file, see what it would do and every row's errors, then let it."""
+"""Import of tables: choose a file, see what it would do and every row's errors, then let it."""
 
 from __future__ import annotations
 
 from aiohttp import web
-from aiohttp.web_request import FileField
 
 from foundation.errors import Conflict, Invalid
 from foundation.i18n import N_
 from identity.csv_columns import COLUMNS, ImportKind
 from identity.csv_import import ImportResult
 from web.admission import body_limit
-from web.forms import Form, posted
+from web.forms import Form
 from web.services import SERVICES
+from web.sheet_forms import LARGEST_BODY, sent_back, uploaded
 from web.views.administration.reach import administrator, page
 
 routes = web.RouteTableDef()
 PATH = "/administration/import"
-LARGEST_BODY = 6 * 1024 * 1024
-"""Bytes of the posted form: a file of the importer's 5 MB, and what a form adds."""
 SHOWN_ERRORS = 500
 
 
@@ -40,7 +38,7 @@ async def show(request: web.Request) -> web.StreamResponse:
 async def run(request: web.Request) -> web.StreamResponse:
     """Check a file; with `act=apply` import it whole, with `act=apply_good` the rows without errors."""
     person, kind, form = administrator(request), _kind(request), await Form.read(request)
-    data = await _data(request)
+    data = await uploaded(request)
     if not data:
         form.refuse("file", N_("Choose a file."))
         return _page(request, kind, form, status=422)
@@ -52,7 +50,7 @@ async def run(request: web.Request) -> web.StreamResponse:
     except (Invalid, Conflict) as error:
         form.refuse("file", error.message, **error.parameters)
         return _page(request, kind, form, status=error.status)
-    return _page(request, kind, form, result=result, content="" if result.applied else data.decode("utf-8-sig"))
+    return _page(request, kind, form, result=result, content="" if result.applied else sent_back(data))
 
 
 def _kind(request: web.Request) -> ImportKind:
@@ -60,18 +58,6 @@ def _kind(request: web.Request) -> ImportKind:
         return ImportKind(request.match_info["kind"])
     except ValueError:
         raise web.HTTPNotFound from None
-
-
-async def _data(request: web.Request) -> bytes:
-    """The file, or the text that the result page of a check sends back."""
-    found = await posted(request)
-    file = found.get("file")
-    if isinstance(file, FileField):
-        content = file.file.read()
-        if content:
-            return content
-    text = found.get("content")
-    return text.encode() if isinstance(text, str) else b""
 
 
 def _page(
