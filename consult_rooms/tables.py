@@ -250,6 +250,11 @@ slots = Table(
     Column("ends_at", Instant, nullable=False),
     Column("appointment_id", String(40)),
     Column("withdrawn_at", Instant),
+    Column("visit_type", String(16), nullable=False, default="first", server_default="first"),
+    Column("template_id", String(40)),
+    Column("conference_id", String(40), index=True),
+    Column("buffer_before", Integer, nullable=False, default=0, server_default="0"),
+    Column("buffer_after", Integer, nullable=False, default=0, server_default="0"),
     Index("ix_slots_facility_starts", "facility_id", "starts_at"),
     Index("ix_slots_specialist_starts", "specialist_id", "starts_at"),
 )

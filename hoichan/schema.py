@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import consult_rooms.availability_tables
 import consult_rooms.pairing_tables
 import consult_rooms.push_tables
 import consult_rooms.quiet
@@ -21,6 +22,7 @@ TABLE_MODULES = (
     foundation.chain,
     identity.tables,
     consult_rooms.tables,
+    consult_rooms.availability_tables,
     consult_rooms.pairing_tables,
     consult_rooms.push_tables,
     consult_rooms.quiet,
