@@ -64,6 +64,11 @@ class LogKind(StrEnum):
     """That about one of several patients; the last one closes the consult."""
     ENDED = "ended"
     CLOSED = "closed"
+    MINUTES_SAVED = "minutes_saved"
+    MINUTES_SIGNED = "minutes_signed"
+    MINUTES_LOCKED = "minutes_locked"
+    """Everybody who had to has signed the same version."""
+    MINUTES_ADDED = "minutes_added"
     MOVED = "moved"
 
 

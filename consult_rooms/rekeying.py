@@ -1,9 +1,12 @@
-"""The sealed columns of consults, for `hoichan book rekey`: identities, questions, chat, opinions, drafts."""
+"""The sealed columns of consults, for `hoichan book rekey`: identities, questions, chat, opinions, minutes, drafts."""
 
 from __future__ import annotations
 
 from consult_rooms import chat, drafts, identities, inquiries, opinions
+from consult_rooms.minutes_store import addendum_place, version_place
+from consult_rooms.minutes_tables import minutes_addenda, minutes_versions, signing_keys
 from consult_rooms.pairing_tables import inquiries as inquiries_table
+from consult_rooms.signing_keys import private_place
 from consult_rooms.tables import chat_messages, consults, device_links, identity_history
 from consult_rooms.tables import opinions as opinions_table
 from consult_rooms.written_tables import drafts as drafts_table
@@ -19,6 +22,9 @@ SEALED = (
     Sealed(inquiries_table.c.answer_sealed, lambda row: inquiries.answer_place(row.id)),
     Sealed(chat_messages.c.text_sealed, lambda row: chat.text_place(row.consult_id, row.number)),
     Sealed(opinions_table.c.text_sealed, lambda row: opinions.text_place(row.consult_id, row.person)),
+    Sealed(minutes_versions.c.document_sealed, lambda row: version_place(row.consult_id, row.person, row.version)),
+    Sealed(minutes_addenda.c.document_sealed, lambda row: addendum_place(row.consult_id, row.person, row.number)),
+    Sealed(signing_keys.c.private_sealed, lambda row: private_place(row.id)),
     Sealed(drafts_table.c.content_sealed, lambda row: drafts.content_place(row.staff_id, row.id)),
     Sealed(device_links.c.name_sealed, lambda row: f"device_links.name:{row.id}"),
 )

@@ -36,6 +36,10 @@ _PLAIN: Mapping[LogKind, str] = {
     LogKind.ENDED: N_("%(actor)s ended the consult"),
     LogKind.OPINION_LOCKED: N_("%(actor)s closed the opinion about one of the patients"),
     LogKind.CLOSED: N_("%(actor)s closed the consult with the opinion"),
+    LogKind.MINUTES_SAVED: N_("%(actor)s saved the minutes, version %(version)s"),
+    LogKind.MINUTES_SIGNED: N_("%(actor)s signed the minutes, version %(version)s"),
+    LogKind.MINUTES_LOCKED: N_("The minutes, version %(version)s, are signed by all and locked"),
+    LogKind.MINUTES_ADDED: N_("%(actor)s added to the minutes"),
     LogKind.SCHEDULED: N_("%(actor)s booked this consult for %(time)s with %(name)s"),
     LogKind.MOVED: N_("%(actor)s moved this consult to %(time)s with %(name)s"),
 }

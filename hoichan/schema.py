@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import consult_rooms.availability_tables
+import consult_rooms.minutes_tables
 import consult_rooms.pairing_tables
 import consult_rooms.push_tables
 import consult_rooms.quiet
@@ -23,6 +24,7 @@ TABLE_MODULES = (
     identity.tables,
     consult_rooms.tables,
     consult_rooms.availability_tables,
+    consult_rooms.minutes_tables,
     consult_rooms.pairing_tables,
     consult_rooms.push_tables,
     consult_rooms.quiet,

@@ -14,18 +14,16 @@ from consult_rooms.tables import consults
 from foundation.audit import Audit, AuditEntry
 from foundation.bus import Bus
 from foundation.database import Database
-from foundation.errors import Forbidden, Invalid, NotFound, SignInNeeded
+from foundation.errors import Forbidden, Invalid, NotFound
 from foundation.i18n import N_
 from foundation.ids import ConsultId, GlassId, PatientId, new_id
 from foundation.sealing import Sealer
 from foundation.text import clean_text
-from identity.accounts import PRESENT, PRESENT_LAST
 from identity.authentication import Authentication
 from identity.model import Session
 from identity.oversight import alert
-from identity.sessions import ENDED
+from identity.reauthentication import password_number, require_unchanged
 from identity.store import Directory
-from identity.tables import staff as staff_table
 from records_panel.glass import GlassReason
 from records_panel.grants import Decision, Limits
 from records_panel.panel import Panel, Place
@@ -148,15 +146,11 @@ class BreakGlass:
             raise Invalid("glass.words", TOO_FEW, field="words", least=self.limits.glass_words)
         if len(words) > MOST_WORDS:
             raise Invalid("glass.words", TOO_MANY, field="words", most=MOST_WORDS)
-        number = await self._password(session, told.password, told.address)
+        number = await password_number(self._authentication, session, told.password, act=ACT, address=told.address)
         glass_id = GlassId(new_id("gls"))
         facilities = {person.facility_id, asking_facility_id}
         async with self._database.transaction() as tx:
-            # The lock makes a deactivation or a reset wait until this is there to be seen.
-            c = staff_table.c
-            current = select(c.id).where(c.id == person.id, c.password_number == number, c.active)
-            if (await tx.execute(current.with_for_update())).first() is None:
-                raise SignInNeeded("session.ended", ENDED)
+            await require_unchanged(tx, person.id, number)
             now = await tx.now()
             made = {
                 "id": glass_id,
@@ -180,21 +174,6 @@ class BreakGlass:
 
             tx.after_commit(tell)
         return glass_id
-
-    async def _password(self, session: Session, password: str, address: str) -> int:
-        """Which of the person's passwords was given. Raises `Invalid("password.present")`, `TooMany`."""
-        try:
-            verified = await self._authentication.check(
-                session.staff.user_name,
-                password,
-                act=ACT,
-                address=address,
-                terminal_id=None if session.terminal is None else session.terminal.id,
-            )
-        except SignInNeeded as error:
-            message = PRESENT_LAST if "left" in error.parameters else PRESENT
-            raise Invalid("password.present", message, field="password", **error.parameters) from error
-        return verified.password_number
 
 
 GLASS_DENIED = N_("This book cannot be opened to you in an emergency, or nothing more of it would open.")

@@ -20,6 +20,7 @@ from notify.webpush import Subscription
 from records_panel.rekeying import SEALED as BOOKS
 from tests.consult_rooms.conftest import World, build
 from tests.consult_rooms.test_identities import MERGED
+from tests.consult_rooms.test_minutes import DRAFT, PASSWORD, desk_of
 
 OLD = {0: bytes(32), 1: bytes(range(32))}
 NEW = {0: bytes(32), 2: bytes(range(32, 64))}
@@ -41,6 +42,12 @@ def test_no_sealed_column_is_forgotten() -> None:
 async def test_consults_move_to_the_newest_key_and_the_old_one_can_go(world: World) -> None:
     """That a value opens at all shows that its place is told rightly: it is sealed into it."""
     ha, lan = world["ha"], world["lan"]
+    desk = await desk_of(world)
+    over = await desk.held("minutes")
+    await desk.minutes.save(desk.session("lan"), over.id, DRAFT, 0)
+    for who in ("lan", "ha", "khai"):
+        await desk.sign(who, over)
+    await desk.signing.add(desk.session("lan"), over.id, 1, "CT: không xuất huyết.", password=PASSWORD)
     consult = await world.ask(question=Question(situation="Huyết áp 180", recommendation="tiêu sợi huyết?"))
     asked = await world.inquiries.ask(ha, consult.id, "Đường huyết?", "ask-0001")
     await world.inquiries.answer(lan, consult.id, asked, "5,4")

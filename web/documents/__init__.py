@@ -1,0 +1,1 @@
+"""Documents for paper: PDF/A made from what was signed."""
