@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import consult_rooms.availability_tables
 import consult_rooms.minutes_tables
+import consult_rooms.calendar_tables
 import consult_rooms.pairing_tables
 import consult_rooms.push_tables
 import consult_rooms.quiet
@@ -12,6 +13,7 @@ import consult_rooms.written_tables
 import foundation.audit
 import foundation.chain
 import identity.tables
+import notify.outbox_tables
 import notify.tables
 import records_panel.tables
 from foundation.database import metadata
@@ -25,10 +27,12 @@ TABLE_MODULES = (
     consult_rooms.tables,
     consult_rooms.availability_tables,
     consult_rooms.minutes_tables,
+    consult_rooms.calendar_tables,
     consult_rooms.pairing_tables,
     consult_rooms.push_tables,
     consult_rooms.quiet,
     consult_rooms.written_tables,
+    notify.outbox_tables,
     notify.tables,
     records_panel.tables,
 )
