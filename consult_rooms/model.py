@@ -375,7 +375,7 @@ class Appointment:
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """A weekly turn on call, in local time. `weekday` 0 is Monday; `ends` not after `starts` is the next day."""
+    """A turn on call, in local time. `weekday` 0 is Monday; `ends` not after `starts` is the next day."""
 
     id: str
     staff_id: StaffId
@@ -385,3 +385,5 @@ class Shift:
     starts: time
     ends: time
     level: Level = Level.FIRST
+    day: date | None = None
+    """The one date on which it begins; None: each week."""

@@ -21,7 +21,7 @@ from consult_rooms.model import Level
 from consult_rooms.presence import Presence
 from consult_rooms.quiet import quiet_times
 from consult_rooms.roster_queries import BEFORE, CLINIC, FRAME, PEOPLE, REQUESTER
-from consult_rooms.rota import covers, shift_of
+from consult_rooms.rota import began_on, covers, shift_of
 from consult_rooms.rulebook import newest, rules_of
 from consult_rooms.tables import consults, on_call_shifts
 from foundation.database import Database, Transaction
@@ -110,13 +110,13 @@ class Rosters:
     async def _people(self, tx: Transaction, asked: Asked, frame: _Frame) -> Sequence[Mapping[Any, Any]]:
         """Everybody who could be rung, a row for each turn on call of these days."""
         family = {asked.specialty_id, *frame.children, frame.parent_id}
-        today = frame.now.astimezone(self._zone).weekday()
+        local = frame.now.astimezone(self._zone)
         told = {
             "clinic_id": asked.clinic_id,
             "specialty_id": asked.specialty_id,
             "family": sorted(field for field in family if field is not None),
-            # A turn that holds now began today, or yesterday and goes on past midnight.
-            "days": [today, (today - 1) % 7],
+            "days": ["", *began_on(local)],
+            "weekdays": [local.weekday(), (local.weekday() - 1) % 7],
         }
         rows: Sequence[Mapping[Any, Any]] = (await tx.execute(PEOPLE, told)).mappings().all()
         return rows

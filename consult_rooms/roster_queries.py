@@ -7,9 +7,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Select, String, and_, bindparam, cast, func, literal_column, or_, select, true, union
+from sqlalchemy import (
+    BindParameter,
+    Select,
+    String,
+    and_,
+    bindparam,
+    cast,
+    func,
+    literal_column,
+    or_,
+    select,
+    true,
+    union,
+)
 
 from consult_rooms.quiet import quiet_times
+from consult_rooms.rota import lifted_on
 from consult_rooms.rulebook import newest
 from consult_rooms.tables import consults, offers, on_call_shifts
 from foundation.database import STORE_TIME
@@ -32,6 +46,7 @@ _COORDINATES = cast(staff.c.roles, String).contains(Role.COORDINATOR.value)
 CLINIC, REQUESTER = facilities.alias("clinic"), staff.alias("requester")
 _CLINIC_ID = bindparam("clinic_id", type_=String)
 _SPECIALTY_ID = bindparam("specialty_id", type_=String)
+_DAYS: BindParameter[list[str]] = bindparam("days", expanding=True)
 BEFORE = (
     select(consults.c.specialist_id, consults.c.claimed_at)
     .where(
@@ -94,8 +109,10 @@ def _people_query() -> Select[Any]:
         .join(linked, linked.c.hub_id == staff.c.facility_id)
         .where(staff.c.active, or_(holds, _COORDINATES))
     )
-    turns = select(on_call_shifts.c.staff_id, on_call_shifts.c.facility_id).join(
-        linked, linked.c.hub_id == on_call_shifts.c.facility_id
+    turns = (
+        select(on_call_shifts.c.staff_id, on_call_shifts.c.facility_id)
+        .join(linked, linked.c.hub_id == on_call_shifts.c.facility_id)
+        .where(on_call_shifts.c.day.in_(_DAYS))
     )
     own = select(staff.c.id, _CLINIC_ID).where(staff.c.facility_id == _CLINIC_ID, staff.c.active, _COORDINATES)
     there = union(works, turns.where(on_call_shifts.c.specialty_id == _SPECIALTY_ID), own).subquery("there")
@@ -128,7 +145,9 @@ def _people_query() -> Select[Any]:
                 on_call_shifts.c.staff_id == staff.c.id,
                 on_call_shifts.c.facility_id == there.c.hub_id,
                 on_call_shifts.c.specialty_id == _SPECIALTY_ID,
-                on_call_shifts.c.weekday.in_(bindparam("days", expanding=True)),
+                on_call_shifts.c.day.in_(_DAYS),
+                on_call_shifts.c.weekday.in_(bindparam("weekdays", expanding=True)),
+                ~lifted_on(_DAYS),
             ),
         )
         .where(staff.c.active)
@@ -139,4 +158,5 @@ def _people_query() -> Select[Any]:
 FRAME = _frame_query()
 """Told `clinic_id`, `specialty_id`, `requester_id`, `patient_id`. It holds `STORE_TIME`."""
 PEOPLE = _people_query()
-"""Told `clinic_id`, `specialty_id`, `family` (ids of specialties) and `days` (on which a turn that holds now began)."""
+"""Told `clinic_id`, `specialty_id`, `family` (ids of specialties), and on which `days` and `weekdays` a turn that holds
+now began; among the days the empty text, which is that of weekly turns."""

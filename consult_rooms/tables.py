@@ -64,6 +64,7 @@ consults = Table(
     Index("ix_consults_requester_created", "requester_id", "created_at"),
     Index("ix_consults_specialist_created", "specialist_id", "created_at"),
     Index("ix_consults_facility_state", "requester_facility_id", "state"),
+    Index("ix_consults_facility_created", "requester_facility_id", "created_at"),
     Index("ix_consults_state_due", "state", "due_at"),
     Index("ix_consults_specialist_facility_created", "specialist_facility_id", "created_at"),
     Index(
@@ -221,12 +222,17 @@ on_call_shifts = Table(
     Column("starts_minute", Integer, nullable=False),
     Column("ends_minute", Integer, nullable=False),
     Column("level", String(8), nullable=False, default="first", server_default="first"),
+    Column("day", String(10), nullable=False, default="", server_default=""),
     UniqueConstraint(
-        "staff_id", "specialty_id", "facility_id", "weekday", "starts_minute", name="uq_on_call_shifts_turn"
+        "staff_id", "specialty_id", "facility_id", "weekday", "starts_minute", "day", name="uq_on_call_shifts_turn"
     ),
-    Index("ix_on_call_shifts_specialty_facility", "specialty_id", "facility_id"),
+    Index("ix_on_call_shifts_specialty_facility_day", "specialty_id", "facility_id", "day"),
 )
-"""Weekly turns on call; minutes count from local midnight of `weekday` (0 is Monday)."""
+"""Turns on call; minutes count from local midnight of `weekday` (0 is Monday).
+
+`day` is the date (ISO 8601) of a turn that does not come each week; empty, not NULL, for one that does, so that no turn
+stands twice and the index serves both. `lifted_turns` holds the dates on which a weekly one does not hold.
+"""
 
 ladder_rules = Table(
     "ladder_rules",

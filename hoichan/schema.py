@@ -8,6 +8,7 @@ import consult_rooms.calendar_tables
 import consult_rooms.pairing_tables
 import consult_rooms.push_tables
 import consult_rooms.quiet
+import consult_rooms.rota_tables
 import consult_rooms.tables
 import consult_rooms.written_tables
 import foundation.audit
@@ -31,6 +32,7 @@ TABLE_MODULES = (
     consult_rooms.pairing_tables,
     consult_rooms.push_tables,
     consult_rooms.quiet,
+    consult_rooms.rota_tables,
     consult_rooms.written_tables,
     notify.outbox_tables,
     notify.tables,

@@ -242,6 +242,7 @@ def services_of(
         summary_export=parts.summary_export,
         additions=parts.additions,
         rota=parts.rota,
+        duty=parts.duty,
         rulebook=parts.rulebook,
         forecast=parts.forecast,
         ready=ready,

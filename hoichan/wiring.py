@@ -16,6 +16,7 @@ from consult_rooms.claims import Claims
 from consult_rooms.desk import Desk
 from consult_rooms.devices import Devices
 from consult_rooms.drafts import Drafts
+from consult_rooms.duty import Duty
 from consult_rooms.exchange import Exchange
 from consult_rooms.forecast import Forecast
 from consult_rooms.handovers import Handovers
@@ -35,10 +36,14 @@ from consult_rooms.ring_pushes import RingPushes
 from consult_rooms.rooms import Rooms
 from consult_rooms.roster import Rosters
 from consult_rooms.rota import Rota
+from consult_rooms.rota_dates import RotaDates
+from consult_rooms.rota_import import RotaImport
+from consult_rooms.rota_weeks import RotaWeeks
 from consult_rooms.rulebook import Rulebook
 from consult_rooms.runner import LadderRunner
 from consult_rooms.scheduling import Scheduling
 from consult_rooms.store import ConsultStore
+from consult_rooms.swaps import Swaps
 from consult_rooms.tables import CONSULT_LOG
 from consult_rooms.thread import Threads
 from consult_rooms.uploads import Bounds, Uploads
@@ -118,6 +123,7 @@ class Parts:
     log: ConsultLog
     presence: Presence
     rota: Rota
+    duty: Duty
     rulebook: Rulebook
     forecast: Forecast
     runner: LadderRunner
@@ -310,6 +316,12 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
             log=log,
             presence=presence,
             rota=rota,
+            duty=Duty(
+                RotaDates(database, directory, rota),
+                RotaWeeks(database, directory, zone),
+                Swaps(database, directory, rota, zone),
+                RotaImport(database, directory, rota, audit),
+            ),
             rulebook=Rulebook(database, audit, rules),
             forecast=Forecast(database, rosters, directory, audit),
             runner=runner,

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from consult_rooms.desk import Desk
 from consult_rooms.devices import Devices
+from consult_rooms.duty import Duty
 from consult_rooms.exchange import Exchange
 from consult_rooms.forecast import Forecast
 from consult_rooms.opinions import Opinions
@@ -94,6 +95,7 @@ class Services:
     summary_export: SummaryExport
     additions: Additions
     rota: Rota
+    duty: Duty
     rulebook: Rulebook
     forecast: Forecast
     ready: Callable[[], Awaitable[dict[str, bool]]]

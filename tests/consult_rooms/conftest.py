@@ -11,6 +11,7 @@ import pytest
 
 from consult_rooms.answers import Answers
 from consult_rooms.claims import Claims
+from consult_rooms.duty import Duty
 from consult_rooms.forecast import Forecast
 from consult_rooms.handovers import Handovers
 from consult_rooms.inquiries import Inquiries
@@ -36,10 +37,14 @@ from consult_rooms.requests import Requests
 from consult_rooms.rooms import Rooms
 from consult_rooms.roster import Rosters
 from consult_rooms.rota import Rota
+from consult_rooms.rota_dates import RotaDates
+from consult_rooms.rota_import import RotaImport
+from consult_rooms.rota_weeks import RotaWeeks
 from consult_rooms.rulebook import Rulebook
 from consult_rooms.runner import LadderRunner
 from consult_rooms.scheduling import Scheduling
 from consult_rooms.store import ConsultStore
+from consult_rooms.swaps import Swaps
 from consult_rooms.writing import Writing
 from foundation.audit import Audit
 from foundation.bus import Bus
@@ -90,6 +95,7 @@ class World:
     directory: Directory
     presence: Presence
     rota: Rota
+    duty: Duty
     rosters: Rosters
     rulebook: Rulebook
     forecast: Forecast
@@ -313,6 +319,12 @@ async def build(
         directory=directory,
         presence=presence,
         rota=turns,
+        duty=Duty(
+            RotaDates(database, directory, turns),
+            RotaWeeks(database, directory, ZONE),
+            Swaps(database, directory, turns, ZONE),
+            RotaImport(database, directory, turns, audit),
+        ),
         rosters=rosters,
         rulebook=Rulebook(database, Audit(database), RULES),
         forecast=Forecast(database, rosters, directory, Audit(database)),

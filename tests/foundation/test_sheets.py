@@ -7,13 +7,14 @@ import tracemalloc
 import unicodedata
 import zipfile
 from datetime import date, time
+from typing import Any
 
 import pytest
 from openpyxl import Workbook, load_workbook
 
 from foundation.errors import Invalid
 from foundation.sheet_text import decoded
-from foundation.sheet_writing import csv_of, xlsx_of
+from foundation.sheet_writing import Cell, csv_of, xlsx_of
 from foundation.sheets import LARGEST_BYTES, Column, read
 
 COLUMNS = (
@@ -108,7 +109,7 @@ def test_too_many_rows_are_refused() -> None:
     assert caught.value.code == "import.too_many_rows"
 
 
-def workbook(*rows: tuple[object, ...]) -> bytes:
+def workbook(*rows: tuple[Any, ...]) -> bytes:
     book, out = Workbook(), io.BytesIO()
     sheet = book.active
     assert sheet is not None
@@ -192,7 +193,7 @@ def test_cells_that_would_be_formulas_are_text(bad: str) -> None:
 
 
 def test_what_was_written_is_read_again() -> None:
-    rows = [["BS. Đỗ Thị Ở", "=2", 7], ["-", None, ""]]
+    rows: list[list[Cell]] = [["BS. Đỗ Thị Ở", "=2", 7], ["-", None, ""]]
     columns = (Column("a", "một"), Column("b", "hai"), Column("c", "ba"))
     for data in (csv_of(["a", "b", "c"], rows), xlsx_of({"x": [["a", "b", "c"], *rows]})):
         assert [list(row.cells.values()) for row in read(data, columns).rows] == [

@@ -147,6 +147,7 @@ async def ward(
             queries=world.queries,
             presence=world.presence,
             rota=world.rota,
+            duty=world.duty,
             desk=desk,
             rulebook=world.rulebook,
             forecast=world.forecast,

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from consult_rooms.access import Relation
 from consult_rooms.model import ConsultState
+from consult_rooms.rota_weeks import AHEAD
 from foundation.errors import NotFound
 from foundation.i18n import N_
 from identity.model import Role, Staff
@@ -89,6 +90,10 @@ async def _queue(reader: Reader) -> Filling:
     return {"queue": [(one, way(one.row, reader.now)) for one in queue[:QUEUE_ROWS]], "queued": len(queue)}
 
 
+async def _gaps(reader: Reader) -> Filling:
+    return {"gaps": await reader.services.duty.weeks.coming_gaps([reader.staff.facility_id]), "ahead": AHEAD}
+
+
 async def _on_call(reader: Reader) -> Filling:
     return {"offered": await offered(reader.services, reader.staff.facility_id)}
 
@@ -126,6 +131,7 @@ class Section:
 SECTIONS: Mapping[str, Section] = MappingProxyType(
     {
         "alert": Section("officer-alert", "top", frozenset({Role.DATA_PROTECTION_OFFICER}), _alert),
+        "gaps": Section("rota-gaps", "top", frozenset({Role.COORDINATOR}), _gaps),
         "duty": Section("duty", "head", frozenset({Role.SPECIALIST}), _duty),
         "queue": Section("queue", "main", frozenset({Role.COORDINATOR}), _queue),
         "emergencies": Section("emergencies", "main", frozenset({Role.DATA_PROTECTION_OFFICER}), _emergencies),

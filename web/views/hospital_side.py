@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from consult_rooms.model import Level, Shift
-from consult_rooms.rota import covers
 from consult_rooms.rows import Answer
 from foundation.errors import Unavailable
 from identity.model import Specialty, Staff
@@ -37,8 +36,8 @@ async def turns(services: Services, staff: Staff, now: datetime) -> list[Turn]:
     """The turns of this person that run now, by specialty, those on call first; empty when there is none."""
     local = _local(services, now)
     ends: dict[tuple[str, Level], datetime] = {}
-    for shift in await services.rota.shifts([staff.facility_id]):
-        if shift.staff_id == staff.id and covers(shift, local):
+    for shift in await services.rota.running([staff.facility_id], at=now):
+        if shift.staff_id == staff.id:
             until, turn = _end(shift, local), (shift.specialty_id, shift.level)
             ends[turn] = max(until, ends.get(turn, until))
     return [
@@ -51,8 +50,7 @@ async def turns(services: Services, staff: Staff, now: datetime) -> list[Turn]:
 
 async def colleagues(services: Services, staff: Staff, now: datetime) -> list[Colleague]:
     """The others of one's specialties at one's hospital: those on call, their backups, the others."""
-    local = _local(services, now)
-    running = [shift for shift in await services.rota.shifts([staff.facility_id]) if covers(shift, local)]
+    running = await services.rota.running([staff.facility_id], at=now)
     levels = {shift.staff_id: shift.level for shift in sorted(running, key=lambda one: _order(one.level), reverse=True)}
     found = {
         person.id: person
