@@ -11,24 +11,52 @@ from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import case, select, update
+from sqlalchemy import String, and_, bindparam, case, or_, select, update
 
 from consult_rooms.access import require_claim
 from consult_rooms.licences import in_scope
-from consult_rooms.log import ConsultLog
+from consult_rooms.log import ConsultLog, Data
 from consult_rooms.log_entry import LogKind
 from consult_rooms.model import Consult, ConsultState, OfferState, ParticipantRole
 from consult_rooms.standing import standing
 from consult_rooms.store import ConsultStore
 from consult_rooms.tables import consults, offers, participants
 from consult_rooms.transitions import Act, after, before, refusal
-from foundation.database import Transaction
+from foundation.database import Instant, Transaction
 from foundation.errors import Conflict, HoichanError
 from foundation.i18n import N_
 from foundation.ids import ConsultId
 from identity.model import Staff
 from identity.store import Directory
 
+_ONE, _PERSON = bindparam("one_id", type_=String), bindparam("person_id", type_=String)
+_OWN = and_(offers.c.staff_id == _PERSON, or_(*(offers.c.state == one for one in before(OfferState.ACCEPTED))))
+_ANSWERED = (
+    update(offers)
+    .where(
+        offers.c.consult_id == _ONE, or_(_OWN, *(offers.c.state == one for one in sorted(before(OfferState.STOPPED))))
+    )
+    .values(
+        state=case((_OWN, OfferState.ACCEPTED), else_=OfferState.STOPPED),
+        reason=None,
+        answered_at=bindparam("now", type_=Instant),
+        later_at=None,
+    )
+)
+"""One statement, for somebody waits for each: the own ring is accepted, all others stop."""
+_RUNNING = (
+    select(consults.c.id, consults.c.code)
+    .join(participants, participants.c.consult_id == consults.c.id)
+    .where(
+        consults.c.specialist_id == _PERSON,
+        consults.c.state == ConsultState.CLAIMED,
+        consults.c.id != _ONE,
+        consults.c.paused_at.is_(None),
+        participants.c.staff_id == _PERSON,
+        participants.c.joined_at.is_not(None),
+        participants.c.left_at.is_(None),
+    )
+)
 LEASE_S = 45.0
 """How long a claim holds without a sign of life before its specialist has entered, unless told otherwise."""
 
@@ -72,63 +100,34 @@ class Claims:
             "lease_until": now + self.lease,
             "step_due_at": None,
         }
-        won = False
+        number = None
         if consult.state is ConsultState.RINGING:
             taking["state"] = after(consult.state, Act.CLAIM)
-            won = await self._store.change(tx, consult_id, ConsultState.RINGING, taking)
-        if not won:
+            number = await self._store.change_logged(tx, consult_id, ConsultState.RINGING, taking, 1)
+        if number is None:
             # The same person may have been first: two tabs, or an ack that was lost and a second click.
             taken = await self._store.get(tx, consult_id)
             if _holds(staff, taken):
                 return taken
             raise await self.lost(tx, consult_id)
         await self.let_go(tx, staff, consult_id, pause=pause)
-        own = (offers.c.staff_id == staff.id) & offers.c.state.in_(before(OfferState.ACCEPTED))
-        await tx.execute(  # one statement, for somebody waits for each: the own ring is accepted, all others stop
-            update(offers)
-            .where(offers.c.consult_id == consult_id, own | offers.c.state.in_(before(OfferState.STOPPED)))
-            .values(
-                state=case((own, OfferState.ACCEPTED), else_=OfferState.STOPPED),
-                reason=None,
-                answered_at=now,
-                later_at=None,
-            )
-        )
+        await tx.execute(_ANSWERED, {"one_id": consult_id, "person_id": staff.id, "now": now})
         await self._store.admit(
             tx,
             consult_id,
             [(consult.requester_id, ParticipantRole.REQUESTER, True), (staff.id, ParticipantRole.SPECIALIST, True)],
         )
         waited_s = round((now - consult.created_at).total_seconds(), 3)
-        entry = await self._log.append(
-            tx,
-            consult_id,
-            LogKind.CLAIMED,
-            staff.id,
-            {"facility": facility_id, "waited_s": waited_s, "owner": staff.id},
-        )
-        return replace(consult, **taking, log_number=entry.number)
+        told: Data = {"facility": facility_id, "waited_s": waited_s, "owner": staff.id}
+        await self._log.numbered(tx, consult_id, number, [(LogKind.CLAIMED, staff.id, told)])
+        return replace(consult, **taking, log_number=number)
 
     async def let_go(self, tx: Transaction, staff: Staff, taken: ConsultId, *, pause: bool) -> None:
         """Before this person goes into `taken`: what they run pauses with their word for it, or nothing is done.
 
         Raises Conflict `consult.running`.
         """
-        running = (
-            await tx.execute(
-                select(consults.c.id, consults.c.code)
-                .join(participants, participants.c.consult_id == consults.c.id)
-                .where(
-                    consults.c.specialist_id == staff.id,
-                    consults.c.state == ConsultState.CLAIMED,
-                    consults.c.id != taken,
-                    consults.c.paused_at.is_(None),
-                    participants.c.staff_id == staff.id,
-                    participants.c.joined_at.is_not(None),
-                    participants.c.left_at.is_(None),
-                )
-            )
-        ).all()
+        running = (await tx.execute(_RUNNING, {"one_id": taken, "person_id": staff.id})).all()
         for left in running:
             if not pause:
                 raise Conflict("consult.running", RUNNING, consult=left.code)

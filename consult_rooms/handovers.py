@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, String, bindparam, select, update
 
 from consult_rooms import bounds
 from consult_rooms.access import Relation, require_licence
@@ -27,7 +27,7 @@ from consult_rooms.store import UNKNOWN, ConsultStore
 from consult_rooms.tables import consults
 from consult_rooms.transitions import Act, after
 from foundation.audit import Audit, AuditEntry
-from foundation.database import Database, Transaction
+from foundation.database import Database, Instant, Transaction
 from foundation.errors import Conflict, Forbidden, NotFound
 from foundation.i18n import N_
 from foundation.ids import ConsultId, FacilityId, HandoverId, StaffId, new_id
@@ -240,11 +240,14 @@ async def open_of(tx: Transaction, consult_id: ConsultId) -> Handover | None:
 
 async def lapse(tx: Transaction, consult_id: ConsultId) -> None:
     """The consult is no longer there to be handed over: an open offer of it is over."""
-    await tx.execute(
-        update(handovers)
-        .where(handovers.c.consult_id == consult_id, handovers.c.state == HandoverState.OFFERED)
-        .values(state=HandoverState.LAPSED, answered_at=await tx.now())
-    )
+    await tx.execute(_LAPSED, {"one_id": consult_id, "now": await tx.now()})
+
+
+_LAPSED = (
+    update(handovers)
+    .where(handovers.c.consult_id == bindparam("one_id", type_=String), handovers.c.state == HandoverState.OFFERED)
+    .values(state=HandoverState.LAPSED, answered_at=bindparam("now", type_=Instant))
+)
 
 
 async def _last_to(tx: Transaction, consult_id: ConsultId, staff_id: StaffId) -> Handover | None:

@@ -166,14 +166,18 @@ async def _write(
     left: bytes | None = None,
 ) -> None:
     await tx.execute(
-        identity_history.insert().values(
-            consult_id=consult.id,
-            number=number,
-            at=await tx.now(),
-            actor=actor,
-            kind=kind,
-            patient_id=patient.patient_id,
-            patient_sealed=store.sealed_patient(f"{consult.id}:{number}", patient, PLACE),
-            left_sealed=left,
-        )
+        _KEPT,
+        {
+            "consult_id": consult.id,
+            "number": number,
+            "at": await tx.now(),
+            "actor": actor,
+            "kind": kind,
+            "patient_id": patient.patient_id,
+            "patient_sealed": store.sealed_patient(f"{consult.id}:{number}", patient, PLACE),
+            "left_sealed": left,
+        },
     )
+
+
+_KEPT = identity_history.insert().inline()

@@ -6,11 +6,12 @@ order and none is missing. What goes over the bus after the commit is a hint alo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from enum import Enum
 from typing import Any
 
-from sqlalchemy import Row, String, bindparam, func, literal, select, union_all, update
+from sqlalchemy import Integer, Row, String, bindparam, func, literal, select, union_all, update
 
 from consult_rooms.log_entry import LogEntry, LogKind
 from consult_rooms.model import ConsultState
@@ -40,6 +41,11 @@ class ConsultLog:
     def __init__(self, database: Database, bus: Bus) -> None:
         self._database = database
         self._bus = bus
+        self._listeners: list[Callable[[Sequence[LogEntry]], None]] = []
+
+    def tell(self, listener: Callable[[Sequence[LogEntry]], None]) -> None:
+        """Let `listener` have what this process writes, once it is committed: it need not read it again."""
+        self._listeners.append(listener)
 
     async def append(
         self, tx: Transaction, consult_id: ConsultId, kind: LogKind, actor: StaffId | None, data: Data | None = None
@@ -54,34 +60,25 @@ class ConsultLog:
         new = list(entries)
         if not new:
             return []
-        last = (
-            await tx.execute(
-                update(consults)
-                .where(consults.c.id == consult_id)
-                .values(log_number=consults.c.log_number + len(new))
-                .returning(consults.c.log_number)
-            )
-        ).scalar_one_or_none()
+        last = (await tx.execute(_GROWN, {"one_id": consult_id, "grown": len(new)})).scalar_one_or_none()
         if last is None:
             raise NotFound("consult.unknown", UNKNOWN)
-        return await self._write(tx, consult_id, last - len(new) + 1, new)
+        return await self.numbered(tx, consult_id, last, new)
 
-    async def begin(
-        self, tx: Transaction, consult_id: ConsultId, entries: Sequence[tuple[LogKind, StaffId | None, Data]]
+    async def numbered(
+        self, tx: Transaction, consult_id: ConsultId, last: int, new: Sequence[tuple[LogKind, StaffId | None, Data]]
     ) -> list[LogEntry]:
-        """Add the first entries of a consult whose row this transaction inserts, with their count as its number."""
-        return await self._write(tx, consult_id, 1, entries)
+        """Add entries whose numbers, up to `last`, this transaction has taken.
 
-    async def _write(
-        self, tx: Transaction, consult_id: ConsultId, first: int, new: Sequence[tuple[LogKind, StaffId | None, Data]]
-    ) -> list[LogEntry]:
-        at = await tx.now()
+        By `ConsultStore.change_logged`, or by inserting the consult's row with their count as its number.
+        """
+        at, first = await tx.now(), last - len(new) + 1
         written = [
-            LogEntry(consult_id, first + place, at, kind, actor, dict(data))
+            LogEntry(consult_id, first + place, at, kind, actor, _plain(data))
             for place, (kind, actor, data) in enumerate(new)
         ]
         await tx.execute(
-            consult_log.insert(),
+            _ADDED,
             [
                 {
                     "consult_id": consult_id,
@@ -96,6 +93,8 @@ class ConsultLog:
         )
 
         async def hint() -> None:
+            for listener in self._listeners:
+                listener(written)
             await self._bus.publish(TOPIC, {"consult": consult_id, "number": written[-1].number})
 
         tx.after_commit(hint)
@@ -104,12 +103,7 @@ class ConsultLog:
     async def since(self, consult_id: ConsultId, number: int, *, limit: int = PAGE) -> list[LogEntry]:
         """Entries after that number, in order, at most `limit`; fewer are all that there were."""
         async with self._database.reading() as tx:
-            found = await tx.execute(
-                select(consult_log)
-                .where(consult_log.c.consult_id == consult_id, consult_log.c.number > number)
-                .order_by(consult_log.c.number)
-                .limit(limit)
-            )
+            found = await tx.execute(_SINCE, {"one_id": consult_id, "known": number, "most": limit})
             return [_entry(row) for row in found]
 
     async def recent(self, since_at: datetime) -> list[LogEntry]:
@@ -146,6 +140,20 @@ class ConsultLog:
 
 
 _ONE = bindparam("one_id", type_=String)
+# Made once, as below: making a statement takes as long as asking it, and each change asks these.
+_GROWN = (
+    update(consults)
+    .where(consults.c.id == _ONE)
+    .values(log_number=consults.c.log_number + bindparam("grown", type_=Integer))
+    .returning(consults.c.log_number)
+)
+_ADDED = consult_log.insert().inline()
+_SINCE = (
+    select(consult_log)
+    .where(consult_log.c.consult_id == _ONE, consult_log.c.number > bindparam("known"))
+    .order_by(consult_log.c.number)
+    .limit(bindparam("most", type_=Integer))
+)
 _CLINIC_ID = select(consults.c.requester_facility_id).where(consults.c.id == _ONE).scalar_subquery()
 _AUDIENCE = union_all(
     select(consults.c.state, consults.c.requester_id).where(consults.c.id == _ONE),
@@ -154,6 +162,11 @@ _AUDIENCE = union_all(
     select(literal(""), staff.c.id).where(coordinates(_CLINIC_ID)),
 )
 """Whom a consult's entries concern, and in the first row its state: one statement, since each change asks it."""
+
+
+def _plain(data: Data) -> Data:
+    """As the store gives it back: an enumeration's word as a word."""
+    return {key: value.value if isinstance(value, Enum) else value for key, value in data.items()}
 
 
 def _entry(row: Row[Any]) -> LogEntry:

@@ -45,6 +45,7 @@ from identity.model import Staff
 from identity.policy import Action, Target, require
 from identity.store import Directory
 
+_NEW = consults.insert().returning(*consults.c)
 LAST_STEP = N_("Everybody has been rung already. If no one accepts in time, the request becomes a written case.")
 FOREIGN_TERMINAL = N_("This terminal belongs to another facility.")
 
@@ -127,34 +128,33 @@ class Requests:
                 if first is not None:
                     entries.extend(first.entries)
                 row = await tx.execute(
-                    consults.insert()
-                    .values(
-                        id=consult_id,
-                        code=code or await new_code(tx, now.astimezone(self._zone)),
-                        state=ConsultState.WRITTEN if first is None else ConsultState.RINGING,
-                        urgency=urgency,
-                        specialty_id=specialty_id,
-                        requester_id=staff.id,
-                        requester_facility_id=staff.facility_id,
-                        owner_id=staff.id,
-                        terminal_id=terminal_id,
-                        idempotency_hash=key,
-                        created_at=now,
-                        step=None if first is None else first.step,
-                        step_due_at=None if first is None else first.due_at,
-                        due_at=due_at,
-                        log_number=len(entries),
+                    _NEW,
+                    {
+                        "id": consult_id,
+                        "code": code or await new_code(tx, now.astimezone(self._zone)),
+                        "state": ConsultState.WRITTEN if first is None else ConsultState.RINGING,
+                        "urgency": urgency,
+                        "specialty_id": specialty_id,
+                        "requester_id": staff.id,
+                        "requester_facility_id": staff.facility_id,
+                        "owner_id": staff.id,
+                        "terminal_id": terminal_id,
+                        "idempotency_hash": key,
+                        "created_at": now,
+                        "step": None if first is None else first.step,
+                        "step_due_at": None if first is None else first.due_at,
+                        "due_at": due_at,
+                        "log_number": len(entries),
                         **self._store.patient_values(consult_id, person),
                         **self._store.question_values(consult_id, asked),
                         **self._store.consent_values(consult_id, given),
-                    )
-                    .returning(*consults.c)
+                    },
                 )
                 consult = self._store.consult(row.mappings().one())
                 await identities.begin(tx, self._store, consult)
                 if first is not None:
                     await self._runner.ring(tx, consult_id, first)
-                await self._log.begin(tx, consult_id, entries)
+                await self._log.numbered(tx, consult_id, len(entries), entries)
                 return consult
         except IntegrityError:
             # The same key came before, which is seldom: it is looked for only now. Or there is no such specialty.

@@ -10,20 +10,20 @@ from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select, update
+from sqlalchemy import String, bindparam, select, update
 
 from consult_rooms import bounds
 from consult_rooms.access import NOT_IN_ROOM, Relation, room_open
 from consult_rooms.chat import Chat
 from consult_rooms.handovers import lapse
-from consult_rooms.log import ConsultLog
+from consult_rooms.log import ConsultLog, Data
 from consult_rooms.log_entry import LogKind
 from consult_rooms.model import ChatMessage, Consult, ConsultState, LineState, Participant, ParticipantRole, Rung, Way
 from consult_rooms.standing import Standing, standing
 from consult_rooms.store import ConsultStore, participant_of
 from consult_rooms.tables import first_frames, participants
 from consult_rooms.transitions import Act, after, refusal
-from foundation.database import Database, Transaction
+from foundation.database import Database, Instant, Transaction
 from foundation.errors import Conflict, Forbidden, Invalid, NotFound
 from foundation.i18n import N_
 from foundation.ids import ConsultId, ParticipantId, StaffId
@@ -42,6 +42,14 @@ UNFIT = N_("This person cannot take part in a consult.")
 THERE = N_("This person is part of the consult already.")
 NOT_YOURS_TO_END = N_("Only the specialist ends the consult; a coordinator may when the specialist is gone.")
 UNKNOWN_PARTICIPANT = N_("There is nobody of that id in this consult.")
+
+_ONE, _NOW = bindparam("one_id", type_=String), bindparam("now", type_=Instant)
+_CAME = update(participants).where(participants.c.id == _ONE).values(joined_at=_NOW, left_at=None, line=LineState.GOOD)
+_ALL_GONE = (
+    update(participants)
+    .where(participants.c.consult_id == _ONE, participants.c.joined_at.is_not(None), participants.c.left_at.is_(None))
+    .values(left_at=_NOW)
+)
 
 
 class Rooms:
@@ -72,37 +80,29 @@ class Rooms:
             place = await self._met(tx, staff, consult_id)
             consult, participant = place.consult, _of_room(place)
             now = await tx.now()
-            begins = consult.state is ConsultState.SCHEDULED and participant.role is ParticipantRole.SPECIALIST
-            if begins:
-                claimed: dict[str, Any] = {
-                    "state": after(consult.state, Act.OPEN),
-                    "claimed_at": now,
-                    "owner_id": staff.id,
-                }
-                if await self._store.change(tx, consult_id, ConsultState.SCHEDULED, claimed):
-                    await self._log.append(tx, consult_id, LogKind.OWNER_CHANGED, staff.id, {"owner": staff.id})
-                    consult = replace(consult, **claimed)
+            changed: dict[str, Any] = {}
+            entries: list[tuple[LogKind, StaffId | None, Data]] = []
+            if consult.state is ConsultState.SCHEDULED and participant.role is ParticipantRole.SPECIALIST:
+                changed = {"state": after(consult.state, Act.OPEN), "claimed_at": now, "owner_id": staff.id}
+                entries.append((LogKind.OWNER_CHANGED, staff.id, {"owner": staff.id}))
             elif staff.id == consult.specialist_id and (consult.lease_until or consult.paused_at):
-                consult = await self._arrived(tx, consult)
+                # Its specialist is here: the claim runs out no longer, and a pause is over.
+                changed = {"lease_until": None, "paused_at": None}
+                if consult.paused_at is not None:
+                    entries.append((LogKind.RESUMED, staff.id, {}))
             if not participant.present:
-                await tx.execute(
-                    update(participants)
-                    .where(participants.c.id == participant.id)
-                    .values(joined_at=now, left_at=None, line=LineState.GOOD)
-                )
-                entry = await self._log.append(
-                    tx,
-                    consult_id,
-                    LogKind.JOINED,
-                    staff.id,
-                    {
-                        "participant": participant.id,
-                        "role": participant.role,
-                        "again": participant.joined_at is not None,
-                    },
-                )
-                consult = replace(consult, log_number=entry.number)
+                await tx.execute(_CAME, {"one_id": participant.id, "now": now})
+                again = participant.joined_at is not None
+                joined: Data = {"participant": participant.id, "role": participant.role, "again": again}
+                entries.append((LogKind.JOINED, staff.id, joined))
                 participant = replace(participant, joined_at=now, left_at=None)
+            if changed or entries:  # the row is locked: its state is still that which was read
+                number = await self._store.change_logged(tx, consult_id, consult.state, changed, len(entries))
+                if number is None:
+                    raise refusal(consult.state)
+                if entries:
+                    await self._log.numbered(tx, consult_id, number, entries)
+                consult = replace(consult, **changed, log_number=number)
             return consult, participant
 
     async def leave(self, participant: Participant) -> None:
@@ -240,33 +240,21 @@ class Rooms:
             if place.related is not Relation.SPECIALIST and not await self._abandoned_to(tx, staff, place):
                 raise Forbidden("consult.not_yours_to_end", NOT_YOURS_TO_END)
             now = await tx.now()
-            ended = await self._store.change(
-                tx,
-                consult_id,
-                ConsultState.CLAIMED,
-                {
-                    "state": after(consult.state, Act.END),
-                    "ended_at": now,
-                    "lease_until": None,
-                    "paused_at": None,
-                },
-            )
-            if not ended:
+            ended: dict[str, Any] = {
+                "state": after(consult.state, Act.END),
+                "ended_at": now,
+                "lease_until": None,
+                "paused_at": None,
+            }
+            number = await self._store.change_logged(tx, consult_id, ConsultState.CLAIMED, ended, 1)
+            if number is None:
                 raise refusal((await self._store.get(tx, consult_id)).state)
-            await tx.execute(
-                update(participants)
-                .where(
-                    participants.c.consult_id == consult_id,
-                    participants.c.joined_at.is_not(None),
-                    participants.c.left_at.is_(None),
-                )
-                .values(left_at=now)
-            )
+            await tx.execute(_ALL_GONE, {"one_id": consult_id, "now": now})
             await lapse(tx, consult_id)
             began = consult.claimed_at or now
-            lasted_s = round((now - began).total_seconds(), 3)
-            await self._log.append(tx, consult_id, LogKind.ENDED, staff.id, {"lasted_s": lasted_s})
-            return await self._store.get(tx, consult_id)
+            lasted: Data = {"lasted_s": round((now - began).total_seconds(), 3)}
+            await self._log.numbered(tx, consult_id, number, [(LogKind.ENDED, staff.id, lasted)])
+            return replace(consult, **ended, log_number=number)
 
     async def chat(self, staff: Staff, consult_id: ConsultId, text: str, client_id: str) -> ChatMessage:
         """Say something in the room's chat; the same `client_id` of one sender is one message.
@@ -288,14 +276,6 @@ class Rooms:
         """Everybody who may be in the room, first come first. The caller has decided who may know."""
         async with self._database.reading() as tx:
             return await self._store.participants(tx, consult_id)
-
-    async def _arrived(self, tx: Transaction, consult: Consult) -> Consult:
-        """Its specialist is here: the claim runs out no longer, and a pause is over."""
-        here: dict[str, Any] = {"lease_until": None, "paused_at": None}
-        await self._store.change(tx, consult.id, consult.state, here)
-        if consult.paused_at is not None:
-            await self._log.append(tx, consult.id, LogKind.RESUMED, consult.specialist_id)
-        return replace(consult, **here)
 
     async def _met(self, tx: Transaction, staff: Staff, consult_id: ConsultId) -> Standing:
         """The locked consult whose room is open, with this person's place in it."""

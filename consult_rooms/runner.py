@@ -75,7 +75,7 @@ class LadderRunner:
         if rise.people:
             now = await tx.now()
             await tx.execute(
-                offers.insert(),
+                _RUNG,
                 [
                     {
                         "consult_id": consult_id,
@@ -159,6 +159,7 @@ class LadderRunner:
                     )
 
 
+_RUNG = offers.insert().inline()
 _ASKED = select(
     consults.c.id,
     consults.c.urgency,

@@ -6,11 +6,14 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import date, datetime
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Select, select, text, update
+from sqlalchemy import Insert, Integer, Select, String, bindparam, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from consult_rooms.model import (
     CancelReason,
@@ -30,7 +33,7 @@ from consult_rooms.model import (
     Urgency,
 )
 from consult_rooms.tables import consults, offers, participants
-from foundation.database import Database, Transaction
+from foundation.database import Database, Instant, Transaction
 from foundation.errors import NotFound
 from foundation.i18n import N_
 from foundation.ids import ConsultId, PatientId, StaffId, new_id
@@ -127,11 +130,8 @@ class ConsultStore:
 
     async def find(self, tx: Transaction, consult_id: ConsultId, *, lock: bool = False) -> Consult | None:
         """The consult of that id. With `lock` no other writer changes it before this transaction ends."""
-        query = select(consults).where(consults.c.id == consult_id)
-        if lock:
-            # PostgreSQL's row lock; SQLite writes one transaction at a time and leaves the clause out.
-            query = query.with_for_update()
-        row = (await tx.execute(query)).mappings().one_or_none()
+        # PostgreSQL's row lock; SQLite writes one transaction at a time and leaves the clause out.
+        row = (await tx.execute(_LOCKED if lock else _FOUND, {"one_id": consult_id})).mappings().one_or_none()
         return None if row is None else self.consult(row)
 
     async def lock(self, tx: Transaction, consult_id: ConsultId) -> None:
@@ -140,7 +140,7 @@ class ConsultStore:
         PostgreSQL locks the row. SQLite writes one transaction at a time, and needs nothing.
         """
         if tx.connection.dialect.name != "sqlite":
-            await tx.execute(select(consults.c.id).where(consults.c.id == consult_id).with_for_update())
+            await tx.execute(_LOCK, {"one_id": consult_id})
 
     async def get(self, tx: Transaction, consult_id: ConsultId, *, lock: bool = False) -> Consult:
         """The same; raises NotFound("consult.unknown")."""
@@ -157,23 +157,27 @@ class ConsultStore:
         self, tx: Transaction, consult_id: ConsultId, state: ConsultState, values: Mapping[str, Any]
     ) -> bool:
         """Compare-and-set: change the row while its state is still `state`. False when it was not."""
+        return await self.change_logged(tx, consult_id, state, values, 0) is not None
+
+    async def change_logged(
+        self, tx: Transaction, consult_id: ConsultId, state: ConsultState, values: Mapping[str, Any], entries: int
+    ) -> int | None:
+        """The same, and takes the numbers of so many entries for `ConsultLog.numbered`: gives the last one, or None."""
+        told = {f"new_{name}": value for name, value in values.items()}
         done = await tx.execute(
-            update(consults).where(consults.c.id == consult_id, consults.c.state == state).values(**values)
+            _changing(tuple(values)), {**told, "one_id": consult_id, "one_state": state, "grown": entries}
         )
-        return bool(done.rowcount)
+        number: int | None = done.scalar_one_or_none()
+        return number
 
     async def offers(self, tx: Transaction, consult_id: ConsultId) -> list[Offer]:
         """Everybody rung for it, in the order of ringing."""
-        found = await tx.execute(
-            select(offers).where(offers.c.consult_id == consult_id).order_by(offers.c.rung_at, offers.c.staff_id)
-        )
+        found = await tx.execute(_OFFERS, {"one_id": consult_id})
         return [offer_of(row) for row in found.mappings()]
 
     async def participants(self, tx: Transaction, consult_id: ConsultId) -> list[Participant]:
         """Everybody who may be in its room, first come first."""
-        found = await tx.execute(
-            select(participants).where(participants.c.consult_id == consult_id).order_by(participants.c.id)
-        )
+        found = await tx.execute(_PARTICIPANTS, {"one_id": consult_id})
         return [participant_of(row) for row in found.mappings()]
 
     async def participant(self, tx: Transaction, consult_id: ConsultId, staff_id: StaffId) -> Participant | None:
@@ -202,10 +206,41 @@ class ConsultStore:
             }
             for staff_id, role, sees_book in people
         ]
-        dialect = sqlite if tx.connection.dialect.name == "sqlite" else postgresql
-        new = dialect.insert(participants)
-        parts = {"role": new.excluded.role, "sees_book": new.excluded.sees_book}
-        await tx.execute(new.on_conflict_do_update(index_elements=["consult_id", "staff_id"], set_=parts), rows)
+        await tx.execute(_ADMIT[tx.connection.dialect.name], rows)
+
+
+# Made once: making a statement takes as long as asking it.
+_ONE = bindparam("one_id", type_=String)
+_FOUND = select(consults).where(consults.c.id == _ONE)
+_LOCKED = _FOUND.with_for_update()
+_LOCK = select(consults.c.id).where(consults.c.id == _ONE).with_for_update()
+_OFFERS = select(offers).where(offers.c.consult_id == _ONE).order_by(offers.c.rung_at, offers.c.staff_id)
+_PARTICIPANTS = select(participants).where(participants.c.consult_id == _ONE).order_by(participants.c.id)
+
+
+def _admitting(new: sqlite.Insert | postgresql.Insert) -> Insert:
+    parts = {"role": new.excluded.role, "sees_book": new.excluded.sees_book}
+    return new.on_conflict_do_update(index_elements=["consult_id", "staff_id"], set_=parts).inline()
+
+
+_ADMIT = MappingProxyType(
+    {
+        "sqlite": _admitting(sqlite.insert(participants)),
+        "postgresql": _admitting(postgresql.insert(participants)),
+    }
+)
+
+
+@lru_cache(maxsize=100)
+def _changing(names: tuple[str, ...]) -> ReturningUpdate[tuple[int]]:
+    """The statement of `ConsultStore.change_logged` for these columns."""
+    new = {name: bindparam(f"new_{name}", type_=consults.c[name].type) for name in names}
+    return (
+        update(consults)
+        .where(consults.c.id == _ONE, consults.c.state == bindparam("one_state", type_=String))
+        .values(**new, log_number=consults.c.log_number + bindparam("grown", type_=Integer))
+        .returning(consults.c.log_number)
+    )
 
 
 def offer_of(row: Row) -> Offer:
@@ -243,6 +278,12 @@ _NEXT_CODE = text(
     "ON CONFLICT (month) DO UPDATE SET last = consult_codes.last + 1 RETURNING last"
 )
 
+_CODE_AHEAD = text(
+    "INSERT INTO consult_codes (month, last) VALUES (to_char(coalesce(CAST(:store_time AS timestamptz), now())"
+    " AT TIME ZONE CAST(:zone AS text), 'YYMM'), 1) "
+    "ON CONFLICT (month) DO UPDATE SET last = consult_codes.last + 1 RETURNING month, last"
+).bindparams(bindparam("store_time", type_=Instant))
+
 
 async def new_code(tx: Transaction, local_now: datetime) -> str:
     """The next code of the month, such as `HC-2611-0412`: year, month, running number. Both stores know the clause."""
@@ -254,10 +295,10 @@ async def new_code(tx: Transaction, local_now: datetime) -> str:
 async def code_ahead(database: Database, zone: ZoneInfo) -> str | None:
     """The next code on PostgreSQL, in a transaction of its own; None on SQLite, which has one writer in any case.
 
-    In the request's own the month's row would be held until its commit, and the whole country would ask one after the
-    other. A request that fails then leaves a gap in the numbers.
+    One trip. In the request's own the month's row would be held until its commit, and the whole country would ask one
+    after the other. A request that fails then leaves a gap in the numbers.
     """
     if database.is_sqlite:
         return None
-    async with database.transaction() as tx:
-        return await new_code(tx, (await tx.now()).astimezone(zone))
+    [(month, last)] = await database.once(_CODE_AHEAD, {"zone": zone.key})
+    return f"HC-{month}-{last:04d}"

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from asyncio import Lock
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from time import monotonic
@@ -251,17 +251,18 @@ class Database:
             async with self._connected(self._reader) as connection:
                 yield Transaction(connection, self._clock)
 
-    async def once(self, statement: Any, parameters: dict[str, Any] | None = None) -> None:
+    async def once(self, statement: Any, parameters: dict[str, Any] | None = None) -> Sequence[Any]:
         """One statement that writes, durable when this returns: a single trip, where `transaction` needs three.
 
-        The statement may hold `STORE_TIME`. Raises as `transaction`.
+        Gives the rows of its RETURNING. The statement may hold `STORE_TIME`. Raises as `transaction`.
         """
         with _translated():
             if not self._is_open:
                 await self._open()
             async with self._connected(self._single) as connection:
                 self._written += 1
-                await Transaction(connection, self._clock).clocked(statement, parameters)
+                done = await Transaction(connection, self._clock).clocked(statement, parameters)
+                return done.all() if done.returns_rows else ()
 
     @asynccontextmanager
     async def _connected(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:

@@ -6,11 +6,11 @@ Every method reads in a transaction of its own, or in the one given as `tx`.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, String, cast, or_, select
+from sqlalchemy import ColumnElement, Select, String, bindparam, cast, or_, select
 
 from foundation.database import Database, Transaction
 from foundation.errors import NotFound
@@ -35,6 +35,16 @@ from identity.tables import departments, facilities, links, specialties, staff, 
 _LISTS_OFFICER = cast(staff.c.roles, String).contains(Role.DATA_PROTECTION_OFFICER.value)
 """A coarse look into the list of roles, which spares reading whole hospitals; who is one, the roles say afterwards."""
 
+# What each consult asks several times. Made once: making a statement takes as long as asking it.
+_IDS, _ONE = bindparam("ids", expanding=True), bindparam("one_id", type_=String)
+_PEOPLE = select(staff, specialty_list).where(staff.c.id.in_(_IDS))
+_ACQUAINTED = (
+    select(staff, specialty_list, facilities)
+    .join(facilities, facilities.c.id == staff.c.facility_id)
+    .where(staff.c.id.in_(_IDS))
+)
+_TERMINAL = select(terminals).where(terminals.c.id == _ONE)
+
 
 class Directory:
     """Reads who and where. Lists are in the order in which a person looks through them."""
@@ -50,9 +60,11 @@ class Directory:
             async with self._database.reading() as own:
                 yield own
 
-    async def _rows(self, statement: Select[Any], tx: Transaction | None) -> list[Row]:
+    async def _rows(
+        self, statement: Select[Any], tx: Transaction | None, told: Mapping[str, Any] | None = None
+    ) -> list[Row]:
         async with self._reading(tx) as read:
-            return list((await read.execute(statement)).mappings())
+            return list((await read.execute(statement, told)).mappings())
 
     async def _facilities(self, condition: ColumnElement[bool], tx: Transaction | None) -> list[Facility]:
         return [facility_of(row) for row in await self._rows(select(facilities).where(condition), tx)]
@@ -142,8 +154,8 @@ class Directory:
     async def staff_many(self, staff_ids: Iterable[StaffId], *, tx: Transaction | None = None) -> dict[StaffId, Staff]:
         """Those of the given ids that exist, active or not."""
         wanted = set(staff_ids)
-        found = await self._staff(staff.c.id.in_(wanted), tx) if wanted else []
-        return {person.id: person for person in found}
+        rows = await self._rows(_PEOPLE, tx, {"ids": list(wanted)}) if wanted else []
+        return {person.id: person for person in map(staff_of, rows)}
 
     async def staff_by_user_name(self, user_name: str, *, tx: Transaction | None = None) -> Staff | None:
         """The person who signs in by that name, in any case of letters."""
@@ -190,8 +202,7 @@ class Directory:
         people: dict[StaffId, Staff] = {}
         known: dict[FacilityId, Facility] = {}
         if wanted:
-            joined = select(staff, specialty_list, facilities).join(facilities, facilities.c.id == staff.c.facility_id)
-            for row in await self._rows(joined.where(staff.c.id.in_(wanted)), tx):
+            for row in await self._rows(_ACQUAINTED, tx, {"ids": list(wanted)}):
                 person = staff_of(row)
                 people[person.id] = person
                 if person.facility_id not in known:
@@ -200,7 +211,7 @@ class Directory:
 
     async def terminal(self, terminal_id: TerminalId, *, tx: Transaction | None = None) -> Terminal:
         """The terminal of that id. Raises `NotFound("terminal.unknown")`."""
-        rows = await self._rows(select(terminals).where(terminals.c.id == terminal_id), tx)
+        rows = await self._rows(_TERMINAL, tx, {"one_id": terminal_id})
         if not rows:
             raise NotFound("terminal.unknown", TERMINAL_UNKNOWN)
         return terminal_of(rows[0])

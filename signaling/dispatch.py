@@ -12,7 +12,7 @@ from typing import Any
 from consult_rooms.chat import PAGE as CHAT_PAGE
 from consult_rooms.log import PAGE as LOG_PAGE
 from consult_rooms.log import ConsultLog
-from consult_rooms.log_entry import LogEntry
+from consult_rooms.log_entry import LogEntry, LogKind
 from consult_rooms.model import ChatMessage, Consent, IdentityState, Patient, Question
 from consult_rooms.queries import Queries
 from consult_rooms.requests import Requests
@@ -249,9 +249,10 @@ class Dispatch:
             entries = await self._entries(consult_id, event.after)
             last = entries[-1].number if entries else event.after
             # A line that was written since the entries were read comes with its entry, and not here as well.
-            messages = [
-                line for line in await self._messages(caller.staff, consult_id, event.after) if line.number <= last
-            ]
+            messages: list[ChatMessage] = []
+            if any(entry.kind is LogKind.CHAT for entry in entries):
+                said = await self._messages(caller.staff, consult_id, event.after)
+                messages = [line for line in said if line.number <= last]
             connection.follow(consult_id, last)
         rows = await self._queries.described(entries)
         return Joined(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from weakref import WeakValueDictionary
@@ -36,6 +36,8 @@ REMEMBERED = timedelta(hours=1)
 TRIM_S = 300.0
 AT_ONCE = 8
 """Consults that are read and delivered at once, fewer than the database has connections."""
+KEPT = 1_000
+"""Consults whose own entries wait to be delivered at most; of the others they are read."""
 DAY = timedelta(days=1)
 
 
@@ -67,6 +69,9 @@ class Notices:
         """What is older than this counts as delivered; None before the first look."""
         self._newest: datetime | None = None
         self._trimmed_at = clock.monotonic()
+        self._written: dict[ConsultId, list[LogEntry]] = {}
+        """What this process itself has committed and not delivered yet: it is not read again."""
+        consult_log.tell(self._keep)
 
     @asynccontextmanager
     async def still(self, consult_id: ConsultId) -> AsyncIterator[None]:
@@ -126,12 +131,24 @@ class Notices:
         async with self.still(consult_id):
             position, _ = self._positions.get(consult_id, (0, None))
             more = True
-            while more and (entries := await self._log.since(consult_id, position)):
+            while more and (entries := self._own(consult_id, position) or await self._log.since(consult_id, position)):
                 position, more = entries[-1].number, len(entries) == PAGE
                 fresh = entries if consult_id in self._positions else [e for e in entries if self._is_new(e)]
                 if fresh and len(self._connections):
                     await self._announcements.make(consult_id, fresh)
                 self._note(entries[-1])
+
+    def _keep(self, entries: Sequence[LogEntry]) -> None:
+        if len(self._written) >= KEPT:
+            self._written.clear()  # hints were lost: the next look reads
+        self._written.setdefault(entries[0].consult_id, []).extend(entries)
+
+    def _own(self, consult_id: ConsultId, position: int) -> list[LogEntry]:
+        """What this process wrote right after that number; nothing when another's entries stand between."""
+        kept = sorted(self._written.pop(consult_id, ()), key=lambda entry: entry.number)
+        following = [entry for entry in kept if entry.number > position]
+        gapless = all(entry.number == position + 1 + place for place, entry in enumerate(following))
+        return following if gapless else []
 
     async def _read_soon(self, consult_id: ConsultId) -> None:
         try:

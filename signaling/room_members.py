@@ -138,7 +138,9 @@ class RoomMembers:
         if old is not None and old.tab_id != tab_id and old.connection_id != connection.id:
             await self._dispossess(consult_id, old)
         await self._beat(member)
-        await self._tell(consult_id, **member.claim)
+        # Whoever enters is given everybody by the acknowledgement.
+        await self.announce(consult_id, but=connection)
+        await self._bus.publish(TOPIC, {"consult": consult_id, "node": self._node, **member.claim})
         if self._connections.get(connection.id) is None:  # it broke while it came in
             await self.lost(connection)
         return member
@@ -216,9 +218,9 @@ class RoomMembers:
                 if hint.get("node") != self._node:
                     await self._heard(hint)
 
-    async def announce(self, consult_id: ConsultId) -> None:
-        """Tell the sockets of this node who is in the room now."""
-        listeners = self.listeners(consult_id)
+    async def announce(self, consult_id: ConsultId, *, but: Connection | None = None) -> None:
+        """Tell the sockets of this node, all `but` one, who is in the room now."""
+        listeners = [connection for connection in self.listeners(consult_id) if connection is not but]
         if listeners:
             people = await self.people(consult_id)
             for connection in listeners:
@@ -242,10 +244,10 @@ class RoomMembers:
         except Unavailable:
             return False
 
-    async def _tell(self, consult_id: ConsultId, **came: str) -> None:
+    async def _tell(self, consult_id: ConsultId) -> None:
         """Tell this node's sockets and the other nodes that the people of a room changed."""
         await self.announce(consult_id)
-        await self._bus.publish(TOPIC, {"consult": consult_id, "node": self._node, **came})
+        await self._bus.publish(TOPIC, {"consult": consult_id, "node": self._node})
 
     async def _heard(self, hint: Hint) -> None:
         consult_id = ConsultId(str(hint["consult"]))
