@@ -29,6 +29,9 @@ UploadId = NewType("UploadId", str)
 DraftId = NewType("DraftId", str)
 InquiryId = NewType("InquiryId", str)
 HandoverId = NewType("HandoverId", str)
+NoticeId = NewType("NoticeId", str)
+FeedId = NewType("FeedId", str)
+BusyCalendarId = NewType("BusyCalendarId", str)
 ImportRunId = NewType("ImportRunId", str)
 """Of one run of `hoichan book import`."""
 

@@ -1,12 +1,15 @@
 """Every setting of the program, read once at start from the environment (`HOICHAN_…`) and from secret files.
 
 Secrets come as paths of files (`…_FILE`), as container engines mount them, never as values in the environment.
+One file above 300 lines, since whoever runs Hoichan looks for every setting in one place.
 """
 
 from __future__ import annotations
 
 import ipaddress
+import json
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -18,6 +21,8 @@ from foundation.reach import Reach
 
 _TURN_URI = re.compile(r"turns?:([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(\?transport=(udp|tcp))?")
 """A TURN URI (RFC 7065 §3.1) of a host name or an address."""
+
+_MAIL = re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9.-]{1,253}")
 
 
 class Settings(BaseSettings):
@@ -119,6 +124,30 @@ class Settings(BaseSettings):
         description="comma-separated hosts of push services that messages may go to; *.name for all below a name",
     )
 
+    # Notices by mail and SMS, and calendars
+    smtp_host: str = Field("", description="SMTP server that takes mail; empty: no mail is sent")
+    smtp_port: int = Field(587, ge=1, le=65535, description="its port")
+    smtp_tls: Literal["starttls", "tls", "none"] = Field(
+        "starttls", description="starttls; tls: from the first byte, port 465; none: on an own network only"
+    )
+    smtp_user: str = Field("", description="user name at the SMTP server; empty: no sign-in")
+    smtp_password_file: Path | None = Field(None, description="file with the password of that user")
+    mail_from: str = Field("", description="address that mail comes from, such as hoichan@benhvien.example.vn")
+    sms_url: str = Field("", description="HTTP gateway that takes SMS (POST); empty: no SMS is sent")
+    sms_body: str = Field(
+        '{"to": "{to}", "text": "{text}", "id": "{id}"}',
+        description="JSON object that the gateway is sent, with the places {to}, {text} and {id}",
+    )
+    sms_form: bool = Field(False, description="send it as fields of a form instead of JSON")
+    sms_authorization_file: Path | None = Field(
+        None, description="file with the value of the header Authorization, such as Bearer …"
+    )
+    reminder_minutes: str = Field(
+        "1440,60,5", description="how long before an appointment people are reminded, comma-separated; empty: never"
+    )
+    busy_minutes: int = Field(30, ge=5, description="how often calendars of busy times are read again")
+    busy_days: int = Field(180, ge=1, le=400, description="how far ahead they are read")
+
     # Consults
     zone: str = Field("Asia/Ho_Chi_Minh", description="time zone in which times are shown")
     ring_step_seconds: float = Field(
@@ -194,6 +223,32 @@ class Settings(BaseSettings):
         Reach.read(value, "")
         return value
 
+    @field_validator("mail_from")
+    @classmethod
+    def _sender(cls, value: str) -> str:
+        if value and not _MAIL.fullmatch(value):
+            raise ValueError("has to be a mail address, such as hoichan@benhvien.example.vn")
+        return value
+
+    @field_validator("sms_body")
+    @classmethod
+    def _sms_body(cls, value: str) -> str:
+        try:
+            is_object = isinstance(json.loads(value), dict)
+        except ValueError:
+            is_object = False
+        if not is_object or "{to}" not in value or "{text}" not in value:
+            raise ValueError("has to be a JSON object with the places {to} and {text}")
+        return value
+
+    @field_validator("reminder_minutes")
+    @classmethod
+    def _reminder_minutes(cls, value: str) -> str:
+        parts = [part.strip() for part in value.split(",") if part.strip()]
+        if len(parts) > 5 or not all(part.isdecimal() and 1 <= int(part) <= 20_160 for part in parts):
+            raise ValueError("has to be up to five numbers of minutes, two weeks at most, such as 1440,60,5")
+        return value
+
     @field_validator("database_url")
     @classmethod
     def _driver(cls, value: str) -> str:
@@ -250,6 +305,17 @@ class Settings(BaseSettings):
             return frozenset(origin.strip().rstrip("/") for origin in self.origins.split(",") if origin.strip())
         hosts = {self.host, "localhost"} if self.on_loopback else {self.host}
         return frozenset(f"http://{host}:{self.port}" for host in hosts)
+
+    @property
+    def site(self) -> str:
+        """The origin to which links in mails and calendars lead: the first one given, else the server's own address."""
+        given = [origin.strip().rstrip("/") for origin in self.origins.split(",") if origin.strip()]
+        return given[0] if given else f"http://{self.host}:{self.port}"
+
+    @property
+    def reminders(self) -> tuple[timedelta, ...]:
+        """How long before an appointment people are reminded."""
+        return tuple(timedelta(minutes=int(part)) for part in self.reminder_minutes.split(",") if part.strip())
 
     @property
     def on_loopback(self) -> bool:

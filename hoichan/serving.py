@@ -117,6 +117,9 @@ async def _serve(
         rounds.forever("promised answers", parts.pairing.answers.ring_promised, pause_s=1.0)
         if parts.ring_pushes is not None:
             rounds.forever("rings for people who are away", parts.ring_pushes.run_due, pause_s=1.0)
+        rounds.forever("notices", parts.told.delivery.run_due, pause_s=1.0)
+        rounds.forever("old notices", parts.told.delivery.tidy, pause_s=3_600.0)
+        rounds.forever("calendars of busy times", parts.told.telling.busy.run_due, pause_s=10.0)
         rounds.forever("checkpoints", parts.database.checkpoint)
         tasks.forever("audit chain", parts.chainer.run)
         settle()  # while no request goes on: some 200,000 objects
@@ -250,6 +253,7 @@ def services_of(
         fleet=parts.fleet,
         paces=parts.paces,
         reaching=parts.reaching,
+        telling=parts.told.telling,
         is_demo=demo,
         demo_sign_ins=sign_ins,
     )

@@ -65,6 +65,7 @@ from foundation.segments import Segments
 from foundation.settings import Settings
 from hoichan.book_sources import opened_sources
 from hoichan.connections import opened_bus, opened_database, read_secret, redis_address
+from hoichan.telling import Told, telling
 from identity.accounts import Accounts
 from identity.administration import Administration
 from identity.authentication import Authentication
@@ -151,6 +152,7 @@ class Parts:
     fleet: Fleet
     reaching: Reaching
     ring_pushes: RingPushes | None
+    told: Told
 
 
 def _sealer(settings: Settings) -> Sealer:
@@ -224,6 +226,12 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
         audit = Audit(database)
         counts = counters(redis_address(settings))
         directory = Directory(database)
+        languages = Languages()
+        fetcher = Fetcher(Reach.read(settings.fetch_networks, settings.fetch_plain_hosts))
+        stack.push_async_callback(fetcher.close)
+        subscriptions = Subscriptions(database, audit, sealer)
+        pusher = _pusher(settings, fetcher)
+        news = telling(settings, database, audit, directory, sealer, fetcher, subscriptions, pusher, languages, clock)
         passwords = Passwords()
         stack.callback(passwords.close)
         throttle = Throttle(
@@ -283,15 +291,11 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
         uploads = Uploads(database, store, audit, segments, arriving)
         attachments = Attachments(database, store, log, audit, files, segments, uploads)
         additions = Additions(database, store, log, directory, audit, book, files, limits=limits)
-        fetcher = Fetcher(Reach.read(settings.fetch_networks, settings.fetch_plain_hosts))
-        stack.push_async_callback(fetcher.close)
-        subscriptions = Subscriptions(database, audit, sealer)
-        pusher = _pusher(settings, fetcher)
         yield Parts(
             settings=settings,
             clock=clock,
             zone=zone,
-            languages=Languages(),
+            languages=languages,
             database=database,
             bus=bus,
             audit=audit,
@@ -385,5 +389,6 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
             reaching=Reaching(quiet, subscriptions, pusher),
             ring_pushes=None
             if pusher is None
-            else RingPushes(database, presence, quiet, subscriptions, pusher, Languages()),
+            else RingPushes(database, presence, quiet, subscriptions, pusher, languages),
+            told=news,
         )

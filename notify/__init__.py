@@ -1,1 +1,1 @@
-"""Mail, SMS and push will live here; nothing does yet."""
+"""How people are told outside a page: the outbox of notices, e-mail, SMS, Web Push. Knows no patient, no consult."""

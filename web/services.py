@@ -22,6 +22,7 @@ from consult_rooms.rooms import Rooms
 from consult_rooms.rota import Rota
 from consult_rooms.rulebook import Rulebook
 from consult_rooms.scheduling import Scheduling
+from consult_rooms.telling import Telling
 from foundation.audit import Audit
 from foundation.bus import Bus
 from foundation.clock import Clock
@@ -108,6 +109,8 @@ class Services:
     """How much each may ask; None: as much as comes."""
     reaching: Reaching | None = None
     """How people are reached when no page is open, and when not to reach them."""
+    telling: Telling | None = None
+    """Notices, how each person wants them, and calendars outside."""
     is_demo: bool = False
     """Whether this installation holds demo data, which every page then says."""
     demo_sign_ins: tuple[DemoSignIn, ...] = ()

@@ -1,0 +1,60 @@
+"""Busy times and the quarters that they hold, inside the caller's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import delete, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from consult_rooms import calendar
+from consult_rooms.busy_reading import Times, merged
+from consult_rooms.calendar_tables import busy_calendars, busy_times
+from consult_rooms.tables import quarter_units
+from foundation.database import Transaction
+from foundation.errors import Conflict
+from foundation.i18n import N_
+from foundation.ids import BusyCalendarId, StaffId
+
+_HELD_AT_ONCE = 500
+
+
+async def replace(tx: Transaction, calendar_id: BusyCalendarId, staff_id: StaffId, times: Times) -> None:
+    """These are the busy times of that calendar now."""
+    await tx.execute(delete(busy_times).where(busy_times.c.calendar_id == calendar_id))
+    rows = [
+        {"calendar_id": calendar_id, "staff_id": staff_id, "starts_at": starts, "ends_at": ends}
+        for starts, ends in times
+    ]
+    if rows:
+        await tx.execute(busy_times.insert(), rows)
+
+
+async def hold(tx: Transaction, staff_id: StaffId) -> None:
+    """Hold the person's busy quarters that nobody holds. What slots and appointments hold stays theirs."""
+    own = select(busy_calendars.c.id).where(busy_calendars.c.staff_id == staff_id).order_by(busy_calendars.c.id)
+    ids: Sequence[str] = (await tx.execute(own)).scalars().all()
+    await tx.execute(delete(quarter_units).where(quarter_units.c.holder.in_(ids)))
+    busy = select(busy_times).where(busy_times.c.staff_id == staff_id, busy_times.c.ends_at > await tx.now())
+    times = merged([(row.starts_at, row.ends_at) for row in await tx.execute(busy)])
+    resource = calendar.of_person(staff_id)
+    quarters = sorted({quarter for starts, ends in times for quarter in calendar.quarters(starts, ends)})
+    rows = [{"resource": resource, "quarter": quarter, "holder": ids[0]} for quarter in quarters]
+    new = (sqlite if tx.connection.dialect.name == "sqlite" else postgresql).insert(quarter_units)
+    for at in range(0, len(rows), _HELD_AT_ONCE):
+        await tx.execute(new.on_conflict_do_nothing(), rows[at : at + _HELD_AT_ONCE])
+
+
+async def require_free(tx: Transaction, staff_id: StaffId, starts_at: datetime, ends_at: datetime) -> None:
+    """Raise Conflict `slot.busy` when the specialist's own calendar says that this time is taken."""
+    over = (
+        select(busy_times.c.starts_at)
+        .where(busy_times.c.staff_id == staff_id, busy_times.c.starts_at < ends_at, busy_times.c.ends_at > starts_at)
+        .limit(1)
+    )
+    if (await tx.execute(over)).first() is not None:
+        raise Conflict("slot.busy", BUSY)
+
+
+BUSY = N_("The specialist's own calendar says that this time is taken.")
