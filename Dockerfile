@@ -15,8 +15,8 @@ RUN python -m venv /opt/hoichan \
     && /opt/hoichan/bin/uv pip install --no-cache --python /opt/hoichan/bin/python --require-hashes -r requirements.txt
 
 FROM python:3.13 AS native
-COPY media/fan_out.c /src/
-RUN cc -O2 -shared -fPIC -o /src/_fan_out.so /src/fan_out.c
+COPY media/fan_out.c media/intake.c media/fan_out.h /src/
+RUN cc -O2 -shared -fPIC -o /src/_fan_out.so /src/fan_out.c /src/intake.c
 
 FROM python:3.13-slim
 RUN useradd --uid 10001 --create-home --home-dir /var/lib/hoichan hoichan

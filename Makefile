@@ -33,9 +33,9 @@ setup: .venv/.compiled .venv/.native web/static/built/manifest.json ## install w
 	@$(BIN)/python -m compileall -q $(SOURCES)
 	@touch $@
 
-# The forwarder's inner loop. Without a C compiler Python does the same, at a higher cost.
-.venv/.native: .venv/.setup media/fan_out.c
-	@cc -O2 -shared -fPIC -o media/_fan_out.so media/fan_out.c 2>/dev/null \
+# The forwarder's inner loops. Without a C compiler Python does the same, at a higher cost.
+.venv/.native: .venv/.setup media/fan_out.c media/intake.c media/fan_out.h
+	@cc -O2 -shared -fPIC -o media/_fan_out.so media/fan_out.c media/intake.c 2>/dev/null \
 		|| { rm -f media/_fan_out.so; echo "No C compiler here (cc): media is forwarded by Python alone, which costs more"; }
 	@touch $@
 

@@ -77,6 +77,11 @@ def seal_function() -> int:
     return int(ffi.cast("uintptr_t", ffi.addressof(lib, "srtp_protect")))
 
 
+def open_function() -> int:
+    """Where `srtp_unprotect` lies, which is called alike and gives 0 when the packet is authentic and open."""
+    return int(ffi.cast("uintptr_t", ffi.addressof(lib, "srtp_unprotect")))
+
+
 class PacketBuffer:
     """Fixed native memory for one packet, seen as bytes through `view`."""
 
@@ -150,6 +155,11 @@ class SrtpSession:
     def sender(self) -> int:
         """Where libsrtp keeps the sending side, for `seal_function`."""
         return int(ffi.cast("uintptr_t", self._tx))
+
+    @property
+    def receiver(self) -> int:
+        """Where libsrtp keeps the receiving side, for `open_function`."""
+        return int(ffi.cast("uintptr_t", self._rx))
 
     def forget_sent(self, ssrc: int) -> None:
         """Free the state of an SSRC that will not be sent again; one never sent is ignored."""

@@ -116,6 +116,18 @@ class Connection:
         down = self.downs.get(ssrc)
         return down is not None and not down.up.is_video
 
+    def route(self, ups: dict[int, UpLayer]) -> None:
+        """From now on these SSRCs carry these layers."""
+        for layer in self.ups.values():
+            if layer.source is not None:
+                layer.source.release()
+        self.ups = ups
+
+    def disarm(self) -> None:
+        """What happens to its packets is to be decided by Python again."""
+        for layer in self.ups.values():
+            layer.disarm()
+
     def changed(self) -> None:
         """Something that decides how packets go to this viewer is no longer as it was."""
         for down in self.downs.values():

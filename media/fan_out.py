@@ -7,49 +7,18 @@ those who are paced, get stills or redundancy stay with Python. A machine withou
 
 from __future__ import annotations
 
-import logging
 import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import cffi  # type: ignore[import-untyped]  # its stubs would pin another package for one file
-
-from media import vp8
+from media import native, vp8
 from media.aiortc_seam import SLOT_STRIDE, PacketBuffer, seal_function
+from media.native import ffi as _ffi
 
 if TYPE_CHECKING:
     from media.address import Address
     from media.tracks import DownTrack, UpLayer
 
-log = logging.getLogger(__name__)
-
-VERSION = 3
-LIBRARY = Path(__file__).with_name("_fan_out.so")
-
-_ffi = cffi.FFI()
-_ffi.cdef(
-    """
-    struct peer { char name[32]; int32_t first; int32_t last; };
-    struct wait { int32_t next; int32_t length; };
-    struct queue {
-        uintptr_t slots; struct wait *waits; struct peer **touched;
-        uintptr_t vectors, messages, controls;
-        int32_t stride, most, touched_count, name_bytes, most_segments, most_octets;
-    };
-    struct viewer {
-        void *srtp; struct peer *peer; uint16_t *next_number;
-        double *sent_times; uint16_t *sent_sizes; uint16_t *sent_last;
-        uint32_t packets, octets; uint32_t ssrc; uint32_t timestamp_offset; uint16_t sequence_offset;
-        uint16_t picture_offset; uint8_t base_layer_offset; uint8_t payload_type;
-        uint8_t extension[8]; uint8_t before[5]; uint8_t after[5];
-    };
-    int fan_out_version(void);
-    int fan_out(uintptr_t protect, void *packet, struct viewer **viewers, int count, uintptr_t slots, int stride,
-                int *lengths, struct queue *queue, int slot);
-    void queue_wait(struct queue *queue, uintptr_t peer, int slot, int length);
-    int queue_gather(struct queue *queue, int segments);
-    """
-)
 _PACKET = struct.Struct("=QiiiIdHHBBBx")
 _MOST = 64
 """Viewers of one layer that a call takes: more than a room has."""
@@ -96,6 +65,8 @@ class FanOut:
     """The built loop."""
 
     def __init__(self, library: Any) -> None:
+        self.library = library
+        """All that was built beside it."""
         self._fan_out = library.fan_out
         self._wait, self._gather = library.queue_wait, library.queue_gather
         self._protect = seal_function()
@@ -106,16 +77,10 @@ class FanOut:
         """Of what the last call sealed, by viewer; 0 where it was refused."""
 
     @classmethod
-    def load(cls, path: Path = LIBRARY) -> FanOut | None:
+    def load(cls, path: Path = native.LIBRARY) -> FanOut | None:
         """The loop, or None where it has not been built."""
-        try:
-            library = _ffi.dlopen(str(path))
-        except OSError:
-            return None
-        if library.fan_out_version() != VERSION:
-            log.warning("the forwarder's loop in C is of another version and is left out: run `make setup`")
-            return None
-        return cls(library)
+        library = native.library(path)
+        return None if library is None else cls(library)
 
     def group(self, layer: UpLayer) -> Group | None:
         """The viewers of a layer, made anew when they or what they need has changed."""

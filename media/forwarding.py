@@ -4,7 +4,7 @@ awaited or logged here."""
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import inf
 
 from media import headers, red, switching, vp8
@@ -12,12 +12,15 @@ from media.aiortc_seam import MAX_PACKET, PacketBuffer
 from media.codecs import starts_key_frame
 from media.connection import MAX_STRANGERS, Connection
 from media.fan_out import FanOut, Group
+from media.incoming import Batch
+from media.intake import LEFT, OPENED, RECORD, ROOM, TAKEN, Intake
 from media.outgoing import Outbox
 from media.redundancy import folded_for
 from media.tracks import HISTORY, DownTrack, UpLayer
 from media.watch import Nobody, Watch
 
 _HEADER = struct.Struct("!BBHLL")
+_SSRC = struct.Struct("!L")
 OUTGOING = struct.Struct("!BBHLL8s")
 """A header with the mid as its one extension."""
 OUTGOING_BYTES = 20
@@ -35,31 +38,79 @@ class Forwarder:
     def __init__(self, datagrams: Outbox, fan_out: FanOut | None = None) -> None:
         self._datagrams = datagrams
         self._fan_out = fan_out
+        self._intake = Intake(fan_out) if fan_out is not None and datagrams.queue is not None else None
         self.forwarded = 0
         """Packets sent to viewers so far."""
         self.watch: Watch = Nobody()
         self.heard: Callable[[UpLayer, int], None] = lambda _layer, _level: None
         """Called with the audio level of a packet, in -dBov (RFC 6464): 0 is the loudest, 127 silence."""
 
-    def receive(self, connection: Connection, packet: PacketBuffer, length: int, now: float) -> None:
-        """Take an RTP packet of `length` bytes."""
+    def take(self, batch: Batch, count: int, now: float) -> Sequence[int]:
+        """Forward what is ordinary of a batch of datagrams; gives the places of those that nobody has looked at."""
+        intake, queue = self._intake, self._datagrams.queue
+        if intake is None or queue is None:
+            return range(count)
+        slot = self._datagrams.take_slots(ROOM)
+        used = intake.take(batch.messages_at, count, now, queue, slot)
+        self._datagrams.give_back(ROOM - used)
+        packets, sources, keep = batch.packets, intake.sources, self._datagrams.keep
+        left: list[int] = []
+        opened: list[tuple[int, int, int]] = []
+        records = RECORD.iter_unpack(intake.records[: count * RECORD.size])
+        for place, (kind, at, number, level, start, end, timestamp, sequence, marker) in enumerate(records):
+            if kind == TAKEN:
+                source = sources[at]
+                if source is not None and source.group is not None:
+                    connection, layer, group = source.connection, source.layer, source.group
+                    history = layer.history
+                    history[sequence & len(history) - 1] = (
+                        sequence, timestamp, marker, bytes(packets[place].view[start:end])
+                    )  # fmt: skip
+                    connection.heard_at = now
+                    if number >= 0 and connection.arrivals is not None:
+                        connection.arrivals.note(number, now)
+                    if level >= 0:
+                        self.heard(layer, level)
+                    if group.count:
+                        keep(group.addresses)
+                        self.forwarded += group.count
+            elif kind == LEFT:
+                left.append(place)
+            elif kind == OPENED:
+                opened.append((place, at, end))
+        # Nothing of a source is taken behind what of it was left or opened, so each stream stays in order.
+        for place, at, end in opened:
+            if (source := sources[at]) is not None:
+                self._go_on(source.connection, packets[place], end, now, source.key)
+        return left
+
+    def receive(self, connection: Connection, packet: PacketBuffer, length: int, now: float, key: bytes = b"") -> None:
+        """Take an RTP packet of `length` bytes. `key` is the address by which its source may be known from now on."""
         srtp = connection.srtp
         if srtp is None or length < 12 or length > _LONGEST:
             return
-        view = packet.view
         # The header is authenticated below, but never encrypted.
+        ssrc = _SSRC.unpack_from(packet.view, 8)[0]
+        if (
+            ssrc not in connection.ups
+            and ssrc not in connection.repairs
+            and (ssrc in connection.strangers or len(connection.strangers) >= MAX_STRANGERS)
+        ):
+            return
+        length = srtp.open_rtp(packet, length)
+        if length >= 12:
+            self._go_on(connection, packet, length, now, key)
+
+    def _go_on(self, connection: Connection, packet: PacketBuffer, length: int, now: float, key: bytes) -> None:
+        """Take an RTP packet that has proved authentic."""
+        view = packet.view
         first, second, sequence, timestamp, ssrc = _HEADER.unpack_from(view)
+        connection.heard_at = now
         layer = connection.ups.get(ssrc)
         is_repair = False
         if layer is None:
             layer = connection.repairs.get(ssrc)
             is_repair = layer is not None
-            if layer is None and (ssrc in connection.strangers or len(connection.strangers) >= MAX_STRANGERS):
-                return
-        length = srtp.open_rtp(packet, length)
-        if length < 12:
-            return
-        connection.heard_at = now
         if layer is None:
             self._introduce(connection, view, ssrc, length)
             layer = connection.ups.get(ssrc)
@@ -115,13 +166,27 @@ class Forwarder:
                     self.watch.gap(layer, sequence - ahead + 1 & 0xFFFF, ahead - 1)
                 else:
                     layer.asked.pop(sequence, None)
-            layer.octets += length - 12
+            layer.reception.state.octets += length - 12
             if payload_type == up.red_type:
                 self._unfold(layer, packet, second & 0x80, sequence, timestamp, start, length, ahead, now)
                 return
         else:
             return
         self._forward(layer, packet, second & 0x80, sequence, timestamp, start, length, ahead, now)
+        if key and ahead > 0:
+            self._arm(connection, layer, key)
+
+    def _arm(self, connection: Connection, layer: UpLayer, key: bytes) -> None:
+        """Let C take the next packet if nothing but its being the next one matters."""
+        intake, fan_out, ssrc, srtp = self._intake, self._fan_out, layer.ssrc, connection.srtp
+        if intake is None or fan_out is None or ssrc is None or srtp is None or layer.awaiting:
+            return
+        group = fan_out.group(layer)
+        if group is None or group.rest or connection.ups.get(ssrc) is not layer:
+            return
+        source = intake.source(connection, layer)
+        if source is not None:
+            source.arm(key, ssrc, srtp, group)
 
     def _forward(
         self, layer: UpLayer, source: PacketBuffer, marker: int, sequence: int, timestamp: int,
@@ -139,25 +204,26 @@ class Forwarder:
             ):
                 return
         history[place] = (sequence, timestamp, marker, bytes(view[start:end]))
+        state = layer.reception.state
         if marker:
-            layer.frames += 1
+            state.frames += 1
             if ahead > 0:
-                layer.frame_at = now
+                state.frame_at = now
         is_video = up.is_video
         if is_video:
-            if timestamp == layer.key_timestamp:
-                layer.key_octets += end - start
-            elif (layer.awaiting or timestamp != layer.frame_timestamp) and starts_key_frame(
+            if timestamp == state.key_timestamp:
+                state.key_octets += end - start
+            elif (layer.awaiting or timestamp != state.frame_timestamp) and starts_key_frame(
                 up.codec.name, view, start, end
             ):
-                layer.key_timestamp, layer.key_octets, layer.key_wanted = timestamp, end - start, False
+                state.key_timestamp, state.key_octets, layer.key_wanted = timestamp, end - start, False
                 layer.key_sequence, layer.broken_since = sequence, inf
                 if up.codec.name == "VP8":
                     layer.height = vp8.height(view, start, end) or layer.height
                 self._enter(layer, view, sequence, timestamp, start, end, now)
             elif layer.awaiting:
                 self.watch.key_frame_needed(layer, now)
-            layer.frame_timestamp = timestamp
+            state.frame_timestamp = timestamp
         elif layer.awaiting:
             self._enter(layer, view, sequence, timestamp, start, end, now)
         downs = layer.downs
@@ -168,7 +234,7 @@ class Forwarder:
         for down in downs:
             if ahead <= 0 and not down.epochs[-1].holds(sequence):
                 continue  # from before this viewer was fed from the layer
-            if down.single and timestamp != layer.key_timestamp:
+            if down.single and timestamp != state.key_timestamp:
                 self._leave_still(down)
                 continue
             self.copy(down, source, marker, sequence, timestamp, start, end, now)

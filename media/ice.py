@@ -85,10 +85,13 @@ class IceLite:
         if len(connection.addresses) >= _MOST_ADDRESSES:
             oldest = next(known for known in connection.addresses if known is not connection.address)
             connection.addresses.remove(oldest)
+            connection.disarm()
             if self.by_key.get(oldest.key) is connection:
                 del self.by_key[oldest.key]
         if address not in connection.addresses:
             connection.addresses.append(address)
+        if (holder := self.by_key.get(address.key)) is not None:
+            holder.disarm()
         self.by_key[address.key] = connection
         if address.stream is not None:
             address.stream.prove(connection.is_sound)

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import socket
+from typing import Protocol
 
 from media import address
 from media.address import NAME_BYTES, Pointer
 from media.aiortc_seam import MAX_PACKET, PacketBuffer
 from media.datagrams import BATCHES, MESSAGE, READ_BATCH, VECTOR, ffi, libc
+
+
+class Batch(Protocol):
+    """Datagrams that came together. `Incoming` is the real one."""
+
+    packets: list[PacketBuffer]
+    messages_at: int
+    """Where they lie as messages of `recvmmsg`."""
 
 
 class Incoming:
@@ -28,6 +37,7 @@ class Incoming:
         self._names_view = memoryview(ffi.buffer(self._names))
         self._vectors: Pointer = ffi.new("struct iovec[]", READ_BATCH)
         self._messages: Pointer = ffi.new("struct mmsghdr[]", READ_BATCH)
+        self.messages_at = int(ffi.cast("uintptr_t", self._messages))
         self._words = self._prepare()
 
     def _prepare(self) -> memoryview:

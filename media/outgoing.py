@@ -50,6 +50,10 @@ class Outbox(Protocol):
         """The first of so many slots that lie behind each other in memory."""
         ...
 
+    def give_back(self, count: int) -> None:
+        """The last slots that were taken are not needed."""
+        ...
+
     def write(self, address: Address, slot: int, length: int) -> None:
         """The first `length` bytes of a slot go to that peer."""
         ...
@@ -119,6 +123,10 @@ class Outgoing:
         number = self.used
         self.used = number + count
         return number
+
+    def give_back(self, count: int) -> None:
+        """The last `count` slots that were taken are not needed."""
+        self.used -= count
 
     def write(self, address: Address, slot: int, length: int) -> None:
         """The first `length` bytes of a slot go to that peer with the next `flush`, behind what waits for it now."""

@@ -247,9 +247,9 @@ class Publisher:
                 layer = up.layers[0]
                 repairs.update((ssrc, layer) for ssrc, media in section.repairs.items() if media == layer.ssrc)
         connection.repairs = repairs
-        connection.ups = {
-            layer.ssrc: layer for up in self._ups.values() for layer in up.layers if layer.ssrc is not None
-        }
+        connection.route(
+            {layer.ssrc: layer for up in self._ups.values() for layer in up.layers if layer.ssrc is not None}
+        )
         connection.strangers.clear()
 
     def _stays(self, layer: UpLayer) -> bool:

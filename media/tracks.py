@@ -16,6 +16,7 @@ from media.sdp import Codec
 if TYPE_CHECKING:
     from media.connection import Connection
     from media.fan_out import Group
+    from media.intake import Source
 
 HISTORY = 256
 """Video packets kept a layer for repair: about one second of HD, more of less. A power of two."""
@@ -76,23 +77,22 @@ class UpLayer:
     """One encoding of a published stream: one SSRC, its statistics and its history."""
 
     __slots__ = (
-        "_kept_from", "asked", "awaiting", "bitrate", "broken_since", "counted_at", "counted_frames",
-        "counted_octets", "downs", "extension_words", "frame_at", "frame_rate", "frame_timestamp", "frames", "gaps",
-        "group", "height", "history", "key_asked_at", "key_octets", "key_sequence", "key_timestamp", "key_wanted",
-        "known_bitrate", "level_at", "needed_at", "number_at", "octets", "overflown_at", "overflows", "paused",
-        "reception", "report", "report_at", "rid", "ssrc", "stalled_at", "up", "wanted", "wanted_at", "window",
+        "_awaiting", "_downs", "_group", "_kept_from", "asked", "bitrate", "broken_since", "counted_at",
+        "counted_frames", "counted_octets", "extension_words", "frame_rate", "gaps", "height", "history",
+        "key_asked_at", "key_sequence", "key_wanted", "known_bitrate", "level_at",
+        "needed_at", "number_at", "overflown_at", "overflows", "paused", "reception", "report", "report_at", "rid",
+        "source", "ssrc", "stalled_at", "up", "wanted", "wanted_at", "window",
     )  # fmt: skip
 
     def __init__(self, up: UpTrack, rid: str) -> None:
         self.up = up
         self.rid = rid
         self.ssrc: int | None = None
-        self.downs: tuple[DownTrack, ...] = ()
-        """Viewers who are fed from it now. Replaced whole, so that a loop over it is never disturbed."""
-        self.group: Group | None = None
-        """`downs` as C sees them; None when that has to be made anew."""
-        self.awaiting: tuple[DownTrack, ...] = ()
-        """Viewers who are to be fed from it from its next key frame on."""
+        self.source: Source | None = None
+        """By which C takes its packets while they are ordinary ones (`intake.py`)."""
+        self._downs: tuple[DownTrack, ...] = ()
+        self._group: Group | None = None
+        self._awaiting: tuple[DownTrack, ...] = ()
         self.reception = Reception(up.codec.clock_rate)
         self.report: SenderReport | None = None
         self.report_at = 0.0
@@ -115,24 +115,14 @@ class UpLayer:
         """When its pictures were last seen to stand."""
         self.key_asked_at = -1.0
         self.key_wanted = False
-        self.key_timestamp = -1
-        """Of the newest key frame."""
         self.key_sequence = -1
         """The number of its first packet."""
-        self.key_octets = 0
-        """Size of the newest key frame as far as it came."""
         self.height = 0
         """Rows of the newest key frame; 0 when the codec does not tell."""
-        self.octets = 0
-        """Payload octets so far."""
         self.bitrate = 0.0
         """Payload and header bits a second over the last second or so; 0 when nothing comes."""
         self.known_bitrate = 0.0
         """The last `bitrate` that was not 0, for a layer that has been stopped."""
-        self.frames = 0
-        """Packets with a marker so far: in video, the last of each frame."""
-        self.frame_at = -inf
-        """When the last of them came that was no repair (monotonic seconds)."""
         self.frame_rate = 0.0
         """Frames a second over the last second or so."""
         self.counted_octets = self.counted_frames = 0
@@ -146,8 +136,77 @@ class UpLayer:
         self.extension_words = -1
         self.number_at = self.level_at = 0
         """Where packets with that many words of header extensions have their transport-wide number and audio level."""
-        self.frame_timestamp = -1
-        """Of the last packet forwarded."""
+
+    @property
+    def downs(self) -> tuple[DownTrack, ...]:
+        """Viewers who are fed from it now. Replaced whole, so that a loop over it is never disturbed."""
+        return self._downs
+
+    @downs.setter
+    def downs(self, downs: tuple[DownTrack, ...]) -> None:
+        self._downs = downs
+        self.disarm()
+
+    @property
+    def awaiting(self) -> tuple[DownTrack, ...]:
+        """Viewers who are to be fed from it from its next key frame on."""
+        return self._awaiting
+
+    @awaiting.setter
+    def awaiting(self, awaiting: tuple[DownTrack, ...]) -> None:
+        self._awaiting = awaiting
+        self.disarm()
+
+    @property
+    def group(self) -> Group | None:
+        """`downs` as C sees them; None when that has to be made anew."""
+        return self._group
+
+    @group.setter
+    def group(self, group: Group | None) -> None:
+        self._group = group
+        self.disarm()
+
+    @property
+    def octets(self) -> int:
+        """Payload octets so far."""
+        octets: int = self.reception.state.octets
+        return octets
+
+    @property
+    def frames(self) -> int:
+        """Packets with a marker so far: in video, the last of each frame."""
+        frames: int = self.reception.state.frames
+        return frames
+
+    @property
+    def frame_at(self) -> float:
+        """When the last of them came that was no repair (monotonic seconds)."""
+        frame_at: float = self.reception.state.frame_at
+        return frame_at
+
+    @property
+    def frame_timestamp(self) -> int:
+        """Of the last packet of video forwarded; -1 before the first."""
+        frame_timestamp: int = self.reception.state.frame_timestamp
+        return frame_timestamp
+
+    @property
+    def key_timestamp(self) -> int:
+        """Of the newest key frame; -1 before the first."""
+        key_timestamp: int = self.reception.state.key_timestamp
+        return key_timestamp
+
+    @property
+    def key_octets(self) -> int:
+        """Size of the newest key frame as far as it came."""
+        key_octets: int = self.reception.state.key_octets
+        return key_octets
+
+    def disarm(self) -> None:
+        """What happens to its packets is to be decided by Python again."""
+        if self.source is not None:
+            self.source.disarm()
 
     @property
     def watched(self) -> bool:

@@ -39,7 +39,7 @@ _READS = 4
 """Batches of datagrams read before other work gets its turn."""
 _TICKS = 4
 """Connections that are looked at before packets that came meanwhile get their turn."""
-_CROWDED_S, _GATHER_S = 0.0005, 0.0001
+_CROWDED_S, _GATHER_S = 0.0005, 0.0003
 """When the last packets came less than this ago, the next are waited for this long: fewer turns cost less."""
 
 
@@ -154,6 +154,7 @@ class Transport:
             return
         self._connections.discard(connection)
         self.closed += 1
+        connection.route({})
         self._handshakes.forget(connection)
         self._outgoing.flush()
         self._ice.forget(connection)
@@ -231,14 +232,14 @@ class Transport:
         self._read_at = now = self._clock.monotonic()
         packets, lengths, keys = incoming.packets, incoming.lengths, incoming.keys
         by_key, forward = self._ice.by_key, self._forwarder.receive
-        for place in range(count):
+        for place in self._forwarder.take(incoming, count, now):
             packet = packets[place]
             view = packet.view
             # The first byte of RTP and RTCP (RFC 7983 §7); the second tells them apart (RFC 5761 §4).
             if 128 <= view[0] < 192 and not 192 <= view[1] < 224:
                 connection = by_key.get(keys[place])
                 if connection is not None:
-                    forward(connection, packet, lengths[place], now)
+                    forward(connection, packet, lengths[place], now, keys[place])
             else:
                 self._demultiplex(packet, lengths[place], keys[place], None, now)
         self._flush(now)

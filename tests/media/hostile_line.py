@@ -43,7 +43,7 @@ class HostileLine(Line):
         opus, folded = Codec(111, "OPUS", 48_000, 2), Codec(63, "RED", 48_000, 2)
         self._feed(UpTrack(_track("a", "audio"), "s", hostile, "1", opus, red=folded), [AUDIO], 111, red=True)
         self._feed(UpTrack(_track("h"), "s", hostile, "2", H264, rids=("l", "h")), [LOW, HIGH], 102)
-        other = Address("192.0.2.3", 3, b"honest")
+        other = self._other = Address("192.0.2.3", 3, b"honest")
         self.inbox[other] = []
         self.honest, self._honest_end = self._connect(Direction.PUBLISH, other, 3)
         self._feed(UpTrack(_track("b", "audio"), "s", self.honest, "0", opus), [HONEST], 111)
@@ -161,7 +161,7 @@ class HostileLine(Line):
         self.buffer.put(0, packet)
         length = self._honest_end.seal_rtp(self.buffer, len(packet))
         before = self.forwarder.forwarded
-        self.forwarder.receive(self.honest, self.buffer, length, self.now)
+        self.arrive(self.honest, length, self._other)
         assert self.forwarder.forwarded == before + 2
         assert 0 < self.viewer.estimate.bitrate < 1e9
         for layer in self.publisher.ups.values():

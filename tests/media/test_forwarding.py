@@ -1,5 +1,6 @@
 """The hot path and its RTCP, packet by packet, between two real SRTP associations and a clock that is told."""
 
+import socket
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
@@ -16,9 +17,12 @@ from media.aiortc_seam import AES_128_GCM, PacketBuffer, SrtpSession
 from media.api import ConnectionState, Direction, Track
 from media.codecs import VP8
 from media.connection import MAX_STRANGERS, Connection
+from media.datagrams import ffi
 from media.fan_out import FanOut, Queue
 from media.feedback import Feedback
 from media.forwarding import Forwarder
+from media.incoming import Incoming
+from media.outgoing import Outgoing
 from media.repair import LOOK_OCTETS
 from media.sdp import Codec
 from media.tracks import HISTORY, DownTrack, UpTrack
@@ -56,6 +60,10 @@ class Inbox:
     def take_slots(self, count: int) -> int:
         return 0
 
+    def give_back(self, count: int) -> None: ...
+
+    def flush(self) -> None: ...
+
     def write(self, address: Address, slot: int, length: int) -> None:
         self.of[address].append(bytes(self.slots[slot].view[:length]))
 
@@ -69,6 +77,27 @@ class Inbox:
 
     def send(self, data: memoryview | bytes, address: Address) -> None:
         self.of[address].append(bytes(data))
+
+
+class Batches(Outgoing):
+    """The worker's own writing half with its queue in C; what it would send is kept, by its receiver."""
+
+    def __init__(self, bound: socket.socket, loop: FanOut) -> None:
+        super().__init__(bound, loop)
+        self.of: dict[Address, list[bytes]] = {PUBLISHER: [], VIEWER: []}
+
+    def _send_messages(self, count: int) -> None:
+        by_name = {_name(address): address for address in self.of}
+        for header in (self._messages[place].msg_hdr for place in range(count)):
+            name = bytes(ffi.buffer(ffi.cast("char *", header.msg_name), 16))
+            for place in range(header.msg_iovlen):
+                vector = header.msg_iov[place]
+                data = bytes(ffi.buffer(ffi.cast("char *", vector.iov_base), vector.iov_len))
+                self.of[by_name[name]].append(data)
+
+
+def _name(address: Address) -> bytes:
+    return address.key.ljust(16, b"\0")
 
 
 def vp8_frame(picture: int, base_layer: int, *, key: bool = False, body: bytes = b"frame") -> bytes:
@@ -98,10 +127,13 @@ class Line:
 
     def __init__(self) -> None:
         self.now = 100.0
-        outbox = Inbox()
-        self.inbox = outbox.of
+        loop = BUILT.get()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as unused:
+            outbox = Inbox() if loop is None else Batches(unused, loop)
+            self.incoming = Incoming(unused)
+        self._outbox = outbox
         self.buffer = PacketBuffer()
-        self.forwarder = Forwarder(outbox, BUILT.get())
+        self.forwarder = Forwarder(outbox, loop)
         self.feedback = Feedback(outbox, self.forwarder, 2_000_000)
         self.owner = Owner()
         self.publisher, self.publisher_end = self._connect(Direction.PUBLISH, PUBLISHER, 1)
@@ -118,18 +150,35 @@ class Line:
         self.up.viewers = (self.down,)
         switching.aim(self.down, self.layer)
 
+    @property
+    def inbox(self) -> dict[Address, list[bytes]]:
+        """What has gone out, by its receiver."""
+        self._outbox.flush()
+        return self._outbox.of
+
+    def arrive(self, connection: Connection, length: int, address: Address) -> None:
+        """The RTP packet in the buffer comes from there, alone in its batch."""
+        incoming = self.incoming
+        incoming.packets[0].copy(0, self.buffer, 0, length)
+        message = ffi.cast("struct mmsghdr *", incoming.messages_at)
+        message.msg_len = length
+        ffi.memmove(message.msg_hdr.msg_name, _name(address), 16)
+        for place in self.forwarder.take(incoming, 1, self.now):
+            self.forwarder.receive(connection, incoming.packets[place], length, self.now, _name(address))
+
     def _connect(self, direction: Direction, address: Address, seed: int) -> tuple[Connection, SrtpSession]:
         connection = Connection(self.owner, direction, self.now)
         there, back = bytes([seed]) * 28, bytes([seed + 10]) * 28
         connection.srtp = SrtpSession(AES_128_GCM, there, back)
-        connection.address = address
+        # One of its own, since what waits for a peer is noted beside its address.
+        connection.address = Address(address.host, address.port, address.key)
         return connection, SrtpSession(AES_128_GCM, back, there)
 
     def publish(self, packet: bytes) -> None:
         """The publisher sends an RTP packet."""
         self.buffer.put(0, packet)
         length = self.publisher_end.seal_rtp(self.buffer, len(packet))
-        self.forwarder.receive(self.publisher, self.buffer, length, self.now)
+        self.arrive(self.publisher, length, PUBLISHER)
         self.feedback.repair.flush(self.now)
 
     def tick(self) -> None:

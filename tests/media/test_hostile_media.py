@@ -22,6 +22,7 @@ from tests.media.test_forwarding import (
     KEY,
     MEDIA,
     OUT,
+    PUBLISHER,
     REPAIR,
     VIEWER,
     Line,
@@ -64,7 +65,7 @@ def test_replayed_packets_are_forwarded_once(line: Line) -> None:
     sealed = bytes(line.buffer.view[:length])
     for _ in range(50):
         line.buffer.put(0, sealed)
-        line.forwarder.receive(line.publisher, line.buffer, length, line.now)
+        line.arrive(line.publisher, length, PUBLISHER)
     assert len(line.seen()) == 1
     assert line.layer.reception.received == 2
     alive(line, 2)
@@ -81,7 +82,7 @@ def test_truncated_packets_are_nothing(line: Line) -> None:
     control = bytes(line.buffer.view[:length])
     for cut in range(len(sealed)):
         line.buffer.put(0, sealed[:cut])
-        line.forwarder.receive(line.publisher, line.buffer, cut, line.now)
+        line.arrive(line.publisher, cut, PUBLISHER)
     for cut in range(len(control)):
         line.buffer.put(0, control[:cut])
         line.feedback.receive(line.viewer, line.buffer, cut, line.now)
@@ -391,7 +392,7 @@ def test_numbers_that_leap_cost_little(line: Line) -> None:
         began = time.process_time()
         for data in packets:
             line.buffer.put(0, data)
-            line.forwarder.receive(line.publisher, line.buffer, len(data), line.now)
+            line.arrive(line.publisher, len(data), PUBLISHER)
         line.feedback.repair.flush(line.now)
         assert time.process_time() - began < FLOOD * _EACH_S
     assert len(line.layer.asked) <= 400
