@@ -1,4 +1,7 @@
-"""What is forwarded: a published stream (up), its layers, and its copy to one viewer (down)."""
+"""What is forwarded: a published stream (up), its layers, and its copy to one viewer (down).
+
+One vocabulary of values that know each other, hence one file.
+"""
 
 from __future__ import annotations
 
