@@ -1,7 +1,7 @@
 """The hot path: an authentic packet of a publisher goes to every viewer with a new header. Nothing is decoded,
 awaited or logged here.
 
-The file is long because it is one way from beginning to end: calls and files between its steps would cost at each packet.
+The file is long because it is one way from beginning to end: calls between its steps would cost at each packet.
 """
 
 from __future__ import annotations
