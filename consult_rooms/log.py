@@ -164,7 +164,7 @@ _AUDIENCE = union_all(
 """Whom a consult's entries concern, and in the first row its state: one statement, since each change asks it."""
 
 
-def _plain(data: Data) -> Data:
+def _plain(data: Data) -> dict[str, str | int | float | bool | None]:
     """As the store gives it back: an enumeration's word as a word."""
     return {key: value.value if isinstance(value, Enum) else value for key, value in data.items()}
 

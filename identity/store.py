@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, String, bindparam, cast, or_, select
+from sqlalchemy import BindParameter, ColumnElement, Select, String, bindparam, cast, or_, select
 
 from foundation.database import Database, Transaction
 from foundation.errors import NotFound
@@ -36,14 +36,14 @@ _LISTS_OFFICER = cast(staff.c.roles, String).contains(Role.DATA_PROTECTION_OFFIC
 """A coarse look into the list of roles, which spares reading whole hospitals; who is one, the roles say afterwards."""
 
 # What each consult asks several times. Made once: making a statement takes as long as asking it.
-_IDS, _ONE = bindparam("ids", expanding=True), bindparam("one_id", type_=String)
+_IDS: BindParameter[Any] = bindparam("ids", expanding=True)
 _PEOPLE = select(staff, specialty_list).where(staff.c.id.in_(_IDS))
 _ACQUAINTED = (
     select(staff, specialty_list, facilities)
     .join(facilities, facilities.c.id == staff.c.facility_id)
     .where(staff.c.id.in_(_IDS))
 )
-_TERMINAL = select(terminals).where(terminals.c.id == _ONE)
+_TERMINAL = select(terminals).where(terminals.c.id == bindparam("one_id", type_=String))
 
 
 class Directory:
