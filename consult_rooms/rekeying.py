@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from consult_rooms import chat, drafts, identities, inquiries, opinions
+from consult_rooms import board_notes, chat, drafts, identities, inquiries, opinions
+from consult_rooms.board_tables import coordination_notes
 from consult_rooms.minutes_store import addendum_place, version_place
 from consult_rooms.minutes_tables import minutes_addenda, minutes_versions, signing_keys
 from consult_rooms.pairing_tables import inquiries as inquiries_table
@@ -21,6 +22,7 @@ SEALED = (
     Sealed(inquiries_table.c.question_sealed, lambda row: inquiries.question_place(row.id)),
     Sealed(inquiries_table.c.answer_sealed, lambda row: inquiries.answer_place(row.id)),
     Sealed(chat_messages.c.text_sealed, lambda row: chat.text_place(row.consult_id, row.number)),
+    Sealed(coordination_notes.c.text_sealed, lambda row: board_notes.text_place(row.consult_id, row.number)),
     Sealed(opinions_table.c.text_sealed, lambda row: opinions.text_place(row.consult_id, row.person)),
     Sealed(minutes_versions.c.document_sealed, lambda row: version_place(row.consult_id, row.person, row.version)),
     Sealed(minutes_addenda.c.document_sealed, lambda row: addendum_place(row.consult_id, row.person, row.number)),

@@ -26,6 +26,7 @@ _PLAIN: Mapping[LogKind, str] = {
     LogKind.ASKED: N_("%(actor)s asked for more first"),
     LogKind.ANSWERED: N_("%(actor)s answered the question"),
     LogKind.OWNER_CHANGED: N_("%(name)s is accountable for the case from here on"),
+    LogKind.COMMENTED: N_("%(actor)s noted something for the coordinators"),
     LogKind.CLAIM_LOST: N_("%(name)s gave no sign of life and lost the case; it rings again"),
     LogKind.HANDOVER_OFFERED: N_("%(actor)s offered the case to %(name)s"),
     LogKind.HANDOVER_WITHDRAWN: N_("%(actor)s withdrew the handover to %(name)s"),
@@ -122,6 +123,20 @@ _BY_CODE: Mapping[LogKind, tuple[str, Mapping[str, str]]] = {
             "merged": N_("%(actor)s merged the patient with an existing book"),
             "turned": N_("%(actor)s turned to another patient"),
             "reverted": N_("%(actor)s took the last change of identity back"),
+        },
+    ),
+    LogKind.REASSIGNED: (
+        "to",
+        {
+            "specialist": N_("%(actor)s rang %(name)s for this case"),
+            "coordinator": N_("%(actor)s asked %(name)s to take charge of the case"),
+        },
+    ),
+    LogKind.ESCALATED: (
+        "what",
+        {
+            "urgency": N_("%(actor)s made the request more urgent"),
+            "step": N_("%(actor)s had the request ring wider"),
         },
     ),
     LogKind.LINE_CHANGED: (

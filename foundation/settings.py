@@ -158,6 +158,11 @@ class Settings(BaseSettings):
     coordinator_step_seconds: float = Field(
         300, gt=0, description="how long the last step has before the request becomes a written case"
     )
+    answer_emergency_seconds: float = Field(
+        120, gt=0, description="within which time somebody should take a request: emergencies"
+    )
+    answer_urgent_seconds: float = Field(1800, gt=0, description="the same for urgent requests")
+    answer_routine_seconds: float = Field(28800, gt=0, description="the same for routine requests")
     claim_lease_seconds: float = Field(
         45, gt=0, description="how long a claim holds without a sign of life before its specialist enters the room"
     )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import consult_rooms.availability_tables
-import consult_rooms.minutes_tables
+import consult_rooms.board_tables
 import consult_rooms.calendar_tables
+import consult_rooms.minutes_tables
 import consult_rooms.pairing_tables
 import consult_rooms.push_tables
 import consult_rooms.quiet
@@ -29,6 +30,7 @@ TABLE_MODULES = (
     consult_rooms.availability_tables,
     consult_rooms.minutes_tables,
     consult_rooms.calendar_tables,
+    consult_rooms.board_tables,
     consult_rooms.pairing_tables,
     consult_rooms.push_tables,
     consult_rooms.quiet,

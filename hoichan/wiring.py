@@ -12,7 +12,11 @@ import click
 
 from consult_rooms.answers import Answers
 from consult_rooms.attachments import Attachments
+from consult_rooms.board_acts import BoardActs
+from consult_rooms.board_duty import BoardDuty
+from consult_rooms.board_queries import BoardQueries
 from consult_rooms.claims import Claims
+from consult_rooms.coordinator_board import CoordinatorBoard
 from consult_rooms.desk import Desk
 from consult_rooms.devices import Devices
 from consult_rooms.drafts import Drafts
@@ -27,6 +31,7 @@ from consult_rooms.log import ConsultLog
 from consult_rooms.model import Urgency
 from consult_rooms.opinions import Opinions
 from consult_rooms.pairing import Pairing
+from consult_rooms.phone_tree import PhoneTrees
 from consult_rooms.presence import Presence
 from consult_rooms.queries import Queries
 from consult_rooms.quiet import Quiet
@@ -135,6 +140,7 @@ class Parts:
     opinions: Opinions
     scheduling: Scheduling
     queries: Queries
+    board: CoordinatorBoard
     exchange: Exchange
     devices: Devices
     book: EmbeddedBook
@@ -196,6 +202,14 @@ def _rates(settings: Settings) -> Rates:
         address=settings.rate_address,
         consults=settings.rate_consults,
     )
+
+
+def _answer_targets(settings: Settings) -> dict[Urgency, timedelta]:
+    return {
+        Urgency.EMERGENCY: timedelta(seconds=settings.answer_emergency_seconds),
+        Urgency.URGENT: timedelta(seconds=settings.answer_urgent_seconds),
+        Urgency.ROUTINE: timedelta(seconds=settings.answer_routine_seconds),
+    }
 
 
 def _pusher(settings: Settings, fetcher: Fetcher) -> Pusher | None:
@@ -371,6 +385,12 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
             exchange=Exchange(database, store, log, directory),
             devices=Devices(database, store, audit, bus),
             queries=Queries(database, store, log, directory, rota, presence, zone),
+            board=CoordinatorBoard(
+                BoardQueries(database, store, zone, _answer_targets(settings)),
+                BoardDuty(database, directory, rota, presence, zone),
+                BoardActs(database, store, log, runner, directory, audit, claims, zone),
+                PhoneTrees(database, directory, rota, audit, zone),
+            ),
             book=book,
             sources=sources.books if sources else (),
             patients=Patients(database, audit, sealer, searches, clock),

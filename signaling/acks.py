@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from pydantic.dataclasses import dataclass
 
 from consult_rooms.model import ParticipantRole
+from signaling.board_shapes import ROWS, BoardRowPart, LanePart
 from signaling.shapes import (
     CONSULT,
     EXAMPLE_SDP,
@@ -240,8 +241,38 @@ class Kept:
     example: ClassVar[dict[str, Any]] = {"number": 12, "at": "2026-11-23T07:05:10Z"}
 
 
+@dataclass(frozen=True, slots=True, config=STRICT)
+class BoardShown:
+    """The board as it stands, or what changed on it. Later changes come as `board`."""
+
+    at: datetime
+    """As of when. Send it along after a reconnect."""
+    whole: bool
+    """Whether this is all of it: what you had is over. Otherwise keep what is not named here."""
+    day_starts_at: datetime
+    """Local midnight, from which lanes count."""
+    rows: list[BoardRowPart]
+    """Open requests and running consults, most urgent and oldest first."""
+    gone: list[ConsultRef]
+    """Consults that are open no longer."""
+    more: bool
+    """Whether more are open than a board holds; these are the most urgent ones."""
+    lanes: list[LanePart]
+    """All of today's lanes."""
+    example: ClassVar[dict[str, Any]] = {
+        "at": "2026-11-23T07:02:22Z",
+        "whole": True,
+        "day_starts_at": "2026-11-22T17:00:00Z",
+        "rows": ROWS,
+        "gone": [],
+        "more": False,
+        "lanes": [],
+    }
+
+
 Ack = (
     Done
+    | BoardShown
     | Accepted
     | Held
     | Promised

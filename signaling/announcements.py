@@ -15,6 +15,7 @@ from consult_rooms.rows import RingView, TimelineRow
 from foundation.errors import Forbidden, NotFound
 from foundation.ids import ConsultId, StaffId
 from identity.store import Directory
+from signaling.boards import Boards
 from signaling.connections import Connection, Connections, Outlet
 from signaling.room_members import RoomMembers
 from signaling.server_events import Agenda, Consult, Invited, Log, Overdue, Oversight, RingStopped
@@ -30,6 +31,7 @@ _RINGS = _STARTS | {
     LogKind.ASKED,
     LogKind.ANSWERED,
     LogKind.CLAIM_LOST,
+    LogKind.ESCALATED,
 }
 """What starts a ring or changes its content."""
 _PEOPLE = frozenset({LogKind.JOINED, LogKind.LEFT, LogKind.INVITED})
@@ -80,6 +82,7 @@ class Announcements:
         rooms: Rooms,
         directory: Directory,
         views: Views,
+        boards: Boards,
     ) -> None:
         self._connections = connections
         self._outlet = outlet
@@ -89,10 +92,12 @@ class Announcements:
         self._rooms = rooms
         self._directory = directory
         self._views = views
+        self._boards = boards
 
     async def make(self, consult_id: ConsultId, entries: Sequence[LogEntry]) -> None:
         """Tell this node's sockets what these new entries of one consult mean to them."""
         kinds = {entry.kind for entry in entries}
+        self._boards.changed(consult_id, kinds)
         for connection in self._connections.greeted:
             connection.overtaken.add(consult_id)
         rung: set[Connection] = set()
@@ -128,6 +133,7 @@ class Announcements:
 
     async def agenda(self, staff_id: StaffId) -> None:
         """This person's booked times changed."""
+        self._boards.booked(staff_id)
         for connection in self._connections.of([staff_id]):
             await self._outlet.send(connection, Agenda())
 

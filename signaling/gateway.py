@@ -18,6 +18,7 @@ import socketio  # type: ignore[import-untyped]  # python-socketio has no type m
 from aiohttp import hdrs, web
 from multidict import CIMultiDict
 
+from consult_rooms.board_queries import BoardQueries
 from consult_rooms.log import ConsultLog
 from consult_rooms.opinions import Opinions
 from consult_rooms.pairing import Pairing
@@ -25,6 +26,7 @@ from consult_rooms.presence import Presence
 from consult_rooms.queries import Queries
 from consult_rooms.requests import Requests
 from consult_rooms.rooms import Rooms
+from consult_rooms.scheduling import Scheduling
 from consult_rooms.written import WrittenCases
 from foundation.addresses import caller
 from foundation.boards import KEEP_S
@@ -44,6 +46,7 @@ from media.api import MediaNodes, Relays
 from signaling.announcements import Announcements
 from signaling.answering import Answering
 from signaling.attendance import Attendance
+from signaling.boards import TICK_S, Boards
 from signaling.connections import Connection, Connections
 from signaling.dispatch import INTERNAL, Dispatch, refusal
 from signaling.engineio_seam import ROUND_S, Sockets
@@ -91,6 +94,8 @@ class Gateway:
         opinions: Opinions,
         rooms: Rooms,
         queries: Queries,
+        board: BoardQueries,
+        scheduling: Scheduling,
         consult_log: ConsultLog,
         presence: Presence,
         fleet: Fleet,
@@ -134,8 +139,9 @@ class Gateway:
         self._members = RoomMembers(self._connections, self, rooms, attendance, media, bus, clock)
         self._qualities = Qualities(self._members, rooms, clock)
         self._negotiation = Negotiation(self._connections, self, self._members, self._qualities, rooms, media)
+        self._boards = Boards(self, directory, board, scheduling, clock)
         self._announcements = Announcements(
-            self._connections, self, self._members, consult_log, queries, rooms, directory, views
+            self._connections, self, self._members, consult_log, queries, rooms, directory, views, self._boards
         )
         self._notices = Notices(database, consult_log, bus, self._connections, self._announcements, clock)
         self._signs = SignsOfLife(presence, fleet, self._members)
@@ -153,6 +159,7 @@ class Gateway:
             negotiation=self._negotiation,
             qualities=self._qualities,
             notices=self._notices,
+            boards=self._boards,
             views=views,
             relays=relays,
             clock=clock,
@@ -177,6 +184,7 @@ class Gateway:
         self._tasks.forever("signaling: sockets that polled", self._sweep, pause_s=SWEEP_S)
         self._tasks.forever("signaling: members of rooms", self._members.tick, pause_s=0.5)
         self._tasks.forever("signaling: changes of quality", self._qualities.tell, pause_s=0.5)
+        self._tasks.forever("signaling: boards", self._boards.tick, pause_s=TICK_S)
         self._tasks.forever("signaling: hints of rooms", self._members.listen)
         self._tasks.forever("signaling: sessions", self._watch.look, pause_s=LOOK_S)
         self._tasks.forever("signaling: hints of sessions", self._watch.listen)

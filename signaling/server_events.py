@@ -9,6 +9,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from consult_rooms.model import ParticipantRole, Urgency
+from signaling.board_shapes import ROWS, BoardRowPart, LanePart
 from signaling.media_events import Layers, MediaLost, Quality, Speakers, SubscribeOffer, Uplink
 from signaling.shapes import (
     CONSULT,
@@ -282,6 +283,22 @@ class Oversight:
     example: ClassVar[dict[str, Any]] = {}
 
 
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Board:
+    """To coordinators who watch their board: what changed on it, a few times a second at most."""
+
+    at: datetime
+    """As of when; send the last one along after a reconnect (`watch_board`)."""
+    rows: list[BoardRowPart]
+    """Rows that are new or replace those of the same consult; an older number than yours is to be ignored."""
+    gone: list[ConsultRef]
+    """Consults that are open no longer."""
+    lanes: list[LanePart]
+    """Lanes that are new or replace those of the same specialist."""
+    name: ClassVar[str] = "board"
+    example: ClassVar[dict[str, Any]] = {"at": "2026-11-23T07:02:22Z", "rows": ROWS, "gone": [], "lanes": []}
+
+
 ServerEvent = (
     Ring
     | RingStopped
@@ -301,4 +318,5 @@ ServerEvent = (
     | Agenda
     | Overdue
     | Oversight
+    | Board
 )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
 
+from consult_rooms.board_acts import BoardReason
 from consult_rooms.candidates import Why
 from consult_rooms.devices import DeviceScope
 from consult_rooms.ladder_rules import Condition, Effect
@@ -96,6 +97,14 @@ CONSULT_LABELS: Mapping[type[StrEnum], Mapping[str, str]] = MappingProxyType(
             CancelReason.TRANSFERRED: N_("The patient was transferred"),
             CancelReason.MISTAKE: N_("Made by mistake"),
             CancelReason.OTHER: N_("Another reason"),
+        },
+        BoardReason: {
+            BoardReason.UNANSWERED: N_("Nobody answers"),
+            BoardReason.WORSE: N_("The patient is worse"),
+            BoardReason.UNFIT: N_("It went to the wrong people"),
+            BoardReason.WORKLOAD: N_("Too much work at one place"),
+            BoardReason.ASKED: N_("The clinic asked for it"),
+            BoardReason.OTHER: N_("Another reason"),
         },
         ConsentBy: {
             ConsentBy.SELF: N_("The patient"),

@@ -10,7 +10,7 @@ from identity.model import Role, Session
 _CLINICAL = frozenset({Role.RURAL_DOCTOR, Role.SPECIALIST, Role.COORDINATOR})
 _PAGES: tuple[tuple[str, str, frozenset[Role]], ...] = (
     ("/", N_("Home"), frozenset(Role)),
-    ("/coordinator", N_("Queue"), frozenset({Role.COORDINATOR})),
+    ("/coordinator", N_("Board"), frozenset({Role.COORDINATOR})),
     ("/slots", N_("Slots"), frozenset({Role.COORDINATOR})),
     ("/rota", N_("On-call rota"), frozenset()),
     ("/turns", N_("My turns"), frozenset({Role.SPECIALIST})),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from consult_rooms.coordinator_board import CoordinatorBoard
 from consult_rooms.desk import Desk
 from consult_rooms.devices import Devices
 from consult_rooms.duty import Duty
@@ -84,6 +85,7 @@ class Services:
     opinions: Opinions
     scheduling: Scheduling
     queries: Queries
+    board: CoordinatorBoard
     exchange: Exchange
     devices: Devices
     presence: Presence

@@ -10,7 +10,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from consult_rooms.answers import Answers
+from consult_rooms.board_acts import BoardActs
+from consult_rooms.board_duty import BoardDuty
+from consult_rooms.board_queries import BoardQueries
 from consult_rooms.claims import Claims
+from consult_rooms.coordinator_board import CoordinatorBoard
 from consult_rooms.duty import Duty
 from consult_rooms.forecast import Forecast
 from consult_rooms.handovers import Handovers
@@ -31,6 +35,7 @@ from consult_rooms.model import (
 )
 from consult_rooms.opinions import Opinions
 from consult_rooms.pairing import Pairing
+from consult_rooms.phone_tree import PhoneTrees
 from consult_rooms.presence import Presence
 from consult_rooms.queries import Queries
 from consult_rooms.requests import Requests
@@ -59,6 +64,11 @@ from records_panel.panel import Panel
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 RULES = defaults({Urgency.EMERGENCY: 30.0, Urgency.URGENT: 120.0, Urgency.ROUTINE: 300.0}, 300.0)
+ANSWER = {
+    Urgency.EMERGENCY: timedelta(minutes=2),
+    Urgency.URGENT: timedelta(minutes=30),
+    Urgency.ROUTINE: timedelta(hours=8),
+}
 
 CLINIC = FacilityId("fac_" + "1" * 32)
 STROKE_HOSPITAL = FacilityId("fac_" + "2" * 32)
@@ -111,6 +121,7 @@ class World:
     opinions: Opinions
     scheduling: Scheduling
     queries: Queries
+    board: CoordinatorBoard
     people: dict[str, Staff]
 
     @property
@@ -340,5 +351,11 @@ async def build(
         opinions=Opinions(database, store, log),
         scheduling=Scheduling(database, store, log, directory, bus, ZONE, timedelta(minutes=15)),
         queries=Queries(database, store, log, directory, turns, presence, ZONE),
+        board=CoordinatorBoard(
+            BoardQueries(database, store, ZONE, ANSWER),
+            BoardDuty(database, directory, turns, presence, ZONE),
+            BoardActs(database, store, log, runner, directory, audit, claims, ZONE),
+            PhoneTrees(database, directory, turns, audit, ZONE),
+        ),
         people=people,
     )

@@ -51,6 +51,7 @@ async def test_consults_move_to_the_newest_key_and_the_old_one_can_go(world: Wor
     consult = await world.ask(question=Question(situation="Huyết áp 180", recommendation="tiêu sợi huyết?"))
     asked = await world.inquiries.ask(ha, consult.id, "Đường huyết?", "ask-0001")
     await world.inquiries.answer(lan, consult.id, asked, "5,4")
+    await world.board.acts.comment(world["dieu"], consult.id, "Trạm đã gọi lại")
     await world.answers.accept(ha, consult.id)
     await world.rooms.join(ha, consult.id)
     await world.rooms.chat(lan, consult.id, "Huyết áp 190", "1")

@@ -137,6 +137,8 @@ class Node:
             opinions=world.opinions,
             rooms=world.rooms,
             queries=self.queries,
+            board=world.board.queries,
+            scheduling=world.scheduling,
             consult_log=world.log,
             presence=world.presence,
             fleet=self.fleet,

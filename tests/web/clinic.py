@@ -196,6 +196,7 @@ async def clinic(
         rooms=world.rooms,
         desk=desk_of(world, tmp_path / "desk"),
         queries=world.queries,
+        board=world.board,
         rota=world.rota,
         rulebook=world.rulebook,
         forecast=world.forecast,

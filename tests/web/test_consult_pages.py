@@ -157,11 +157,37 @@ async def test_past_consults_come_in_pages_without_gap_or_repeat(ward: Ward, mon
     assert (await ward.doctor.get("/consults?before=nonsense")).status == 200
 
 
-async def test_the_queue_shows_what_rings_without_a_name(ward: Ward) -> None:
+async def test_the_board_is_for_coordinators_and_names_no_patient(ward: Ward) -> None:
     consult = await ward.ask()
     assert (await ward.coordinator.get("/coordinator")).status == 200
-    page = html.unescape(ward.coordinator.page)
-    assert consult.code in page
-    assert "Yếu nửa người phải" in page
-    assert LANH.name not in page
-    assert (await ward.doctor.get("/coordinator")).status == 403
+    assert "Bảng điều phối" in html.unescape(ward.coordinator.page)
+    act = f"/coordinator/requests/{consult.id}"
+    for path in (act, "/coordinator/people", "/coordinator/phones"):
+        assert (await ward.coordinator.get(path)).status == 200, path
+        assert LANH.name not in html.unescape(ward.coordinator.page)
+    for path in ("/coordinator", "/coordinator/people", "/coordinator/phones", act):
+        assert (await ward.doctor.get(path)).status == 403, path
+
+
+async def test_a_request_is_passed_on_widened_and_noted_by_a_form(ward: Ward) -> None:
+    consult = await ward.ask()
+    coordinator, act = ward.coordinator, f"/coordinator/requests/{consult.id}"
+    await coordinator.get(act)
+    specialist = re.findall(r'value="(specialist stf_[0-9a-f]{32})"', coordinator.page)[-1]
+    unsaid = await coordinator.post(f"{act}/ring", {"to": specialist, "reason": "", "note": "Nói với trạm"})
+    assert unsaid.status == 422
+    assert "Nói với trạm" in html.unescape(coordinator.page)
+    for what, fields in (
+        ("widen", {"reason": "unanswered", "note": "Trạm báo tím tái"}),
+        ("note", {"note": "Đã gọi trạm"}),
+    ):
+        assert (await coordinator.post(f"{act}/{what}", fields)).status == 200, what
+    refused = await coordinator.post(f"{act}/urgency", {"urgency": "emergency", "reason": "worse"})
+    assert refused.status == 409
+    page = html.unescape(coordinator.page)
+    assert "Trạm báo tím tái" in page
+    assert "Đã gọi trạm" in page
+    kinds = [entry.kind.value for entry in await ward.world.log.since(consult.id, 0)]
+    assert [kind for kind in kinds if kind in ("escalated", "commented")] == ["escalated", "commented"]
+    await ward.doctor.get("/")
+    assert (await ward.doctor.post(f"{act}/note", {"note": "x"})).status == 403

@@ -145,6 +145,7 @@ async def ward(
             opinions=world.opinions,
             scheduling=world.scheduling,
             queries=world.queries,
+            board=world.board,
             presence=world.presence,
             rota=world.rota,
             duty=world.duty,

@@ -127,6 +127,73 @@ export interface Layers {
   rids: string[];
 }
 
+export interface BoardRow {
+  consult_id: string;
+  number: number;
+  code: string;
+  state: "ringing" | "claimed" | "written";
+  urgency: Urgency;
+  specialty_id: string;
+  specialty: string;
+  facility: string;
+  requester_name: string;
+  age: number | null;
+  sex: string | null;
+  question: string;
+  owner_name: string;
+  coordinator_name: string | null;
+  specialist_name: string | null;
+  created_at: string;
+  claimed_at: string | null;
+  starts_at: string | null;
+  ends_at: string | null;
+  due_at: string | null;
+  step: string | null;
+  step_due_at: string | null;
+  ringing: string[];
+  rung: number;
+  refused: { name: string; answer: string; reason: string | null }[];
+  notes: number;
+  note: { author_name: string; text: string; at: string } | null;
+}
+
+export interface LaneSlot {
+  slot_id: string;
+  starts_at: string;
+  ends_at: string;
+  specialty_id: string;
+  specialty: string;
+  booked: boolean;
+  consult_id: string | null;
+  appointment_id: string | null;
+  version: number | null;
+  state: string | null;
+  urgency: Urgency | null;
+  clinic: string | null;
+  terminal_id: string | null;
+  terminal: string | null;
+}
+
+export interface Lane {
+  specialist_id: string;
+  name: string;
+  facility: string;
+  slots: LaneSlot[];
+}
+
+export interface BoardNews {
+  at: string;
+  rows: BoardRow[];
+  gone: string[];
+  lanes: Lane[];
+}
+
+export interface BoardShown extends BoardNews {
+  whole: boolean;
+  day_starts_at: string;
+  more: boolean;
+}
+
 /** What the server sends, by event name. */
 export interface ServerEvents {
   ring: Ring;
@@ -147,6 +214,7 @@ export interface ServerEvents {
   agenda: Record<string, never>;
   oversight: Record<string, never>;
   overdue: { consult_id: string };
+  board: BoardNews;
 }
 
 /** A random key that a client repeats when it tries again. */
