@@ -1,21 +1,43 @@
-"""The pieces of which booking, moving and cancelling are made, each inside the caller's transaction."""
+"""The pieces of which booking, moving and cancelling are made, each inside the caller's transaction.
+
+Every act takes its locks in one order: the consult, the slot, the clinic's terminal, rooms and devices, and then an
+entry of the waiting list. So none waits in a ring.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Row, delete, select, update
 
-from consult_rooms import calendar
-from consult_rooms.model import Appointment, Consult, ParticipantRole, Slot
-from consult_rooms.store import ConsultStore
+from consult_rooms import bounds, calendar, identities, resources
+from consult_rooms.holds import HELD, unheld
+from consult_rooms.log import ConsultLog
+from consult_rooms.log_entry import LogKind
+from consult_rooms.model import (
+    Appointment,
+    Consent,
+    Consult,
+    ConsultState,
+    ParticipantRole,
+    Patient,
+    Question,
+    Slot,
+    Urgency,
+)
+from consult_rooms.store import ConsultStore, new_code
 from consult_rooms.tables import appointments, consults, participants, slots
+from foundation.bus import Bus
 from foundation.database import Transaction
 from foundation.errors import Conflict, Invalid, NotFound
 from foundation.i18n import N_
-from foundation.ids import AppointmentId, FacilityId, SlotId, StaffId, TerminalId
+from foundation.ids import AppointmentId, ConsultId, FacilityId, ResourceId, SlotId, StaffId, TerminalId, new_id
+from identity.model import Staff
+from identity.policy import Action, Target, may, require
 from identity.store import Directory
 
 UNKNOWN_SLOT = N_("There is no such slot.")
@@ -23,15 +45,64 @@ UNKNOWN_APPOINTMENT = N_("There is no such appointment.")
 TAKEN = N_("This slot has just been taken.")
 BUSY = N_("The clinic's terminal or room is booked at this time.")
 NOT_LINKED = N_("This hospital does not consult for this clinic.")
+FOREIGN_TERMINAL = N_("This terminal belongs to another facility.")
+WRONG_REQUESTER = N_("This doctor does not work at this clinic.")
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is booked for whom; `key` is the hash under which the same booking is found again."""
+
+    actor_id: StaffId
+    clinic_id: FacilityId
+    terminal_id: TerminalId | None
+    requester_id: StaffId
+    patient: Patient
+    question: Question
+    consent: Consent | None
+    key: str
+    urgency: Urgency = Urgency.ROUTINE
+    resource_ids: frozenset[ResourceId] = frozenset()
 
 
 class Bookings:
-    """Takes and frees slots, holds the clinic's side, reads appointments."""
+    """Takes and frees slots, holds the clinic's side, writes and reads appointments."""
 
-    def __init__(self, store: ConsultStore, directory: Directory, room_opens: timedelta) -> None:
+    def __init__(
+        self,
+        store: ConsultStore,
+        log: ConsultLog,
+        directory: Directory,
+        bus: Bus,
+        zone: ZoneInfo,
+        room_opens: timedelta,
+    ) -> None:
         self._store = store
+        self._log = log
         self._directory = directory
+        self._bus = bus
+        self._zone = zone
         self._room_opens = room_opens
+
+    async def require_coordinator(self, staff: Staff, clinic_id: FacilityId, tx: Transaction | None = None) -> None:
+        """Raise Forbidden for anybody but a coordinator of the clinic or of a hospital linked to it."""
+        hubs = await self._directory.hubs_of(clinic_id, tx=tx)
+        target = Target(facility_id=clinic_id, hub_ids=frozenset(hub.id for hub in hubs))
+        require(staff, Action.COORDINATE, target)
+
+    async def checked(self, order: Order) -> Order:
+        """The order with its texts clean. Raises Invalid as a request does, and for a doctor or terminal of others."""
+        person, asked = bounds.patient(order.patient), bounds.question(order.question)
+        given = None if order.consent is None else bounds.consent(order.consent)
+        bounds.request(order.urgency, person, asked, given)
+        requester = await self._directory.staff(order.requester_id)
+        if requester.facility_id != order.clinic_id or not may(requester, Action.REQUEST_CONSULT):
+            raise Invalid("slot.requester", WRONG_REQUESTER, field="requester_id")
+        if order.terminal_id is not None:
+            terminal = await self._directory.terminal(order.terminal_id)
+            if terminal.facility_id != order.clinic_id:
+                raise Invalid("terminal.foreign", FOREIGN_TERMINAL, field="terminal_id")
+        return replace(order, patient=person, question=asked, consent=given)
 
     async def slot(self, tx: Transaction, slot_id: SlotId) -> Slot:
         """A published slot. Raises NotFound("slot.unknown"), also for a withdrawn one."""
@@ -43,33 +114,46 @@ class Bookings:
         return slot_of(row)
 
     async def take(
-        self, tx: Transaction, slot_id: SlotId, appointment_id: AppointmentId, clinic_id: FacilityId
+        self, tx: Transaction, slot_id: SlotId, appointment_id: AppointmentId, clinic_id: FacilityId, holder: str
     ) -> Slot:
-        """Take a free slot by one compare-and-set.
+        """Take a free slot by one compare-and-set; one that is kept for `holder` is free to them.
 
-        Raises Conflict `slot.taken` or `slot.past`, Invalid `slot.not_linked`.
+        Raises Conflict `slot.taken`, `slot.held` or `slot.past`, Invalid `slot.not_linked`.
         """
         slot = await self.slot(tx, slot_id)
-        if slot.starts_at <= await tx.now():
+        now = await tx.now()
+        if slot.starts_at <= now:
             raise Conflict("slot.past", calendar.PAST)
         if slot.facility_id not in {hub.id for hub in await self._directory.hubs_of(clinic_id, tx=tx)}:
             raise Invalid("slot.not_linked", NOT_LINKED, field="slot_id")
         taken = await tx.execute(
             update(slots)
-            .where(slots.c.id == slot_id, slots.c.appointment_id.is_(None), slots.c.withdrawn_at.is_(None))
-            .values(appointment_id=appointment_id)
+            .where(
+                slots.c.id == slot_id,
+                slots.c.appointment_id.is_(None),
+                slots.c.withdrawn_at.is_(None),
+                unheld(now, holder),
+            )
+            .values(appointment_id=appointment_id, held_by=None, held_until=None)
         )
         if not taken.rowcount:
-            raise Conflict("slot.taken", TAKEN)
+            left = await self.slot(tx, slot_id)
+            kept = left.appointment_id is None and left.held(now)
+            raise Conflict("slot.held", HELD) if kept else Conflict("slot.taken", TAKEN)
         return slot
 
-    async def free(self, tx: Transaction, booked: Appointment) -> None:
-        """Give the appointment's slot back."""
-        await tx.execute(
-            update(slots)
-            .where(slots.c.id == booked.slot_id, slots.c.appointment_id == booked.id)
-            .values(appointment_id=None)
+    async def free(self, tx: Transaction, booked: Appointment) -> SlotId | None:
+        """Give the appointment's slot back. One whose specialist is elsewhere is withdrawn: then it gives None."""
+        values: dict[str, Any] = {"appointment_id": None}
+        if booked.displaced_at is not None:
+            values["withdrawn_at"] = await tx.now()
+        freed = await tx.execute(
+            update(slots).where(slots.c.id == booked.slot_id, slots.c.appointment_id == booked.id).values(**values)
         )
+        if booked.displaced_at is not None:
+            await calendar.release(tx, booked.slot_id)
+            return None
+        return booked.slot_id if freed.rowcount else None
 
     async def hold_clinic(
         self,
@@ -77,18 +161,86 @@ class Bookings:
         appointment_id: AppointmentId,
         clinic_id: FacilityId,
         terminal_id: TerminalId | None,
+        resource_ids: Collection[ResourceId],
         slot: Slot,
         *,
         held: Collection[int] = (),
     ) -> None:
-        """Hold terminal or room for the slot's quarters; `held` are those that this appointment has already."""
-        resource = calendar.of_clinic(clinic_id, terminal_id)
+        """Hold terminal or room, and devices, for the slot's quarters; `held` are those that they have already."""
         wanted = [quarter for quarter in calendar.quarters(slot.starts_at, slot.ends_at) if quarter not in held]
-        await calendar.reserve(
-            tx,
-            [(resource, quarter, appointment_id) for quarter in wanted],
-            Conflict("slot.terminal_busy", BUSY),
+        resource = calendar.of_clinic(clinic_id, terminal_id)
+        busy = Conflict("slot.terminal_busy", BUSY)
+        await calendar.reserve(tx, [(resource, quarter, appointment_id) for quarter in wanted], busy)
+        await resources.reserve(tx, appointment_id, resource_ids, wanted)
+
+    async def write(self, tx: Transaction, order: Order, slot: Slot, appointment_id: AppointmentId) -> Appointment:
+        """The booked consult with both people in it, for a slot that this transaction has taken.
+
+        Raises Invalid `resource.unfit`, Conflict `slot.terminal_busy` or `slot.resource_busy`.
+        """
+        consult_id, now = ConsultId(new_id("con")), await tx.now()
+        await resources.require_fit(tx, order.resource_ids, (order.clinic_id, slot.facility_id))
+        await self.hold_clinic(tx, appointment_id, order.clinic_id, order.terminal_id, order.resource_ids, slot)
+        await tx.execute(
+            consults.insert().values(
+                id=consult_id,
+                code=await new_code(tx, now.astimezone(self._zone)),
+                state=ConsultState.SCHEDULED,
+                urgency=order.urgency,
+                specialty_id=slot.specialty_id,
+                requester_id=order.requester_id,
+                requester_facility_id=order.clinic_id,
+                owner_id=order.requester_id,
+                terminal_id=order.terminal_id,
+                idempotency_hash=order.key,
+                created_at=now,
+                log_number=0,
+                **self.times(slot),
+                **self._store.patient_values(consult_id, order.patient),
+                **self._store.question_values(consult_id, order.question),
+                **self._store.consent_values(consult_id, order.consent),
+            )
         )
+        await tx.execute(
+            appointments.insert().values(
+                id=appointment_id,
+                slot_id=slot.id,
+                consult_id=consult_id,
+                clinic_id=order.clinic_id,
+                terminal_id=order.terminal_id,
+                requester_id=order.requester_id,
+                starts_at=slot.starts_at,
+                ends_at=slot.ends_at,
+                version=1,
+            )
+        )
+        await resources.note(tx, appointment_id, order.resource_ids)
+        await identities.begin(tx, self._store, await self._store.get(tx, consult_id))
+        await self._store.admit(
+            tx,
+            consult_id,
+            [
+                (order.requester_id, ParticipantRole.REQUESTER, True),
+                (slot.specialist_id, ParticipantRole.SPECIALIST, True),
+            ],
+        )
+        await self._log.append(
+            tx,
+            consult_id,
+            LogKind.SCHEDULED,
+            order.actor_id,
+            {
+                "facility": order.clinic_id,
+                "terminal": order.terminal_id,
+                "specialty": slot.specialty_id,
+                "specialist": slot.specialist_id,
+                "slot": slot.id,
+                "starts_at": slot.starts_at.isoformat(),
+                "owner": order.requester_id,
+            },
+        )
+        self.hint(tx, slot.specialist_id, order.requester_id)
+        return await self.appointment(tx, appointment_id)
 
     def times(self, slot: Slot) -> dict[str, Any]:
         """A consult's columns that follow from its slot."""
@@ -139,6 +291,15 @@ class Bookings:
         if not invited.rowcount:
             await self._store.admit(tx, consult.id, [(specialist_id, ParticipantRole.SPECIALIST, True)])
 
+    def hint(self, tx: Transaction, *people: StaffId | None) -> None:
+        """Tell the nodes after the commit whose agenda has changed."""
+
+        async def hint() -> None:
+            for person in {person for person in people if person is not None}:
+                await self._bus.publish("agenda", {"staff": person})
+
+        tx.after_commit(hint)
+
 
 def slot_of(row: Row[Any]) -> Slot:
     """The slot of a row of `slots`."""
@@ -150,6 +311,8 @@ def slot_of(row: Row[Any]) -> Slot:
         starts_at=row.starts_at,
         ends_at=row.ends_at,
         appointment_id=row.appointment_id,
+        held_by=row.held_by,
+        held_until=row.held_until,
     )
 
 
@@ -165,4 +328,6 @@ def appointment_of(row: Row[Any]) -> Appointment:
         starts_at=row.starts_at,
         ends_at=row.ends_at,
         version=row.version,
+        displaced_at=row.displaced_at,
+        late_until=row.late_until,
     )

@@ -16,7 +16,7 @@ from consult_rooms.tables import quarter_units
 from foundation.database import Transaction
 from foundation.errors import Conflict, Invalid
 from foundation.i18n import N_
-from foundation.ids import FacilityId, StaffId, TerminalId
+from foundation.ids import FacilityId, ResourceId, StaffId, TerminalId
 
 QUARTER = timedelta(minutes=15)
 LONGEST = timedelta(hours=8)
@@ -39,6 +39,11 @@ def of_person(staff_id: StaffId) -> str:
 def of_clinic(clinic_id: FacilityId, terminal_id: TerminalId | None) -> str:
     """The resource at the clinic's side: the terminal, or the clinic's one room when none is named."""
     return f"clinic:{clinic_id}" if terminal_id is None else f"terminal:{terminal_id}"
+
+
+def of_resource(resource_id: ResourceId) -> str:
+    """The resource that is a device or a room."""
+    return f"resource:{resource_id}"
 
 
 def quarters(starts_at: datetime, ends_at: datetime) -> range:

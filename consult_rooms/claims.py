@@ -1,7 +1,8 @@
 """The claim: of all who could take a case exactly one does, and the others learn who and when.
 
 A claim is a lease until its specialist enters the room (see `leases`). Nobody walks out of a running consult for it
-without having handed that over or said that it pauses.
+without having handed that over or said that it pauses. What is booked with whoever takes an emergency and has not begun
+is displaced (see `displacement`).
 """
 
 from __future__ import annotations
@@ -14,13 +15,15 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import String, and_, bindparam, case, or_, select, update
 
 from consult_rooms.access import require_claim
+from consult_rooms.displacement import EMERGENCY, displace_booked
 from consult_rooms.licences import in_scope
 from consult_rooms.log import ConsultLog, Data
 from consult_rooms.log_entry import LogKind
-from consult_rooms.model import Consult, ConsultState, OfferState, ParticipantRole
+from consult_rooms.model import Consult, ConsultState, OfferState, ParticipantRole, Urgency
 from consult_rooms.standing import standing
 from consult_rooms.store import ConsultStore
 from consult_rooms.tables import consults, offers, participants
+from consult_rooms.told import Nobody, Told
 from consult_rooms.transitions import Act, after, before, refusal
 from foundation.database import Instant, Transaction
 from foundation.errors import Conflict, HoichanError
@@ -68,13 +71,23 @@ class Claims:
     """Decides claims inside the caller's transaction. `zone` is that of shown times and of the licence's day."""
 
     def __init__(
-        self, store: ConsultStore, log: ConsultLog, directory: Directory, zone: ZoneInfo, lease_s: float = LEASE_S
+        self,
+        store: ConsultStore,
+        log: ConsultLog,
+        directory: Directory,
+        zone: ZoneInfo,
+        lease_s: float = LEASE_S,
+        *,
+        away: timedelta = EMERGENCY,
+        told: Told | None = None,
     ) -> None:
         self._store = store
         self._log = log
         self._directory = directory
         self._zone = zone
         self.lease = timedelta(seconds=lease_s)
+        self._away = away
+        self._told = told or Nobody()
 
     async def claim(self, tx: Transaction, staff: Staff, consult_id: ConsultId, *, pause: bool = False) -> Consult:
         """Take the case and open its room: one UPDATE that hits one row or none. With `pause` what one runs pauses.
@@ -120,6 +133,8 @@ class Claims:
         waited_s = round((now - consult.created_at).total_seconds(), 3)
         told: Data = {"facility": facility_id, "waited_s": waited_s, "owner": staff.id}
         await self._log.numbered(tx, consult_id, number, [(LogKind.CLAIMED, staff.id, told)])
+        if consult.urgency is Urgency.EMERGENCY:
+            await displace_booked(tx, self._store, self._log, self._told, staff, consult_id, self._away)
         return replace(consult, **taking, log_number=number)
 
     async def let_go(self, tx: Transaction, staff: Staff, taken: ConsultId, *, pause: bool) -> None:

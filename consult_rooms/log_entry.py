@@ -76,6 +76,17 @@ class LogKind(StrEnum):
     """Everybody who had to has signed the same version."""
     MINUTES_ADDED = "minutes_added"
     MOVED = "moved"
+    DISPLACED = "displaced"
+    """The booked specialist is in an emergency, or did not come: another time is to be chosen."""
+    KEPT = "kept"
+    """The displaced consult waits for its specialist all the same."""
+    DELAYED = "delayed"
+    """A side said until when it will be late."""
+    NO_SHOW = "no_show"
+    ARRIVED = "arrived"
+    """Somebody came to the waiting room."""
+    CHECKED = "checked"
+    """The clinic compared two identifiers in the waiting room."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,6 +104,32 @@ class CancelReason(StrEnum):
     TRANSFERRED = "transferred"
     MISTAKE = "mistake"
     OTHER = "other"
+    NO_SHOW = "no_show"
+    """The clinic or the patient did not come; recorded by `Changes.no_show`, not chosen by who cancels."""
+
+
+CANCEL_REASONS = tuple(reason for reason in CancelReason if reason is not CancelReason.NO_SHOW)
+"""What somebody who cancels may choose."""
+
+
+class MoveReason(StrEnum):
+    """Why an appointment gets another time."""
+
+    CLINIC = "clinic"
+    """The clinic or the patient asked for it."""
+    HOSPITAL = "hospital"
+    """The specialist or the hospital did."""
+    DISPLACED = "displaced"
+    """An emergency took its time."""
+    OTHER = "other"
+
+
+class Displacement(StrEnum):
+    """Why an appointment stands without its specialist."""
+
+    EMERGENCY = "emergency"
+    ABSENT = "absent"
+    """The specialist did not come."""
 
 
 class WrittenCause(StrEnum):
@@ -347,7 +373,7 @@ class Opinion:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A specialist's published time."""
+    """A specialist's published time. `held_by` is a person or an entry of the waiting list, and holds until then."""
 
     id: SlotId
     specialist_id: StaffId
@@ -356,11 +382,21 @@ class Slot:
     starts_at: datetime
     ends_at: datetime
     appointment_id: AppointmentId | None
+    held_by: str | None = None
+    held_until: datetime | None = None
+
+    def held(self, now: datetime) -> bool:
+        """Whether it is kept for somebody now."""
+        return self.held_until is not None and self.held_until > now
 
 
 @dataclass(frozen=True, slots=True)
 class Appointment:
-    """A booked slot; its room is opened `room_opens_minutes` before. `version` grows with each move."""
+    """A booked slot; its room is opened `room_opens_minutes` before. `version` grows with each move.
+
+    With `displaced_at` its specialist is elsewhere, and it waits for another time or for them. `late_until` is when
+    the later side said that it comes.
+    """
 
     id: AppointmentId
     slot_id: SlotId
@@ -371,6 +407,8 @@ class Appointment:
     starts_at: datetime
     ends_at: datetime
     version: int
+    displaced_at: datetime | None = None
+    late_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

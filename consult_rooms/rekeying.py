@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from consult_rooms import board_notes, chat, drafts, identities, inquiries, opinions
+from consult_rooms import board_notes, chat, drafts, identities, inquiries, opinions, waiting_list
 from consult_rooms.board_tables import coordination_notes
+from consult_rooms.booking_tables import waiting_entries
 from consult_rooms.minutes_store import addendum_place, version_place
 from consult_rooms.minutes_tables import minutes_addenda, minutes_versions, signing_keys
 from consult_rooms.pairing_tables import inquiries as inquiries_table
@@ -28,5 +29,6 @@ SEALED = (
     Sealed(minutes_addenda.c.document_sealed, lambda row: addendum_place(row.consult_id, row.person, row.number)),
     Sealed(signing_keys.c.private_sealed, lambda row: private_place(row.id)),
     Sealed(drafts_table.c.content_sealed, lambda row: drafts.content_place(row.staff_id, row.id)),
+    Sealed(waiting_entries.c.content_sealed, lambda row: waiting_list.content_place(row.id)),
     Sealed(device_links.c.name_sealed, lambda row: f"device_links.name:{row.id}"),
 )

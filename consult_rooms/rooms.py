@@ -15,6 +15,7 @@ from sqlalchemy import String, bindparam, select, update
 from consult_rooms import bounds
 from consult_rooms.access import NOT_IN_ROOM, Relation, room_open
 from consult_rooms.chat import Chat
+from consult_rooms.displacement import settle
 from consult_rooms.handovers import lapse
 from consult_rooms.log import ConsultLog, Data
 from consult_rooms.log_entry import LogKind
@@ -84,6 +85,7 @@ class Rooms:
             entries: list[tuple[LogKind, StaffId | None, Data]] = []
             if consult.state is ConsultState.SCHEDULED and participant.role is ParticipantRole.SPECIALIST:
                 changed = {"state": after(consult.state, Act.OPEN), "claimed_at": now, "owner_id": staff.id}
+                await settle(tx, consult_id)
                 entries.append((LogKind.OWNER_CHANGED, staff.id, {"owner": staff.id}))
             elif staff.id == consult.specialist_id and (consult.lease_until or consult.paused_at):
                 # Its specialist is here: the claim runs out no longer, and a pause is over.

@@ -261,8 +261,24 @@ slots = Table(
     Column("conference_id", String(40), index=True),
     Column("buffer_before", Integer, nullable=False, default=0, server_default="0"),
     Column("buffer_after", Integer, nullable=False, default=0, server_default="0"),
+    # Kept until then for a person who fills the form, or for an entry of the waiting list: see `holds`.
+    Column("held_by", String(40)),
+    Column("held_until", Instant),
     Index("ix_slots_facility_starts", "facility_id", "starts_at"),
     Index("ix_slots_specialist_starts", "specialist_id", "starts_at"),
+    Index(
+        "ix_slots_free",
+        "specialty_id",
+        "starts_at",
+        sqlite_where=text("appointment_id IS NULL AND withdrawn_at IS NULL"),
+        postgresql_where=text("appointment_id IS NULL AND withdrawn_at IS NULL"),
+    ),
+    Index(
+        "ix_slots_held",
+        "held_by",
+        sqlite_where=text("held_by IS NOT NULL"),
+        postgresql_where=text("held_by IS NOT NULL"),
+    ),
 )
 
 appointments = Table(
@@ -278,6 +294,10 @@ appointments = Table(
     Column("ends_at", Instant, nullable=False),
     Column("version", Integer, nullable=False),
     Column("cancelled_at", Instant),
+    # Its specialist went into an emergency or did not come: another time has to be chosen. See `displacement`.
+    Column("displaced_at", Instant),
+    Column("displaced_by", ForeignKey("consults.id")),
+    Column("late_until", Instant),
 )
 
 quarter_units = Table(

@@ -30,6 +30,8 @@ class Act(StrEnum):
     CONSENT = "consent"
     MOVE = "move"
     """Give a booked consult another time."""
+    MISS = "miss"
+    """Record that nobody came to a booked time."""
     OPEN = "open"
     """The booked specialist enters the room."""
     MEET = "meet"
@@ -57,6 +59,7 @@ CONSULT: Mapping[ConsultState, Mapping[Act, ConsultState]] = {
         Act.IDENTIFY: ConsultState.SCHEDULED,
         Act.CONSENT: ConsultState.SCHEDULED,
         Act.MOVE: ConsultState.SCHEDULED,
+        Act.MISS: ConsultState.CANCELLED,
         Act.OPEN: ConsultState.CLAIMED,
         # The clinic may wait in an open room for the specialist; the hour is checked by `access`.
         Act.MEET: ConsultState.SCHEDULED,
@@ -81,6 +84,7 @@ CONSULT: Mapping[ConsultState, Mapping[Act, ConsultState]] = {
         Act.MEET: ConsultState.CLAIMED,
         Act.ADVISE: ConsultState.CLAIMED,
         Act.END: ConsultState.ENDED,
+        Act.MISS: ConsultState.CANCELLED,
         Act.WRITE: ConsultState.WRITTEN,
         Act.NOTE: ConsultState.CLAIMED,
     },

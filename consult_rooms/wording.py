@@ -43,6 +43,17 @@ _PLAIN: Mapping[LogKind, str] = {
     LogKind.MINUTES_ADDED: N_("%(actor)s added to the minutes"),
     LogKind.SCHEDULED: N_("%(actor)s booked this consult for %(time)s with %(name)s"),
     LogKind.MOVED: N_("%(actor)s moved this consult to %(time)s with %(name)s"),
+    LogKind.KEPT: N_("%(actor)s lets the displaced consult wait for its specialist"),
+    LogKind.DELAYED: N_("%(actor)s comes late, at %(time)s"),
+    LogKind.NO_SHOW: N_("%(actor)s recorded that nobody came; the consult was not held"),
+    LogKind.ARRIVED: N_("%(actor)s is in the waiting room"),
+    LogKind.CHECKED: N_("%(actor)s compared two identifiers of the patient"),
+}
+
+_MOVED: Mapping[str, str] = {
+    "clinic": N_("%(actor)s moved this consult to %(time)s with %(name)s, as the clinic asked"),
+    "hospital": N_("%(actor)s moved this consult to %(time)s with %(name)s, as the hospital asked"),
+    "displaced": N_("%(actor)s moved this consult to %(time)s with %(name)s, after an emergency took its time"),
 }
 
 _STEPS: Mapping[str, tuple[str, str]] = {
@@ -139,6 +150,13 @@ _BY_CODE: Mapping[LogKind, tuple[str, Mapping[str, str]]] = {
             "step": N_("%(actor)s had the request ring wider"),
         },
     ),
+    LogKind.DISPLACED: (
+        "cause",
+        {
+            "emergency": N_("%(name)s is in an emergency: another time has to be chosen for this consult"),
+            "absent": N_("%(actor)s recorded that %(name)s did not come: another time has to be chosen"),
+        },
+    ),
     LogKind.LINE_CHANGED: (
         "state",
         {
@@ -215,6 +233,8 @@ def _message(entry: LogEntry) -> str:
             return N_("%(actor)s hears %(name)s")
         case LogKind.FIRST_FRAME if data["kind"] == "screen":
             return N_("%(actor)s sees the screen of %(name)s")
+        case LogKind.MOVED if data.get("reason") in _MOVED:
+            return _MOVED[str(data["reason"])]
         case LogKind.QUALITY_CHANGED:
             seen = _SEES_ONE if "from" in data else _SEES_ALL
             return {"sends": _SENDS, "sees": seen, "wishes": _WISHES}[str(data["way"])][str(data["rung"])]

@@ -177,6 +177,13 @@ class Settings(BaseSettings):
     upload_hours: float = Field(24, gt=0, description="how long an unfinished upload waits for its rest")
     draft_hours: float = Field(72, gt=0, description="how long an unfinished request is kept")
     room_opens_minutes: int = Field(15, ge=0, description="a booked room opens this long before its time")
+    hold_minutes: float = Field(2, gt=0, le=15, description="a slot is kept this long while its form is filled")
+    waiting_offer_minutes: float = Field(
+        30, gt=0, description="how long a slot that became free is kept for the first of the waiting list"
+    )
+    away_minutes: float = Field(
+        30, gt=0, description="so long a specialist who takes an emergency is away: what is booked then is displaced"
+    )
     grant_hours: int = Field(24, ge=1, description="the longest that a consult opens a book")
     book_before_minutes: int = Field(30, ge=0, description="a booked consult opens the book this long before its time")
     break_glass_hours: float = Field(4, gt=0, le=72, description="how long an emergency opening of a book holds")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import consult_rooms.availability_tables
 import consult_rooms.board_tables
+import consult_rooms.booking_tables
 import consult_rooms.calendar_tables
 import consult_rooms.minutes_tables
 import consult_rooms.pairing_tables
@@ -28,6 +29,7 @@ TABLE_MODULES = (
     identity.tables,
     consult_rooms.tables,
     consult_rooms.availability_tables,
+    consult_rooms.booking_tables,
     consult_rooms.minutes_tables,
     consult_rooms.calendar_tables,
     consult_rooms.board_tables,

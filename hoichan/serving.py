@@ -114,6 +114,7 @@ async def _serve(
         rounds.forever("ladder", parts.runner.run_due, pause_s=0.5)
         rounds.forever("claims without a sign of life", parts.pairing.leases.run_due, pause_s=0.5)
         rounds.forever("written cases and uploads", parts.desk.tidy, pause_s=20.0)
+        rounds.forever("offers of the waiting list", parts.scheduling.waiting_list.run_due, pause_s=5.0)
         rounds.forever("promised answers", parts.pairing.answers.ring_promised, pause_s=1.0)
         if parts.ring_pushes is not None:
             rounds.forever("rings for people who are away", parts.ring_pushes.run_due, pause_s=1.0)

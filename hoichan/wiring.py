@@ -283,7 +283,14 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
         )
         runner = LadderRunner(database, log, rosters, writing)
         store = ConsultStore(sealer)
-        claims = Claims(store, log, directory, zone, settings.claim_lease_seconds)
+        claims = Claims(
+            store,
+            log,
+            directory,
+            zone,
+            settings.claim_lease_seconds,
+            away=timedelta(minutes=settings.away_minutes),
+        )
         limits = Limits(
             grant=timedelta(hours=settings.grant_hours),
             before=timedelta(minutes=settings.book_before_minutes),
@@ -380,7 +387,15 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
             rooms=Rooms(database, store, log, directory, zone),
             opinions=Opinions(database, store, log),
             scheduling=Scheduling(
-                database, store, log, directory, bus, zone, timedelta(minutes=settings.room_opens_minutes)
+                database,
+                store,
+                log,
+                directory,
+                bus,
+                zone,
+                timedelta(minutes=settings.room_opens_minutes),
+                hold_for=timedelta(minutes=settings.hold_minutes),
+                offer_for=timedelta(minutes=settings.waiting_offer_minutes),
             ),
             exchange=Exchange(database, store, log, directory),
             devices=Devices(database, store, audit, bus),

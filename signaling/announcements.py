@@ -41,7 +41,12 @@ _QUIET = frozenset({LogKind.CHAT, LogKind.FIRST_FRAME, LogKind.LINE_CHANGED, Log
     LogKind.ATTACHED,
 }
 """What changes nothing on a list of consults."""
-_BOOKED = frozenset({LogKind.SCHEDULED, LogKind.MOVED, LogKind.CANCELLED})
+_BOOKED = frozenset(
+    {
+        *(LogKind.SCHEDULED, LogKind.MOVED, LogKind.CANCELLED),
+        *(LogKind.DISPLACED, LogKind.KEPT, LogKind.DELAYED, LogKind.NO_SHOW),
+    }
+)
 _STOPS: Mapping[LogKind, Literal["claimed", "cancelled", "declined", "answered", "withdrawn", "ended", "written"]] = (
     MappingProxyType(
         {

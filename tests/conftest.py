@@ -36,6 +36,7 @@ for _tables in (
     "foundation.audit",
     "identity.tables",
     "notify.tables",
+    "consult_rooms.booking_tables",
     "consult_rooms.tables",
     "consult_rooms.push_tables",
     "consult_rooms.quiet",

@@ -97,6 +97,7 @@ CONSULT_LABELS: Mapping[type[StrEnum], Mapping[str, str]] = MappingProxyType(
             CancelReason.TRANSFERRED: N_("The patient was transferred"),
             CancelReason.MISTAKE: N_("Made by mistake"),
             CancelReason.OTHER: N_("Another reason"),
+            CancelReason.NO_SHOW: N_("Nobody came"),
         },
         BoardReason: {
             BoardReason.UNANSWERED: N_("Nobody answers"),

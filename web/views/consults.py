@@ -9,7 +9,7 @@ from aiohttp import web
 
 from consult_rooms.access import Relation, untaken
 from consult_rooms.log_entry import LogKind
-from consult_rooms.model import CancelReason, ConsultState, Opinion
+from consult_rooms.model import CANCEL_REASONS, ConsultState, Opinion
 from consult_rooms.opinions import About
 from consult_rooms.rows import ConsultView
 from consult_rooms.thread import ThreadEntry
@@ -95,7 +95,7 @@ async def show(request: web.Request) -> web.StreamResponse:
         may_cancel=view.appointment_id is not None
         and view.related in (Relation.REQUESTER, Relation.COORDINATOR)
         and consult.state is ConsultState.SCHEDULED,
-        reasons=tuple(CancelReason),
+        reasons=CANCEL_REASONS,
         now=services.clock.now(),
     )
 

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 
 from consult_rooms.bookings import UNKNOWN_SLOT
-from consult_rooms.model import CancelReason, ConsentBy, Patient
+from consult_rooms.model import CANCEL_REASONS, ConsentBy, Patient
 from consult_rooms.rows import SlotRow
 from foundation.errors import Conflict, Forbidden, HoichanError, Invalid, NotFound
 from foundation.i18n import N_
@@ -193,7 +193,7 @@ async def _page(
         free=free,
         offers=await _offers(services, session.staff),
         minutes=MINUTES,
-        reasons=tuple(CancelReason),
+        reasons=CANCEL_REASONS,
         may_book=may(session.staff, Action.COORDINATE),
         first=first,
         before=first - timedelta(days=DAYS),

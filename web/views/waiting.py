@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from consult_rooms.access import Relation, room_open
-from consult_rooms.model import CancelReason, ConsentBy, ConsultState, Urgency
+from consult_rooms.model import CANCEL_REASONS, CancelReason, ConsentBy, ConsultState, Urgency
 from consult_rooms.rows import ConsultView
 from foundation.errors import Conflict, HoichanError, Invalid
 from foundation.ids import ConsultId, InquiryId
@@ -141,7 +141,7 @@ async def _page(
     request: web.Request, found: ConsultView, form: Form, *, failure: HoichanError | None = None, status: int = 200
 ) -> web.StreamResponse:
     context = await _context(request, found, failure)
-    context |= {"form": form, "saved_at": None, "reasons": tuple(CancelReason)}
+    context |= {"form": form, "saved_at": None, "reasons": CANCEL_REASONS}
     return render(request, "requests/waiting.html", status=failure.status if failure else status, **context)
 
 
