@@ -22,7 +22,7 @@ from foundation.i18n import N_
 from records_panel.fhir_reading import Json, as_dict
 
 _FORM, _DIFFERENCE = b"\x01", b"\x02"
-_LEVEL = 12
+_LEVEL = 15
 _LARGEST_BASE = 1024 * 1024
 MOST_BYTES = 256 * 1024 * 1024
 """Of a row unpacked: what is larger is no book, but something that wants this process's memory."""
