@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Row, delete, select, update
 
 from consult_rooms import bounds, calendar, identities, resources
+from consult_rooms.conference_table import seat
 from consult_rooms.holds import HELD, unheld
 from consult_rooms.log import ConsultLog
 from consult_rooms.log_entry import LogKind
@@ -28,6 +29,7 @@ from consult_rooms.model import (
     Question,
     Slot,
     Urgency,
+    VisitType,
 )
 from consult_rooms.store import ConsultStore, new_code
 from consult_rooms.tables import appointments, consults, participants, slots
@@ -224,6 +226,7 @@ class Bookings:
                 (slot.specialist_id, ParticipantRole.SPECIALIST, True),
             ],
         )
+        await seat(tx, self._store, consult_id, slot)
         await self._log.append(
             tx,
             consult_id,
@@ -313,6 +316,9 @@ def slot_of(row: Row[Any]) -> Slot:
         appointment_id=row.appointment_id,
         held_by=row.held_by,
         held_until=row.held_until,
+        visit_type=VisitType(row.visit_type),
+        template_id=row.template_id,
+        conference_id=row.conference_id,
     )
 
 

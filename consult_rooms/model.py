@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from foundation.ids import (
     AppointmentId,
+    ConferenceId,
     ConsultId,
     FacilityId,
     ParticipantId,
@@ -15,6 +16,7 @@ from foundation.ids import (
     SlotId,
     SpecialtyId,
     StaffId,
+    TemplateId,
     TerminalId,
 )
 
@@ -371,6 +373,18 @@ class Opinion:
     closed_at: datetime | None
 
 
+class VisitType(StrEnum):
+    """What a slot is for, which says how long it usually is."""
+
+    FIRST = "first"
+    RETURN = "return"
+    """A patient whom the specialist has seen before."""
+    RESULTS = "results"
+    """Findings or pictures are gone through."""
+    CONFERENCE = "conference"
+    """A case before several specialists."""
+
+
 @dataclass(frozen=True, slots=True)
 class Slot:
     """A specialist's published time. `held_by` is a person or an entry of the waiting list, and holds until then."""
@@ -384,6 +398,10 @@ class Slot:
     appointment_id: AppointmentId | None
     held_by: str | None = None
     held_until: datetime | None = None
+    visit_type: VisitType = VisitType.FIRST
+    template_id: TemplateId | None = None
+    """The template from which it was made; None: published by hand, or a case of a conference."""
+    conference_id: ConferenceId | None = None
 
     def held(self, now: datetime) -> bool:
         """Whether it is kept for somebody now."""

@@ -17,6 +17,7 @@ from consult_rooms import bounds, calendar, displacement, resources
 from consult_rooms.access import Relation
 from consult_rooms.bookings import TAKEN, Bookings, Order
 from consult_rooms.changes import Changes
+from consult_rooms.conference_table import seat
 from consult_rooms.holds import HELD, HOLD, Holds, unheld
 from consult_rooms.log import ConsultLog
 from consult_rooms.log_entry import LogKind
@@ -269,6 +270,7 @@ class Scheduling:
             await displacement.settle(tx, consult.id)
             await self._store.change(tx, consult.id, ConsultState.SCHEDULED, self._bookings.times(slot))
             await self._bookings.replace_specialist(tx, consult, slot.specialist_id)
+            await seat(tx, self._store, consult.id, slot, before=booked.slot_id)
             await self._log.append(
                 tx,
                 consult.id,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from sqlalchemy import select
 
 from consult_rooms.bookings import slot_of
 from consult_rooms.joins import Reader
-from consult_rooms.rows import SlotRow
+from consult_rooms.model import Slot
+from consult_rooms.rows import ConsultRow, SlotRow
 from consult_rooms.tables import appointments, consults, slots
 from foundation.ids import AppointmentId, FacilityId, SpecialtyId, StaffId
 from identity.model import Role, Staff
@@ -70,6 +72,7 @@ class SlotQueries(Reader):
                 booked=None if slot.appointment_id is None else rows.get(AppointmentId(slot.appointment_id)),
             )
             for slot in found
+            if staff.facility_id == slot.facility_id or not _of_others(slot, rows)
         ]
 
     async def _hospitals_of(self, staff: Staff) -> list[FacilityId]:
@@ -79,3 +82,8 @@ class SlotQueries(Reader):
             for spoke in await self._directory.spokes_of(staff.facility_id):
                 seen |= dict.fromkeys(hub.id for hub in await self._directory.hubs_of(spoke.id))
         return list(seen)
+
+
+def _of_others(slot: Slot, rows: Mapping[AppointmentId | None, ConsultRow]) -> bool:
+    """Whether it is another clinic's case of a conference: even that there is one is not told."""
+    return slot.conference_id is not None and slot.appointment_id is not None and slot.appointment_id not in rows

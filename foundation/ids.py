@@ -29,6 +29,11 @@ UploadId = NewType("UploadId", str)
 DraftId = NewType("DraftId", str)
 InquiryId = NewType("InquiryId", str)
 HandoverId = NewType("HandoverId", str)
+TemplateId = NewType("TemplateId", str)
+"""Of an availability template."""
+ExceptionId = NewType("ExceptionId", str)
+"""Of a leave, or of a day that a hospital closes or opens."""
+ConferenceId = NewType("ConferenceId", str)
 ResourceId = NewType("ResourceId", str)
 WaitingId = NewType("WaitingId", str)
 NoticeId = NewType("NoticeId", str)

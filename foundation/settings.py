@@ -150,6 +150,10 @@ class Settings(BaseSettings):
 
     # Consults
     zone: str = Field("Asia/Ho_Chi_Minh", description="time zone in which times are shown")
+    slots_ahead_days: int = Field(60, ge=1, le=365, description="how far ahead availability templates become slots")
+    holidays_country: str = Field(
+        "VN", description="country (ISO 3166-1) on whose public holidays templates offer nothing; empty: none"
+    )
     ring_step_seconds: float = Field(
         30, gt=0, description="how long a step of the ladder rings, until an administrator edits its rules"
     )
@@ -227,6 +231,16 @@ class Settings(BaseSettings):
             ZoneInfo(value)
         except (KeyError, ValueError, OSError):
             raise ValueError("no such time zone, such as Asia/Ho_Chi_Minh") from None
+        return value
+
+    @field_validator("holidays_country")
+    @classmethod
+    def _kept(cls, value: str) -> str:
+        # Here alone, for not even the default needs it: the library takes a third of a second to load.
+        from holidays import list_supported_countries
+
+        if value and value not in list_supported_countries(include_aliases=False):
+            raise ValueError("no public holidays are known for this code, such as VN")
         return value
 
     @field_validator("fetch_networks")

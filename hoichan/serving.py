@@ -115,6 +115,7 @@ async def _serve(
         rounds.forever("claims without a sign of life", parts.pairing.leases.run_due, pause_s=0.5)
         rounds.forever("written cases and uploads", parts.desk.tidy, pause_s=20.0)
         rounds.forever("offers of the waiting list", parts.scheduling.waiting_list.run_due, pause_s=5.0)
+        rounds.forever("slots from templates", parts.planning.materialising.run_due, pause_s=20.0)
         rounds.forever("promised answers", parts.pairing.answers.ring_promised, pause_s=1.0)
         if parts.ring_pushes is not None:
             rounds.forever("rings for people who are away", parts.ring_pushes.run_due, pause_s=1.0)
@@ -248,6 +249,7 @@ def services_of(
         import_runs=parts.import_runs,
         summary_export=parts.summary_export,
         additions=parts.additions,
+        planning=parts.planning,
         rota=parts.rota,
         duty=parts.duty,
         rulebook=parts.rulebook,

@@ -32,6 +32,7 @@ from consult_rooms.model import Urgency
 from consult_rooms.opinions import Opinions
 from consult_rooms.pairing import Pairing
 from consult_rooms.phone_tree import PhoneTrees
+from consult_rooms.planning import Planning
 from consult_rooms.presence import Presence
 from consult_rooms.queries import Queries
 from consult_rooms.quiet import Quiet
@@ -139,6 +140,7 @@ class Parts:
     rooms: Rooms
     opinions: Opinions
     scheduling: Scheduling
+    planning: Planning
     queries: Queries
     board: CoordinatorBoard
     exchange: Exchange
@@ -396,6 +398,15 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
                 timedelta(minutes=settings.room_opens_minutes),
                 hold_for=timedelta(minutes=settings.hold_minutes),
                 offer_for=timedelta(minutes=settings.waiting_offer_minutes),
+            ),
+            planning=Planning.over(
+                database,
+                store,
+                directory,
+                bus,
+                zone,
+                ahead=timedelta(days=settings.slots_ahead_days),
+                country=settings.holidays_country,
             ),
             exchange=Exchange(database, store, log, directory),
             devices=Devices(database, store, audit, bus),

@@ -12,6 +12,7 @@ from identity.fleet import Look, Working
 from identity.model import FacilityKind, ManagingLevel, Role, Scope, Sensitivity, TechnicalLevel
 from records_panel.glass import GlassReason, Verdict
 from records_panel.import_runs import Outcome
+from web.availability_labels import AVAILABILITY_LABELS
 from web.consult_labels import CONSULT_LABELS
 
 GLASS_REASONS: Mapping[str, str] = MappingProxyType(
@@ -25,6 +26,7 @@ GLASS_REASONS: Mapping[str, str] = MappingProxyType(
 LABELS: Mapping[type[StrEnum], Mapping[str, str]] = MappingProxyType(
     {
         **CONSULT_LABELS,
+        **AVAILABILITY_LABELS,
         Role: {
             Role.RURAL_DOCTOR: N_("Doctor on site"),
             Role.SPECIALIST: N_("Specialist"),

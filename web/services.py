@@ -15,6 +15,7 @@ from consult_rooms.exchange import Exchange
 from consult_rooms.forecast import Forecast
 from consult_rooms.opinions import Opinions
 from consult_rooms.pairing import Pairing
+from consult_rooms.planning import Planning
 from consult_rooms.presence import Presence
 from consult_rooms.queries import Queries
 from consult_rooms.reaching import Reaching
@@ -84,6 +85,7 @@ class Services:
     rooms: Rooms
     opinions: Opinions
     scheduling: Scheduling
+    planning: Planning
     queries: Queries
     board: CoordinatorBoard
     exchange: Exchange
