@@ -180,6 +180,11 @@ class Settings(BaseSettings):
     attachment_megabytes: int = Field(200, ge=1, le=2000, description="the largest file that a consult's thread takes")
     upload_hours: float = Field(24, gt=0, description="how long an unfinished upload waits for its rest")
     draft_hours: float = Field(72, gt=0, description="how long an unfinished request is kept")
+    minutes_footer: str = Field(
+        "",
+        max_length=400,
+        description="legal footer of minutes on paper and on the page; a lawyer's words, none by default",
+    )
     room_opens_minutes: int = Field(15, ge=0, description="a booked room opens this long before its time")
     hold_minutes: float = Field(2, gt=0, le=15, description="a slot is kept this long while its form is filled")
     waiting_offer_minutes: float = Field(

@@ -235,6 +235,7 @@ def services_of(
         desk=parts.desk,
         rooms=parts.rooms,
         opinions=parts.opinions,
+        minutes=parts.minutes,
         scheduling=parts.scheduling,
         queries=parts.queries,
         board=parts.board,

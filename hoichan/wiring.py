@@ -28,6 +28,9 @@ from consult_rooms.inquiries import Inquiries
 from consult_rooms.ladder_rules import defaults
 from consult_rooms.leases import Leases
 from consult_rooms.log import ConsultLog
+from consult_rooms.minutes import Minutes
+from consult_rooms.minutes_office import MinutesOffice
+from consult_rooms.minutes_signing import MinutesSigning
 from consult_rooms.model import Urgency
 from consult_rooms.opinions import Opinions
 from consult_rooms.pairing import Pairing
@@ -48,10 +51,12 @@ from consult_rooms.rota_weeks import RotaWeeks
 from consult_rooms.rulebook import Rulebook
 from consult_rooms.runner import LadderRunner
 from consult_rooms.scheduling import Scheduling
+from consult_rooms.signing_keys import KeyRing
 from consult_rooms.store import ConsultStore
 from consult_rooms.swaps import Swaps
 from consult_rooms.tables import CONSULT_LOG
 from consult_rooms.thread import Threads
+from consult_rooms.trust_list import TrustList
 from consult_rooms.uploads import Bounds, Uploads
 from consult_rooms.writing import Writing
 from consult_rooms.written import WrittenCases
@@ -139,6 +144,7 @@ class Parts:
     desk: Desk
     rooms: Rooms
     opinions: Opinions
+    minutes: MinutesOffice
     scheduling: Scheduling
     planning: Planning
     queries: Queries
@@ -314,6 +320,14 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
         uploads = Uploads(database, store, audit, segments, arriving)
         attachments = Attachments(database, store, log, audit, files, segments, uploads)
         additions = Additions(database, store, log, directory, audit, book, files, limits=limits)
+        opinions = Opinions(database, store, log)
+        keys = KeyRing(database, sealer, audit, guard, directory)
+        minutes = MinutesOffice(
+            Minutes(database, store, log, directory, opinions, audit),
+            MinutesSigning(database, store, log, directory, audit, authentication, keys),
+            keys,
+            TrustList(keys, clock),
+        )
         yield Parts(
             settings=settings,
             clock=clock,
@@ -387,7 +401,8 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
                 Drafts(database, store, timedelta(hours=settings.draft_hours)),
             ),
             rooms=Rooms(database, store, log, directory, zone),
-            opinions=Opinions(database, store, log),
+            opinions=opinions,
+            minutes=minutes,
             scheduling=Scheduling(
                 database,
                 store,

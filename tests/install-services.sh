@@ -7,6 +7,7 @@ command -v chromium-headless-shell >/dev/null 2>&1 || missing="$missing chromium
 command -v redis-server >/dev/null 2>&1 || missing="$missing redis-server"
 command -v initdb >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
 command -v turnserver >/dev/null 2>&1 || missing="$missing coturn"
+command -v pdftotext >/dev/null 2>&1 || missing="$missing poppler-utils"
 command -v ip >/dev/null 2>&1 || missing="$missing iproute2"
 command -v cc >/dev/null 2>&1 || missing="$missing gcc libc6-dev"
 [ -e /usr/include/srtp2/srtp.h ] || missing="$missing libsrtp2-dev"

@@ -13,6 +13,7 @@ from identity.trail import AuditTrail
 from web import api, health
 from web.assets import Assets, static_file
 from web.compiled import CompiledTemplates
+from web.documents.press import PRESS, Press
 from web.middlewares import MIDDLEWARES
 from web.rendering import RENDERER, Renderer
 from web.security import add_headers
@@ -42,6 +43,8 @@ def build(services: Services, compiled: CompiledTemplates | None = None) -> web.
         is_demo=services.is_demo,
     )
     application[SLOTS] = asyncio.Semaphore(ARRIVING)
+    application[PRESS] = Press()
+    application.on_cleanup.append(_close_press)
     application[TRAIL] = AuditTrail(services.database, services.audit, Guard(services.audit), services.directory)
     application.on_response_prepare.append(add_headers)
     application.router.add_get("/static/{name:.+}", static_file)
@@ -51,3 +54,7 @@ def build(services: Services, compiled: CompiledTemplates | None = None) -> web.
         application.router.add_routes(routes)
     api.register(application)
     return application
+
+
+async def _close_press(application: web.Application) -> None:
+    application[PRESS].close()

@@ -13,6 +13,7 @@ from consult_rooms.devices import Devices
 from consult_rooms.duty import Duty
 from consult_rooms.exchange import Exchange
 from consult_rooms.forecast import Forecast
+from consult_rooms.minutes_office import MinutesOffice
 from consult_rooms.opinions import Opinions
 from consult_rooms.pairing import Pairing
 from consult_rooms.planning import Planning
@@ -84,6 +85,7 @@ class Services:
     desk: Desk
     rooms: Rooms
     opinions: Opinions
+    minutes: MinutesOffice
     scheduling: Scheduling
     planning: Planning
     queries: Queries

@@ -20,6 +20,7 @@ from web.services import Services
 
 PUBLIC = {"/static/{name}", "/service-worker.js", "/healthz", "/readyz", "/sign-in", "/language", "/terminal"}
 PUBLIC |= {"/api/v1/openapi.json", "/api/v1/session"}  # the description, and the programs' sign-in
+PUBLIC |= {"/verify", "/verify-worker.js", "/trust-list.json"}  # whoever holds a paper checks its signatures
 
 
 def routes(application: web.Application) -> Iterator[tuple[str, str, Admission]]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 import typst
+from aiohttp import web
 
 from foundation.errors import TooMany, Unavailable
 from foundation.i18n import N_
@@ -68,3 +69,6 @@ def set_pdf(template: Path, data: Mapping[str, object], at: datetime) -> bytes:
         ignore_system_fonts=True,
         timestamp=int(at.timestamp()),
     )
+
+
+PRESS: web.AppKey[Press] = web.AppKey("press", Press)
