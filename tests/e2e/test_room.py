@@ -83,11 +83,15 @@ async def test_ten_seconds_without_network_and_the_other_side_need_do_nothing(
         await end(specialist, "Xong.")
 
 
-async def test_muting_is_said_and_leaving_is_not_ending(browser: Browser, server: DemoServer) -> None:
+async def test_speaking_and_muting_are_said_and_leaving_is_not_ending(browser: Browser, server: DemoServer) -> None:
     async with signed_in(browser, server, "bs.thuha") as specialist, signed_in(browser, server, "bs.bao") as doctor:
         consult_id = await _in_a_room(doctor, specialist)
+        # The browsers' fake microphones beep: each is heard, and marked by the level that its packets carry.
+        for person in (doctor, specialist):
+            await expect(person.page.locator("video-tile.remote[data-speaks]")).to_have_count(1)
         await doctor.page.click("#mute")
         await expect(specialist.page.locator("video-tile.remote [data-muted]")).to_be_visible()
+        await expect(specialist.page.locator("video-tile.remote[data-speaks]")).to_have_count(0)
         await doctor.page.click("#camera")
         await expect(specialist.page.locator("video-tile.remote")).to_have_attribute("data-cover", "camera_off")
         await doctor.page.click("#camera")
