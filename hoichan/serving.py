@@ -253,6 +253,7 @@ def services_of(
         planning=parts.planning,
         rota=parts.rota,
         duty=parts.duty,
+        figures=parts.figures,
         rulebook=parts.rulebook,
         forecast=parts.forecast,
         ready=ready,

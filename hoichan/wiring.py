@@ -22,6 +22,7 @@ from consult_rooms.devices import Devices
 from consult_rooms.drafts import Drafts
 from consult_rooms.duty import Duty
 from consult_rooms.exchange import Exchange
+from consult_rooms.figures import FiguresDesk
 from consult_rooms.forecast import Forecast
 from consult_rooms.handovers import Handovers
 from consult_rooms.inquiries import Inquiries
@@ -136,6 +137,7 @@ class Parts:
     presence: Presence
     rota: Rota
     duty: Duty
+    figures: FiguresDesk
     rulebook: Rulebook
     forecast: Forecast
     runner: LadderRunner
@@ -357,6 +359,7 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
             log=log,
             presence=presence,
             rota=rota,
+            figures=FiguresDesk(database, directory, log, audit, zone, _answer_targets(settings)),
             duty=Duty(
                 RotaDates(database, directory, rota),
                 RotaWeeks(database, directory, zone),

@@ -13,6 +13,7 @@ _PAGES: tuple[tuple[str, str, frozenset[Role]], ...] = (
     ("/coordinator", N_("Board"), frozenset({Role.COORDINATOR})),
     ("/slots", N_("Slots"), frozenset({Role.COORDINATOR})),
     ("/rota", N_("On-call rota"), frozenset()),
+    ("/figures", N_("Figures"), frozenset({Role.COORDINATOR, Role.ADMINISTRATOR})),
     ("/turns", N_("My turns"), frozenset({Role.SPECIALIST})),
     ("/ladder", N_("Who would be rung"), frozenset({Role.COORDINATOR, Role.ADMINISTRATOR})),
     ("/fleet", N_("Terminals"), frozenset({Role.COORDINATOR, Role.ADMINISTRATOR})),

@@ -12,6 +12,7 @@ from consult_rooms.desk import Desk
 from consult_rooms.devices import Devices
 from consult_rooms.duty import Duty
 from consult_rooms.exchange import Exchange
+from consult_rooms.figures import FiguresDesk
 from consult_rooms.forecast import Forecast
 from consult_rooms.minutes_office import MinutesOffice
 from consult_rooms.opinions import Opinions
@@ -103,6 +104,7 @@ class Services:
     additions: Additions
     rota: Rota
     duty: Duty
+    figures: FiguresDesk
     rulebook: Rulebook
     forecast: Forecast
     ready: Callable[[], Awaitable[dict[str, bool]]]

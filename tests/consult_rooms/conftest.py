@@ -16,6 +16,7 @@ from consult_rooms.board_queries import BoardQueries
 from consult_rooms.claims import Claims
 from consult_rooms.coordinator_board import CoordinatorBoard
 from consult_rooms.duty import Duty
+from consult_rooms.figures import FiguresDesk
 from consult_rooms.forecast import Forecast
 from consult_rooms.handovers import Handovers
 from consult_rooms.inquiries import Inquiries
@@ -63,6 +64,11 @@ from identity.tables import facilities, links, specialties, staff, staff_special
 from records_panel.panel import Panel
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
+TARGETS = {
+    Urgency.EMERGENCY: timedelta(minutes=2),
+    Urgency.URGENT: timedelta(minutes=15),
+    Urgency.ROUTINE: timedelta(hours=4),
+}
 RULES = defaults({Urgency.EMERGENCY: 30.0, Urgency.URGENT: 120.0, Urgency.ROUTINE: 300.0}, 300.0)
 ANSWER = {
     Urgency.EMERGENCY: timedelta(minutes=2),
@@ -106,6 +112,7 @@ class World:
     presence: Presence
     rota: Rota
     duty: Duty
+    figures: FiguresDesk
     rosters: Rosters
     rulebook: Rulebook
     forecast: Forecast
@@ -330,6 +337,7 @@ async def build(
         directory=directory,
         presence=presence,
         rota=turns,
+        figures=FiguresDesk(database, directory, log, audit, ZONE, TARGETS),
         duty=Duty(
             RotaDates(database, directory, turns),
             RotaWeeks(database, directory, ZONE),

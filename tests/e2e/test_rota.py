@@ -90,8 +90,9 @@ async def _a_swap_between_two(browser: Browser, server: DemoServer, page: Page) 
 
 
 async def _a_file_is_taken(page: Page) -> None:
+    field = await page.locator("#rota section", has_text="Nội tiết").first.get_attribute("data-specialty")
     await page.click("#to-import")
-    rows = "user_name;specialty;day;starts;ends;level\nbs.son;noi-tiet;CN;03:00;04:00;backup\nbs.ai;x;y;z;;\n"
+    rows = f"user_name;specialty;day;starts;ends;level\nbs.son;{field};CN;03:00;04:00;backup\nbs.ai;x;y;z;;\n"
     file: Any = {"name": "truc.csv", "mimeType": "text/csv", "buffer": rows.encode("utf-16")}
     await page.set_input_files("#file", file)
     await page.click("button[name=act][value=check]")

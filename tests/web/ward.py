@@ -149,6 +149,7 @@ async def ward(
             presence=world.presence,
             rota=world.rota,
             duty=world.duty,
+            figures=world.figures,
             desk=desk,
             rulebook=world.rulebook,
             forecast=world.forecast,
