@@ -53,7 +53,7 @@ class Office:
         fields = {"offer": self.offer, "act": "save"} | THURSDAYS | changed
         assert (await self.keeper.post("/availability/new", fields)).status == 303
         await self.keeper.get("/availability")
-        return re.findall(r'data-template="(avt_[0-9a-f]+)"', self.keeper.page)[-1]
+        return str(re.findall(r'data-template="(avt_[0-9a-f]+)"', self.keeper.page)[-1])
 
 
 @pytest.fixture
@@ -75,10 +75,10 @@ async def office(ward: Ward) -> AsyncIterator[Office]:
         world.database, world.store, world.directory, world.bus, ZONE, ahead=timedelta(days=14), country="VN"
     )
     site = await serve(replace(services, planning=planning))
-    browsers = [await site.browser() for _ in range(2)]
-    for browser in browsers:
+    keeper, second = await site.browser(), await site.browser()
+    for browser in (keeper, second):
         await browser.sign_in("dp.khue")
-    yield Office(ward, site, *browsers, colleague)
+    yield Office(ward, site, keeper, second, colleague)
     await site.close()
 
 
