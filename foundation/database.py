@@ -14,7 +14,6 @@ from asyncio import Lock
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
-from time import monotonic
 from typing import Any
 
 from sqlalchemy import (
@@ -33,7 +32,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, DisconnectionError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -41,13 +40,12 @@ from foundation.aiosqlite_seam import open_one_trip
 from foundation.clock import Clock
 from foundation.errors import Unavailable
 from foundation.i18n import N_
+from foundation.resting import Resting
 
 log = logging.getLogger(__name__)
 
 _KNOWN_STATEMENTS = 500
 """Statements that each connection keeps prepared: more than a node has, so that none is planned again."""
-_RESTED_S = 2.0
-"""A connection that was used this lately is taken as alive."""
 _PATIENCE_S = 10.0
 """How long anybody waits for a free connection to PostgreSQL."""
 
@@ -186,6 +184,7 @@ class Database:
         self._places: asyncio.Semaphore | None = None
         """On PostgreSQL the line of those who wait for a connection. The pool has none: whoever comes when one is free
         takes it from those who wait, some of whom then wait until they are refused."""
+        self._resting: Resting | None = None
         if self.is_sqlite:
             driver = {"async_creator_fn": open_one_trip}
             self._writer = create_async_engine(
@@ -224,7 +223,7 @@ class Database:
                 connect_args={"prepared_statement_cache_size": _KNOWN_STATEMENTS},
             )
             self._places = asyncio.Semaphore(pool_size)
-            _test_rested(self._writer)
+            self._resting = Resting(self._writer, pool_size)
             self._reader = self._writer.execution_options(isolation_level="AUTOCOMMIT")
             self._single = self._reader
 
@@ -267,14 +266,14 @@ class Database:
     @asynccontextmanager
     async def _connected(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         """A connection, in the order in which they were asked for. Raises TimeoutError."""
-        if self._places is None:
+        if self._places is None or self._resting is None:
             async with engine.connect() as connection:
                 yield connection
             return
         async with asyncio.timeout(self._patience_s):
             await self._places.acquire()
         try:
-            async with engine.connect() as connection:
+            async with self._resting.connection(engine) as connection:
                 yield connection
         finally:
             self._places.release()
@@ -319,6 +318,8 @@ class Database:
     async def close(self) -> None:
         """Close every connection."""
         self._is_open = not self.is_sqlite
+        if self._resting is not None:
+            await self._resting.close()
         await self._writer.dispose()
         await self._reader.dispose()
 
@@ -331,29 +332,6 @@ def _prepare_sqlite(engine: AsyncEngine, *pragmas: str) -> None:
         for pragma in ("journal_mode=WAL", "foreign_keys=ON", "busy_timeout=10000", *pragmas):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
-
-
-def _test_rested(engine: AsyncEngine) -> None:
-    """Test a connection before use when it has rested for a while, since the server may have ended it meanwhile.
-
-    The library's `pool_pre_ping` does so every time, in three round trips: an eighth of what a consult costs a node.
-    """
-
-    @event.listens_for(engine.sync_engine, "checkin")
-    def on_checkin(_connection: Any, record: Any) -> None:
-        record.info["rests_since"] = monotonic()
-
-    @event.listens_for(engine.sync_engine, "checkout")
-    def on_checkout(connection: Any, record: Any, _proxy: Any) -> None:
-        if connection.driver_connection.is_closed():
-            raise DisconnectionError
-        rests_since = record.info.pop("rests_since", None)
-        if rests_since is None or monotonic() - rests_since < _RESTED_S:
-            return
-        try:
-            engine.sync_engine.dialect.do_ping(connection)
-        except Exception as error:  # whatever it is: the pool opens another connection in its place
-            raise DisconnectionError from error
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import Column, MetaData, String, Table, func, select, text
 from sqlalchemy.exc import IntegrityError
 
+from foundation import resting
 from foundation.audit import Audit, AuditEntry, audit_entries
 from foundation.clock import FakeClock
 from foundation.database import STORE_TIME, Database, Instant
@@ -189,20 +190,51 @@ async def test_on_postgresql_a_statement_brings_the_servers_time(
     await database.close()
 
 
+@pytest.mark.parametrize("way", ["transaction", "reading"])
+@pytest.mark.parametrize("heard", [True, False])
 async def test_connections_that_the_server_ended_are_not_used_again(
-    postgres: PostgresServer, postgres_template: str, clock: FakeClock
+    postgres: PostgresServer,
+    postgres_template: str,
+    clock: FakeClock,
+    monkeypatch: pytest.MonkeyPatch,
+    way: str,
+    heard: bool,
 ) -> None:
     database = Database(postgres.url(postgres_template), clock)
-    own = "SELECT pg_backend_pid()"
-    async with database.reading() as read:
-        first = (await read.execute(text(own))).scalar_one()
-    async with database.transaction() as tx:
-        assert (await tx.execute(text(own))).scalar_one() == first
+    if not heard:
+        monkeypatch.setattr(resting, "_RESTED_S", 0.0)  # it is asked, since it has rested for a while
+
+    async def process() -> int:
+        async with getattr(database, way)() as tx:
+            return int((await tx.execute(text("SELECT pg_backend_pid()"))).scalar_one())
+
+    first = await process()
+    assert await process() == first
     postgres.sql(f"SELECT pg_terminate_backend({first})")
-    await asyncio.sleep(0.1)  # until the end of the connection has arrived
-    async with database.transaction() as tx:
-        assert (await tx.execute(text(own))).scalar_one() != first
+    if heard:
+        await asyncio.sleep(0.1)  # until the end of the connection has arrived
+    assert await process() != first
     await database.close()
+
+
+async def test_those_who_write_have_the_connections_with_which_others_read(
+    postgres: PostgresServer, postgres_template: str, clock: FakeClock
+) -> None:
+    database = Database(postgres.url(postgres_template), clock, pool_size=2)
+    try:
+
+        async def process(way: str) -> int:
+            async with getattr(database, way)() as tx:
+                await asyncio.sleep(0)
+                return int((await tx.execute(text("SELECT pg_backend_pid()"))).scalar_one())
+
+        seen: set[int] = set()
+        for ways in (["reading"] * 4, ["transaction"] * 4, ["reading"] * 4, ["reading", "transaction"] * 6):
+            async with asyncio.timeout(5):
+                seen.update(await asyncio.gather(*map(process, ways)))
+        assert len(seen) == 2
+    finally:
+        await database.close()
 
 
 async def test_audit_rows_are_durable_when_commit_returns(database: Database, clock: FakeClock) -> None:
