@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Row, delete, select, update
 
 from consult_rooms import bounds, calendar, identities, resources
+from consult_rooms.busy_units import require_free
 from consult_rooms.conference_table import seat
 from consult_rooms.holds import HELD, unheld
 from consult_rooms.log import ConsultLog
@@ -120,7 +121,7 @@ class Bookings:
     ) -> Slot:
         """Take a free slot by one compare-and-set; one that is kept for `holder` is free to them.
 
-        Raises Conflict `slot.taken`, `slot.held` or `slot.past`, Invalid `slot.not_linked`.
+        Raises Conflict `slot.taken`, `slot.held`, `slot.busy` or `slot.past`, Invalid `slot.not_linked`.
         """
         slot = await self.slot(tx, slot_id)
         now = await tx.now()
@@ -128,6 +129,7 @@ class Bookings:
             raise Conflict("slot.past", calendar.PAST)
         if slot.facility_id not in {hub.id for hub in await self._directory.hubs_of(clinic_id, tx=tx)}:
             raise Invalid("slot.not_linked", NOT_LINKED, field="slot_id")
+        await require_free(tx, slot.specialist_id, slot.starts_at, slot.ends_at)
         taken = await tx.execute(
             update(slots)
             .where(

@@ -51,6 +51,8 @@ def busy_times(content: bytes, zone: tzinfo, starts: datetime, ends: datetime) -
         raise Unreadable("too_many")
     try:
         calendars = [one for one in Calendar.from_ical(text, multiple=True) if isinstance(one, Calendar)]
+        if not calendars:  # it was cut off
+            raise Unreadable("not_calendar")
         found = [times for one in calendars for times in _of(one, zone, starts, ends)]
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError) as error:
         raise Unreadable("not_calendar") from error

@@ -1,4 +1,4 @@
-"""Notices that could not be delivered, for administrators: to whom, by which way, why not; and once more, when mended."""
+"""Notices that could not be delivered, for administrators: to whom, by which way, why not; and how to try again."""
 
 from __future__ import annotations
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from consult_rooms import board_notes, chat, drafts, identities, inquiries, opinions, waiting_list
+from consult_rooms import board_notes, busy_calendars, chat, drafts, identities, inquiries, opinions, waiting_list
 from consult_rooms.board_tables import coordination_notes
 from consult_rooms.booking_tables import waiting_entries
+from consult_rooms.calendar_tables import busy_calendars as busy_calendars_table
 from consult_rooms.minutes_store import addendum_place, version_place
 from consult_rooms.minutes_tables import minutes_addenda, minutes_versions, signing_keys
 from consult_rooms.pairing_tables import inquiries as inquiries_table
@@ -30,5 +31,6 @@ SEALED = (
     Sealed(signing_keys.c.private_sealed, lambda row: private_place(row.id)),
     Sealed(drafts_table.c.content_sealed, lambda row: drafts.content_place(row.staff_id, row.id)),
     Sealed(waiting_entries.c.content_sealed, lambda row: waiting_list.content_place(row.id)),
+    Sealed(busy_calendars_table.c.address_sealed, lambda row: busy_calendars.address_place(row.id)),
     Sealed(device_links.c.name_sealed, lambda row: f"device_links.name:{row.id}"),
 )

@@ -300,6 +300,7 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
             zone,
             settings.claim_lease_seconds,
             away=timedelta(minutes=settings.away_minutes),
+            told=news.notices,
         )
         limits = Limits(
             grant=timedelta(hours=settings.grant_hours),
@@ -416,6 +417,7 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
                 timedelta(minutes=settings.room_opens_minutes),
                 hold_for=timedelta(minutes=settings.hold_minutes),
                 offer_for=timedelta(minutes=settings.waiting_offer_minutes),
+                told=news.notices,
             ),
             planning=Planning.over(
                 database,

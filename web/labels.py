@@ -10,6 +10,7 @@ from foundation.i18n import N_
 from identity.csv_columns import ImportKind
 from identity.fleet import Look, Working
 from identity.model import FacilityKind, ManagingLevel, Role, Scope, Sensitivity, TechnicalLevel
+from notify.notice import Channel, NoticeKind, Topic
 from records_panel.glass import GlassReason, Verdict
 from records_panel.import_runs import Outcome
 from web.availability_labels import AVAILABILITY_LABELS
@@ -57,6 +58,24 @@ LABELS: Mapping[type[StrEnum], Mapping[str, str]] = MappingProxyType(
             Working.UNKNOWN: N_("Not told"),
         },
         GlassReason: GLASS_REASONS,
+        Channel: {
+            Channel.MAIL: N_("E-mail"),
+            Channel.SMS: N_("SMS"),
+            Channel.PUSH: N_("Notice in the browser"),
+            Channel.PAGE: N_("In Hoichan"),
+        },
+        Topic: {
+            Topic.APPOINTMENTS: N_("Bookings, moves and cancellations"),
+            Topic.REMINDERS: N_("Reminders before an appointment"),
+        },
+        NoticeKind: {
+            NoticeKind.BOOKED: N_("Booking"),
+            NoticeKind.MOVED: N_("Move"),
+            NoticeKind.CANCELLED: N_("Cancellation"),
+            NoticeKind.DISPLACED: N_("Displaced by an emergency"),
+            NoticeKind.OFFERED: N_("Time that has become free"),
+            NoticeKind.REMINDER: N_("Reminder"),
+        },
         Outcome: {
             Outcome.ACCEPTED: N_("Accepted"),
             Outcome.SUPERSEDED: N_("Superseded"),

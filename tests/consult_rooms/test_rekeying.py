@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from sqlalchemy import LargeBinary, select
 
+from consult_rooms.bookings import Order
+from consult_rooms.busy_calendars import address_place
+from consult_rooms.calendar_tables import busy_calendars
 from consult_rooms.devices import Devices, DeviceScope
 from consult_rooms.drafts import Drafts
 from consult_rooms.model import Question
@@ -14,11 +19,12 @@ from foundation.ids import DraftId, new_id
 from foundation.rekeying import Rekeying
 from foundation.sealing import Sealer
 from hoichan.schema import metadata
+from notify.contacts import Contact, Contacts
 from notify.rekeying import SEALED as BROWSERS
 from notify.subscriptions import Subscriptions
 from notify.webpush import Subscription
 from records_panel.rekeying import SEALED as BOOKS
-from tests.consult_rooms.conftest import World, build
+from tests.consult_rooms.conftest import CLINIC, CONSENT, PATIENT, QUESTION, STROKE, World, build
 from tests.consult_rooms.test_identities import MERGED
 from tests.consult_rooms.test_minutes import DRAFT, PASSWORD, desk_of
 
@@ -26,7 +32,7 @@ OLD = {0: bytes(32), 1: bytes(range(32))}
 NEW = {0: bytes(32), 2: bytes(range(32, 64))}
 BLIND = {
     "cccd_index", "bhyt_index", "word_index", "mark", "endpoint_hash", "secret_hash", "enrolment_hash",
-    "credential_hash", "digest",
+    "credential_hash", "content_hash", "digest",
 }  # fmt: skip
 """Columns of bytes that are marks and hashes, and so hold nothing that could be opened."""
 
@@ -66,6 +72,24 @@ async def test_consults_move_to_the_newest_key_and_the_old_one_can_go(world: Wor
     browsers = Subscriptions(world.database, Audit(world.database), world.store.sealer)
     browser = Subscription("https://push.example/1", "point", "auth")
     browser_id = await browsers.add(ha.id, browser, name="Máy trực", language="vi")
+    order = Order(lan.id, CLINIC, None, lan.id, PATIENT, QUESTION, CONSENT, "wait")
+    soon = world.clock.now() + timedelta(hours=1)
+    await world.scheduling.waiting_list.add(lan, order, STROKE, soon, soon + timedelta(hours=1))
+    contacts, mine = (
+        Contacts(world.database, Audit(world.database), world.store.sealer),
+        Contact("a@b.vn", "+84912345678"),
+    )
+    await contacts.save(ha.id, ha.id, mine)
+    calendar = {
+        "id": new_id("bsy"),
+        "staff_id": ha.id,
+        "created_by": ha.id,
+        "name": "",
+        "created_at": world.clock.now(),
+    }
+    address = world.store.sealer.seal_text("https://a.example/b.ics", address_place(calendar["id"]))
+    async with world.database.transaction() as tx:
+        await tx.execute(busy_calendars.insert().values(**calendar, address_sealed=address))
 
     every = (*SEALED, *BROWSERS)
     async with world.database.reading() as tx:
@@ -98,3 +122,7 @@ async def test_consults_move_to_the_newest_key_and_the_old_one_can_go(world: Wor
     assert (await Drafts(world.database, ConsultStore(Sealer(NEW))).get(lan, draft_id)).fields[0][1] == "Khó thở"
     browsers = Subscriptions(world.database, Audit(world.database), Sealer(NEW))
     assert [one.subscription for one in await browsers.addresses([browser_id])] == [browser]
+    assert await Contacts(world.database, Audit(world.database), Sealer(NEW)).of(ha.id) == mine
+    async with world.database.reading() as tx:
+        renewed_address = (await tx.execute(select(busy_calendars.c.address_sealed))).scalar_one()
+    assert Sealer(NEW).open_text(renewed_address, address_place(calendar["id"])) == "https://a.example/b.ics"

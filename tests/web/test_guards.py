@@ -19,6 +19,7 @@ from web.security import local_path
 from web.services import Services
 
 PUBLIC = {"/static/{name}", "/service-worker.js", "/healthz", "/readyz", "/sign-in", "/language", "/terminal"}
+PUBLIC |= {"/calendar/{secret}.ics"}  # the secret is in the address: calendar programs bring nothing else
 PUBLIC |= {"/api/v1/openapi.json", "/api/v1/session"}  # the description, and the programs' sign-in
 PUBLIC |= {"/verify", "/verify-worker.js", "/trust-list.json"}  # whoever holds a paper checks its signatures
 

@@ -1,7 +1,7 @@
 // Rings when no page is open: shows what a push says, and opens the request when the notice is pressed.
 
 interface Push {
-  kind: "ring" | "stop";
+  kind: "ring" | "stop" | "notice";
   consult: string;
   url: string;
   title: string;
@@ -46,7 +46,7 @@ worker.addEventListener("push", (event) => {
     tag: push.consult,
     renotify: rings,
     requireInteraction: rings,
-    silent: !rings,
+    silent: push.kind === "stop",
     // Notifications API, “create a notification”: a silent one that has a pattern, be it empty, is a TypeError.
     ...(rings ? { vibrate: [400, 200, 400, 200, 400] } : {}),
     icon: "/static/favicon.svg",

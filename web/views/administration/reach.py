@@ -26,6 +26,7 @@ _NOTICES = {
     "out_of_use": N_("Put out of use."),
     "in_use": N_("Put back into use."),
     "revoked": N_("Revoked."),
+    "again": N_("They are tried again now."),
 }
 
 
