@@ -41,7 +41,7 @@ from foundation.database import Database, Transaction
 from foundation.errors import Conflict, Invalid
 from foundation.i18n import N_
 from foundation.ids import ConsultId, SpecialtyId, StaffId, TerminalId, new_id
-from identity.model import Staff
+from identity.model import Staff, Terminal
 from identity.policy import Action, Target, require
 from identity.store import Directory
 
@@ -90,11 +90,13 @@ class Requests:
         consent: Consent | None,
         idempotency_key: str,
         in_writing: bool = False,
+        terminal: Terminal | None = None,
     ) -> Consult:
         """Ask for a consult and ring the first step at once. The same key of one requester gives the same consult.
 
-        With `in_writing` a routine question rings for nobody: it is a written case from the first. Raises Forbidden,
-        Invalid (see `bounds`; `request.rings`), NotFound for an unknown specialty or terminal.
+        With `in_writing` a routine question rings for nobody: it is a written case from the first. `terminal` is that
+        of `terminal_id`, where the caller has just read it. Raises Forbidden, Invalid (see `bounds`; `request.rings`),
+        NotFound for an unknown specialty or terminal.
         """
         require(staff, Action.REQUEST_CONSULT, Target(facility_id=staff.facility_id))
         key = bounds.key(idempotency_key)
@@ -103,7 +105,9 @@ class Requests:
         bounds.request(urgency, person, asked, given)
         if in_writing:
             require_quiet(urgency, "in_writing")
-        if terminal_id is not None and (await self._directory.terminal(terminal_id)).facility_id != staff.facility_id:
+        if terminal_id is not None and (terminal is None or terminal.id != terminal_id):
+            terminal = await self._directory.terminal(terminal_id)
+        if terminal is not None and terminal.facility_id != staff.facility_id:
             raise Invalid("terminal.foreign", FOREIGN_TERMINAL, field="terminal_id")
         asked_of = Asked(staff.facility_id, specialty_id, staff.id, person.patient_id)
         roster = None if in_writing else await self._runner.roster(asked_of)

@@ -23,10 +23,10 @@ from consult_rooms.rooms import Rooms
 from foundation.clock import Clock
 from foundation.errors import Conflict, HoichanError, Invalid, SignInNeeded, TooMany, Unavailable
 from foundation.i18n import N_, Language
-from foundation.ids import ConsultId, ParticipantId, SpecialtyId, StaffId, TerminalId
+from foundation.ids import ConsultId, ParticipantId, SpecialtyId, StaffId
 from foundation.paces import Paces
 from identity.fleet import Report
-from identity.model import Session, Staff
+from identity.model import Session, Staff, Terminal
 from identity.sessions import Sessions
 from media.api import Relays
 from signaling import pairing_events
@@ -61,7 +61,7 @@ class Caller:
 
     connection: Connection
     staff: Staff
-    terminal_id: TerminalId | None
+    terminal: Terminal | None
 
 
 class Dispatch:
@@ -213,7 +213,8 @@ class Dispatch:
         self._paces.consult(caller.staff.facility_id)
         consult = await self._requests.create(
             caller.staff,
-            terminal_id=caller.terminal_id,
+            terminal_id=None if caller.terminal is None else caller.terminal.id,
+            terminal=caller.terminal,
             specialty_id=SpecialtyId(event.specialty_id),
             urgency=event.urgency,
             patient=Patient(None, IdentityState.TEMPORARY, sex=event.sex, age_years=event.age_years),
@@ -290,7 +291,7 @@ async def _turn(connection: Connection) -> AsyncIterator[None]:
 
 
 def _caller(connection: Connection, session: Session) -> Caller:
-    return Caller(connection, session.staff, None if session.terminal is None else session.terminal.id)
+    return Caller(connection, session.staff, session.terminal)
 
 
 def refusal(error: HoichanError, language: Language) -> dict[str, Any]:

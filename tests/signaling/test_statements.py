@@ -11,11 +11,11 @@ from tests.consult_rooms.conftest import STROKE
 from tests.signaling.conftest import Live, eventually
 from tests.statements import statements
 
-RING = 12
+RING = 10
 """From the request's arrival to what the ring card shows, the sender's session included."""
-ACCEPT, ACCEPTED = 9, 13
+ACCEPT, ACCEPTED = 8, 11
 """Until the specialist may enter, and until everybody has heard of it."""
-JOINED = 19
+JOINED = 14
 """Until the room is entered and everybody there has heard of it."""
 LOOKED = 2
 """What the look of each second may ask besides, when it comes upon an entry before the hint does."""
