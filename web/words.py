@@ -132,6 +132,7 @@ WORDS: dict[str, dict[str, str]] = {
         "slot_live": N_("in consult"),
         "slot_overrun": N_("overruns"),
         "slot_done": N_("done"),
+        "until": N_("until {time}"),
         "moving": N_("{time} {who}, {name}: choose the free time to move it to."),
         "moved": N_("Moved to {time}, {name}"),
     },

@@ -143,8 +143,8 @@ export class Lanes {
     const word = state === "booked" ? "" : say(`slot_${state}`);
     const who = state === "free" || state === "gone" ? slot.specialty : button.dataset["who"] ?? "";
     const marked: (Node | string)[] = state === "overrun" || state === "late" ? [icon("alert"), `${time} ${word}`] : [[time, word].filter(Boolean).join(" ")];
-    button.replaceChildren(element("b", {}, ...marked), element("span", {}, who));
-    button.setAttribute("aria-label", [time, clock(slot.ends_at), word || say("slot_booked"), who].join(", "));
+    const rest = element("span", { class: "sr-only" }, `, ${word ? "" : `${say("slot_booked")}, `}${say("until", { time: clock(slot.ends_at) })}`);
+    button.replaceChildren(element("b", {}, ...marked), element("span", {}, ` ${who}`), rest);
   }
 
   #mark(): void {
