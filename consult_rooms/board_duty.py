@@ -15,7 +15,7 @@ from sqlalchemy import select
 from consult_rooms.board_lanes import hubs_in_reach
 from consult_rooms.board_queries import clinics_in_charge
 from consult_rooms.board_rows import DutyGap, DutyView, OnDuty
-from consult_rooms.model import ConsultState, OfferState
+from consult_rooms.model import ConsultState, Level, OfferState
 from consult_rooms.presence import Presence
 from consult_rooms.rota import Rota
 from consult_rooms.rows import Answer
@@ -86,7 +86,13 @@ class BoardDuty:
             )
             kept = {(SpecialtyId(row.specialty_id), FacilityId(row.facility_id)) for row in rota}
         on_call = await self._rota.on_call(hubs)
-        there = {(field, person.facility_id) for field, people in on_call.items() for person in people}
+        backup = await self._rota.on_call(hubs, level=Level.BACKUP)
+        there = {
+            (field, person.facility_id)
+            for turns in (on_call, backup)
+            for field, people in turns.items()
+            for person in people
+        }
         answering = {person.staff_id for people in on_call.values() for person in people}
         async with self._database.reading() as tx:
             people = await self._people(tx, answering, with_slots)

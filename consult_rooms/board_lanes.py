@@ -64,6 +64,7 @@ def slots_of(clinics: CompoundSelect[Any]) -> Select[Any]:
             appointments.c.version,
             appointments.c.consult_id,
             appointments.c.terminal_id,
+            appointments.c.displaced_at,
             consults.c.state,
             consults.c.urgency,
             _CLINIC.c.name.label("clinic_name"),
@@ -116,4 +117,5 @@ def _slot(row: Row) -> LaneSlot:
         clinic_name=row["clinic_name"],
         terminal_id=None if terminal_id is None else TerminalId(terminal_id),
         terminal_name=None if terminal_id is None else f"{row['terminal_code']} · {row['terminal_name']}",
+        displaced=row["displaced_at"] is not None,
     )

@@ -72,6 +72,8 @@ class LaneSlot:
     clinic_name: str | None = None
     terminal_id: TerminalId | None = None
     terminal_name: str | None = None
+    displaced: bool = False
+    """Whether its specialist is elsewhere: another time is to be chosen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +136,7 @@ class OnDuty:
 
 @dataclass(frozen=True, slots=True)
 class DutyGap:
-    """A field of a hospital whose rota has turns, with nobody on call now."""
+    """A field of a hospital whose rota has turns, with nobody on call now, nor as backup."""
 
     specialty: Specialty
     facility_name: str

@@ -92,6 +92,7 @@ from identity.throttle import Throttle, counters
 from identity.tokens import ApiTokens
 from media.api import NoRelays, Relays
 from media.turn import TurnServers
+from notify.contacts import Contacts
 from notify.subscriptions import Subscriptions
 from notify.webpush import Pusher, PushKey
 from records_panel.additions import Additions
@@ -435,7 +436,7 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
                 BoardQueries(database, store, zone, _answer_targets(settings)),
                 BoardDuty(database, directory, rota, presence, zone),
                 BoardActs(database, store, log, runner, directory, audit, claims, zone),
-                PhoneTrees(database, directory, rota, audit, zone),
+                PhoneTrees(database, directory, rota, audit, zone, Contacts(database, audit, sealer).mobiles),
             ),
             book=book,
             sources=sources.books if sources else (),

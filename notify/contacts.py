@@ -129,6 +129,10 @@ class Contacts:
         rows = await tx.execute(select(contacts).where(contacts.c.staff_id.in_(list(staff_ids))))
         return {StaffId(row.staff_id): self._contact(row) for row in rows}
 
+    async def mobiles(self, tx: Transaction, staff_ids: Collection[StaffId]) -> dict[StaffId, str]:
+        """Their mobile numbers, of those who have given one."""
+        return {one: told.mobile for one, told in (await self.many(tx, staff_ids)).items() if told.mobile}
+
     async def save(self, actor: StaffId, staff_id: StaffId, contact: Contact) -> None:
         """Keep a person's, checked before by `mail_address` and the like. The audit tells who, and no address."""
         values: dict[str, Any] = {

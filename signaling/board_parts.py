@@ -77,4 +77,5 @@ def _slot_part(slot: LaneSlot, language: Language) -> LaneSlotPart:
         clinic=slot.clinic_name,
         terminal_id=slot.terminal_id,
         terminal=slot.terminal_name,
+        displaced=slot.displaced,
     )

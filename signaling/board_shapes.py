@@ -163,6 +163,8 @@ class LaneSlotPart:
     """The clinic's terminal."""
     terminal: str | None
     """The terminal's code and name."""
+    displaced: bool
+    """Whether the specialist is elsewhere, so that another time is to be chosen."""
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)

@@ -129,6 +129,7 @@ WORDS: dict[str, dict[str, str]] = {
         "slot_taken": N_("taken"),
         "slot_booked": N_("booked"),
         "slot_late": N_("late"),
+        "slot_displaced": N_("to be moved"),
         "slot_live": N_("in consult"),
         "slot_overrun": N_("overruns"),
         "slot_done": N_("done"),

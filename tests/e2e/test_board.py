@@ -22,7 +22,7 @@ ROWS = 1_000
 UPDATES_PER_S = 20
 MEASURED_S = 4
 FRAME_MS = 50
-ZONE = f"Etc/GMT{datetime.now(UTC).hour - 8:+d}"
+ZONE = f"Etc/GMT{(datetime.now(UTC).hour + 3) % 24 - 11:+d}"
 """One in which it is about eight in the morning, so that there is a day ahead whenever this runs."""
 FRAMES = """seconds => new Promise((done) => {
   const frames = [];

@@ -4,7 +4,7 @@ import { placeOf, quarterOf, standing } from "../core/board.ts";
 import type { Lane, LaneSlot } from "../core/protocol.ts";
 import { clock, element, icon, say } from "../words.ts";
 
-const TONES: Record<string, string> = { free: "quiet", gone: "quiet", done: "quiet", taken: "quiet", booked: "routine", late: "urgent", live: "ok", overrun: "emergency" };
+const TONES: Record<string, string> = { free: "quiet", gone: "quiet", done: "quiet", taken: "quiet", booked: "routine", late: "urgent", displaced: "emergency", live: "ok", overrun: "emergency" };
 const PART_MS = 6 * 3_600_000;
 
 interface Placed {
@@ -142,7 +142,7 @@ export class Lanes {
     const time = clock(slot.starts_at);
     const word = state === "booked" ? "" : say(`slot_${state}`);
     const who = state === "free" || state === "gone" ? slot.specialty : button.dataset["who"] ?? "";
-    const marked: (Node | string)[] = state === "overrun" || state === "late" ? [icon("alert"), `${time} ${word}`] : [[time, word].filter(Boolean).join(" ")];
+    const marked: (Node | string)[] = state === "overrun" || state === "late" || state === "displaced" ? [icon("alert"), `${time} ${word}`] : [[time, word].filter(Boolean).join(" ")];
     const rest = element("span", { class: "sr-only" }, `, ${word ? "" : `${say("slot_booked")}, `}${say("until", { time: clock(slot.ends_at) })}`);
     button.replaceChildren(element("b", {}, ...marked), element("span", {}, ` ${who}`), rest);
   }

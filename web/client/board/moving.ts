@@ -27,7 +27,9 @@ export class Moving {
       const slot = this.#slot(event.target);
       if (slot === null || !slot.draggable) return;
       event.dataTransfer?.setData("text/plain", slot.dataset["slot"] ?? "");
-      this.#take(slot.dataset["slot"] ?? "");
+      // Without the bar: whatever shifts as a drag begins takes the target from under the hand.
+      this.#from = slot.dataset["slot"] ?? "";
+      this.#paint();
     });
     place.addEventListener("dragover", (event) => {
       if (this.#from !== null && this.#target(event.target) !== null) event.preventDefault();

@@ -43,14 +43,14 @@ export function spoken(seconds: number): string {
 }
 
 /** How a slot stands: what is booked may wait, run, run over, be late or be over. */
-export function standing(slot: LaneSlot, now: number): "free" | "gone" | "taken" | "booked" | "late" | "live" | "overrun" | "done" {
+export function standing(slot: LaneSlot, now: number): "free" | "gone" | "taken" | "booked" | "late" | "displaced" | "live" | "overrun" | "done" {
   const [starts, ends] = [Date.parse(slot.starts_at), Date.parse(slot.ends_at)];
   if (!slot.booked) return ends <= now ? "gone" : "free";
   switch (slot.state) {
     case null:
       return "taken";
     case "scheduled":
-      return now > starts ? "late" : "booked";
+      return slot.displaced ? "displaced" : now > starts ? "late" : "booked";
     case "claimed":
       return now > ends ? "overrun" : "live";
     default:

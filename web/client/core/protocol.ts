@@ -172,6 +172,7 @@ export interface LaneSlot {
   clinic: string | null;
   terminal_id: string | null;
   terminal: string | null;
+  displaced: boolean;
 }
 
 export interface Lane {
