@@ -13,7 +13,7 @@ from consult_rooms.minutes_model import Seat, Signature
 from consult_rooms.signatures import encoded, key_id, payload, read_payload, seconds, statement
 from foundation.clock import SystemClock
 from foundation.ids import StaffId
-from tests.e2e.people import PHONE, Person, signed_in
+from tests.e2e.people import Person, signed_in
 from tests.e2e.server import DemoServer
 from tests.e2e.test_consult import STROKE, end
 
@@ -59,7 +59,7 @@ async def test_minutes_are_signed_by_two_and_verified_without_a_network(
         await expect(page.locator("#minutes-state")).to_have_attribute("data-state", "locked")
         await expect(page.locator("[data-dissent]")).to_contain_text("chuyển thẳng")
         await page.screenshot(path=screenshots / "minutes-vi-1440.png", full_page=True)
-        await doctor.page.set_viewport_size(PHONE)
+        await doctor.page.set_viewport_size({"width": 390, "height": 844})
         await doctor.go(address)
         await doctor.page.screenshot(path=screenshots / "minutes-vi-390.png", full_page=True)
         answer = await page.request.get(server.url + f"{address}.pdf")

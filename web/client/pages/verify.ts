@@ -69,7 +69,7 @@ function show(standing: string, sentence: string, verdict?: Verdict): void {
       parts.push(element("p", { class: "pre" }, String(content["conclusion"] ?? content["text"] ?? "")));
     }
   }
-  result.replaceChildren(...parts);
+  result.replaceChildren(element("div", { class: "tile-body stack stack-tight" }, ...parts));
   result.dataset["standing"] = standing;
   result.dataset["tone"] = TONES[standing] ?? "quiet";
   result.hidden = false;
