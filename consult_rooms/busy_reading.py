@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import recurring_ical_events
+import recurring_ical_events  # type: ignore[import-untyped]  # it has no type marker
 from icalendar import Calendar, Component
 
 MOST_BYTES = 5 * 1024 * 1024

@@ -78,7 +78,7 @@ class Invitations:
         event["organizer"].params["CN"] = vText("Hoichan")
         attendee = vCalAddress(f"mailto:{address}")
         attendee.params |= {"ROLE": vText("REQ-PARTICIPANT"), "PARTSTAT": vText("ACCEPTED"), "RSVP": vText("FALSE")}
-        event.add("attendee", attendee, encode=0)
+        event.add("attendee", attendee, encode=False)
         calendar.add_component(event)
         return CalendarPart(method, calendar.to_ical().decode())
 
@@ -92,7 +92,8 @@ def subscription(entries: Iterable[Entry], language: Language, site: str, name: 
     calendar.add("x-published-ttl", f"PT{int(REFRESH.total_seconds() // 60)}M")
     for entry in entries:
         calendar.add_component(_event(entry, language, site))
-    return calendar.to_ical()
+    made: bytes = calendar.to_ical()
+    return made
 
 
 def _calendar() -> Calendar:

@@ -44,7 +44,7 @@ _TIDIED = 1_000
 
 def wait(tries: int, chance: float) -> timedelta:
     """How long after that many tries the next one is; `chance` (0 to 1) spreads those that failed together."""
-    whole = min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(tries - 1, 10))
+    whole = min(LONGEST_WAIT, FIRST_WAIT * (1 << min(tries - 1, 10)))
     return whole * (0.5 + chance / 2)
 
 

@@ -51,8 +51,9 @@ class SmsSender(Carrier):
         if number is None:
             return NOWHERE
         text = f"Hoichan: {message.title}"[:MOST_TEXT] + f" {self._site}{message.path}"
-        body = _filled(self._gateway.body, {"{to}": number, "{text}": text, "{id}": message.id})
-        headers = {"Idempotency-Key": message.id}
+        places = {"{to}": number, "{text}": text, "{id}": message.id}
+        body = _filled(self._gateway.body, places)
+        headers: dict[str, str] = {"Idempotency-Key": message.id}
         if self._gateway.authorization:
             headers["Authorization"] = self._gateway.authorization
         as_form = self._gateway.as_form

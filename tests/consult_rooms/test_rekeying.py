@@ -80,14 +80,15 @@ async def test_consults_move_to_the_newest_key_and_the_old_one_can_go(world: Wor
         Contact("a@b.vn", "+84912345678"),
     )
     await contacts.save(ha.id, ha.id, mine)
+    calendar_id = new_id("bsy")
     calendar = {
-        "id": new_id("bsy"),
+        "id": calendar_id,
         "staff_id": ha.id,
         "created_by": ha.id,
         "name": "",
         "created_at": world.clock.now(),
     }
-    address = world.store.sealer.seal_text("https://a.example/b.ics", address_place(calendar["id"]))
+    address = world.store.sealer.seal_text("https://a.example/b.ics", address_place(calendar_id))
     async with world.database.transaction() as tx:
         await tx.execute(busy_calendars.insert().values(**calendar, address_sealed=address))
 
@@ -125,4 +126,4 @@ async def test_consults_move_to_the_newest_key_and_the_old_one_can_go(world: Wor
     assert await Contacts(world.database, Audit(world.database), Sealer(NEW)).of(ha.id) == mine
     async with world.database.reading() as tx:
         renewed_address = (await tx.execute(select(busy_calendars.c.address_sealed))).scalar_one()
-    assert Sealer(NEW).open_text(renewed_address, address_place(calendar["id"])) == "https://a.example/b.ics"
+    assert Sealer(NEW).open_text(renewed_address, address_place(calendar_id)) == "https://a.example/b.ics"

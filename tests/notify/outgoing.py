@@ -66,11 +66,11 @@ class MailServer:
             return self.replies.pop(0)
         content = envelope.content
         assert isinstance(content, bytes)
-        self.received.append(message_from_bytes(content, policy=default))  # type: ignore[arg-type]  # its class follows the policy
+        self.received.append(message_from_bytes(content, policy=default))
         await asyncio.sleep(self.delay_s)
         if self.breaks:
             self.breaks -= 1
-            assert server.transport is not None
+            assert isinstance(server.transport, asyncio.Transport)
             server.transport.abort()
         return "250 OK"
 
