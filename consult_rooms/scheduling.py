@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError
 
 from consult_rooms import bounds, calendar, displacement, resources
 from consult_rooms.access import Relation
+from consult_rooms.appointment_queries import AppointmentQueries
 from consult_rooms.bookings import TAKEN, Bookings, Order
 from consult_rooms.changes import Changes
 from consult_rooms.conference_table import seat
@@ -33,6 +34,7 @@ from consult_rooms.model import (
     Slot,
     Urgency,
 )
+from consult_rooms.resources import Resources
 from consult_rooms.standing import standing
 from consult_rooms.store import ConsultStore
 from consult_rooms.tables import appointments, slots
@@ -41,6 +43,7 @@ from consult_rooms.transitions import Act, after
 from consult_rooms.waiting_list import WaitingList
 from consult_rooms.waiting_offers import OFFER, WaitingOffers
 from consult_rooms.waiting_room import WaitingRoom
+from foundation.audit import Audit
 from foundation.bus import Bus
 from foundation.database import Database
 from foundation.errors import Conflict, Invalid
@@ -68,7 +71,8 @@ OTHER_FIELD = N_("This slot is of another specialty.")
 class Scheduling:
     """Publishes, books, moves and cancels. `room_opens` is how long before its time a booked room opens.
 
-    Beside it stand the services of the same calendar: `holds`, `changes`, `waiting_list`, `waiting_room`.
+    Beside it stand the services of the same calendar: `holds`, `changes`, `waiting_list`, `waiting_room`,
+    `appointments` (reads) and `resources`.
     """
 
     def __init__(
@@ -96,6 +100,8 @@ class Scheduling:
         self.changes = Changes(database, store, log, directory, self._bookings, self._told)
         self.waiting_list = WaitingList(database, store, directory, self._bookings, self._offers, self._told)
         self.waiting_room = WaitingRoom(database, store, log)
+        self.appointments = AppointmentQueries(database, store, self._bookings)
+        self.resources = Resources(database, Audit(database))
 
     async def publish(
         self,

@@ -20,7 +20,9 @@ from consult_rooms.model import (
     Step,
     Urgency,
 )
+from consult_rooms.resources import ResourceKind
 from consult_rooms.rows import Answer
+from consult_rooms.waiting_room import Identifier, Missing, Whereabouts
 from foundation.i18n import N_
 
 CONSULT_LABELS: Mapping[type[StrEnum], Mapping[str, str]] = MappingProxyType(
@@ -91,6 +93,30 @@ CONSULT_LABELS: Mapping[type[StrEnum], Mapping[str, str]] = MappingProxyType(
             DeclineReason.IN_CONSULT: N_("In another consult"),
             DeclineReason.OUT_OF_SCOPE: N_("Outside my field"),
             DeclineReason.OTHER: N_("Another reason"),
+        },
+        Whereabouts: {
+            Whereabouts.IN_ROOM: N_("In the room"),
+            Whereabouts.WAITING: N_("In the waiting room"),
+            Whereabouts.LATE: N_("Late"),
+            Whereabouts.AWAITED: N_("Not there yet"),
+        },
+        Missing: {
+            Missing.IDENTITY: N_("Two identifiers compared"),
+            Missing.CONSENT: N_("Consent to consult and record view"),
+            Missing.VITALS: N_("Vital signs entered"),
+            Missing.QUESTION: N_("Question with what is asked for"),
+        },
+        Identifier: {
+            Identifier.NAME: N_("Full name"),
+            Identifier.BIRTH_DATE: N_("Birth date"),
+            Identifier.NUMBER: N_("Last digits of the CCCD or insurance number"),
+        },
+        ResourceKind: {
+            ResourceKind.ROOM: N_("Teleconsultation room"),
+            ResourceKind.ULTRASOUND: N_("Ultrasound"),
+            ResourceKind.ECG: N_("ECG"),
+            ResourceKind.CAMERA: N_("Examination camera"),
+            ResourceKind.OTHER: N_("Other device"),
         },
         CancelReason: {
             CancelReason.NO_LONGER_NEEDED: N_("No longer needed"),

@@ -77,3 +77,59 @@ async def test_slots_are_for_coordinators(ward: Ward) -> None:
         await browser.get("/agenda")
         assert (await browser.post(f"/slots/{slot_id}/withdraw")).status == 403
     assert await ward.slots("free") != []
+
+
+async def test_a_slot_is_kept_while_its_form_is_open_and_a_device_goes_with_it(ward: Ward) -> None:
+    await ward.publish()
+    first = (await ward.slots("free"))[0]
+    assert (await ward.coordinator.get("/resources")).status == 200
+    await ward.coordinator.post("/resources", {"kind": "ecg", "name": "Điện tim 1"})
+    assert (await ward.coordinator.post("/resources", {"kind": "ecg", "name": "Điện tim 1"})).status == 422
+    assert (await ward.doctor.get("/resources")).status == 403
+    await ward.coordinator.get(f"/slots/{first}")
+    assert "Được giữ cho bạn đến" in html.unescape(ward.coordinator.page)
+    device = re.search(r'name="resource_ids" value="(res_[0-9a-f]+)"', ward.coordinator.page)
+    assert device
+    booked = await ward.coordinator.post(f"/slots/{first}", await ward.booking() | {"resource_ids": device[1]})
+    assert booked.status == 303
+    await ward.doctor.get(booked.headers["Location"])
+    assert "Chúng tôi đến muộn" in html.unescape(ward.doctor.page)
+    told = re.search(r'action="(/appointments/apt_[0-9a-f]+)/late"', ward.doctor.page)
+    assert told
+    assert (await ward.doctor.post(f"{told[1]}/late", {"minutes": "15"})).status == 303
+    await ward.specialist.get(booked.headers["Location"])
+    assert "Ca sẽ bắt đầu muộn hơn" in html.unescape(ward.specialist.page)
+    await ward.doctor.get(booked.headers["Location"] + "/preview")
+    assert 'data-missing="identity"' in ward.doctor.page
+    assert (await ward.doctor.get(booked.headers["Location"] + "/prepare")).status == 200
+    checks = booked.headers["Location"] + "/waiting-room/identity"
+    assert (await ward.doctor.post(checks, {"compared": "name"})).status == 422
+    assert (await ward.doctor.post(checks, {"compared": ["name", "number"]})).status == 303
+    await ward.doctor.get(booked.headers["Location"] + "/preview")
+    assert 'data-missing="identity"' not in ward.doctor.page
+
+
+async def test_who_waits_takes_a_freed_slot_in_one_tap(ward: Ward) -> None:
+    await ward.publish("08:00", "08:30")
+    slot_id = (await ward.slots("free"))[0]
+    fields = await ward.booking()
+    await ward.coordinator.get(f"/slots/{slot_id}")
+    booked = await ward.coordinator.post(f"/slots/{slot_id}", fields)
+    assert (await ward.coordinator.get("/waiting-list/new")).status == 200
+    specialty = re.search(r'<option value="(spe_[0-9a-f]+)"', ward.coordinator.page)
+    assert specialty
+    day = str(ward.tomorrow())
+    wanted = await ward.booking() | {"specialty_id": specialty[1], "first": day, "last": day, "idempotency_key": "w1"}
+    assert (await ward.coordinator.post("/waiting-list/new", wanted | {"specialty_id": ""})).status == 422
+    assert (await ward.coordinator.post("/waiting-list/new", wanted)).status == 303
+    await ward.doctor.get(booked.headers["Location"])
+    given_up = re.search(r'action="(/appointments/apt_[0-9a-f]+/cancel)"', ward.doctor.page)
+    assert given_up
+    await ward.doctor.post(given_up[1], {"reason": "transferred"})
+    await ward.doctor.get("/waiting-list")
+    offered = re.search(r'action="(/waiting-list/wai_[0-9a-f]+/accept)"', ward.doctor.page)
+    assert offered
+    taken = await ward.doctor.post(offered[1], {})
+    assert taken.headers["Location"].startswith("/consults/con_")
+    await ward.specialist.get("/agenda")
+    assert taken.headers["Location"] in ward.specialist.page or LANH.name in html.unescape(ward.specialist.page)

@@ -146,6 +146,13 @@ class SlotAnswer(Answer):
     version: int | None
 
 
+class SlotHoldAnswer(Answer):
+    """A slot that is kept for the coordinator until then."""
+
+    slot_id: str
+    held_until: datetime
+
+
 class Slots(Answer):
     """A page in the order of time. `next` is the cursor of the next page, null on the last."""
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, RootModel
 
 from consult_rooms.bounds import OPINION
-from consult_rooms.model import CancelReason, ConsentBy, Urgency
+from consult_rooms.model import CancelReason, ConsentBy, MoveReason, Urgency
 from records_panel.identifiers import NumberKind
 
 
@@ -162,6 +162,14 @@ class Booking(Strict):
     question: SbarQuestion
     consent: PatientConsent
     terminal_code: Annotated[str | None, Field(max_length=64)] = None
+    resource_ids: Annotated[list[Annotated[str, Field(max_length=40)]], Field(max_length=8)] = []
+    """Rooms and devices of either side that it needs."""
+
+
+class SlotHold(Strict):
+    """Who keeps the slot: a coordinator of the token's facility."""
+
+    coordinator_user_name: UserName
 
 
 class Move(Strict):
@@ -170,6 +178,7 @@ class Move(Strict):
     coordinator_user_name: UserName
     slot_id: Annotated[str, Field(pattern=r"^[a-z]{3}_[0-9a-f]{32}$")]
     version: Annotated[int, Field(ge=0, le=2**31 - 1)]
+    reason: MoveReason = MoveReason.OTHER
 
 
 class AppointmentCancellation(Strict):

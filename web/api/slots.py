@@ -8,10 +8,10 @@ from typing import Any
 from consult_rooms.model import Appointment
 from foundation.errors import Conflict, Invalid
 from foundation.i18n import N_
-from foundation.ids import AppointmentId, SlotId
+from foundation.ids import AppointmentId, ResourceId, SlotId
 from identity.model import Scope, Staff
-from web.api.answers import AppointmentAnswer, SlotAnswer, Slots
-from web.api.bodies import AppointmentCancellation, Booking, Move, SlotsQuery
+from web.api.answers import AppointmentAnswer, SlotAnswer, SlotHoldAnswer, Slots
+from web.api.bodies import AppointmentCancellation, Booking, Move, SlotHold, SlotsQuery
 from web.api.cursor import cursor, position
 from web.api.operation import NOBODY, PREFIX, Call, Nothing, Operation
 from web.api.patients import IDENTITY_ERRORS, consent_of, identified, question_of
@@ -81,6 +81,7 @@ async def book(call: Call[Booking, Nothing]) -> AppointmentAnswer:
         question_of(asked.question),
         consent_of(asked.consent),
         f"api:{call.key}",
+        resource_ids=[ResourceId(one) for one in asked.resource_ids],
     )
     call.notes.consult_id, call.notes.details["appointment"] = booked.consult_id, booked.id
     held = (await services.exchange.consult(booked.clinic_id, booked.consult_id)).consult.patient
@@ -90,6 +91,20 @@ async def book(call: Call[Booking, Nothing]) -> AppointmentAnswer:
     return _appointment(booked)
 
 
+async def hold(call: Call[SlotHold, Nothing]) -> SlotHoldAnswer:
+    """Keep a free slot while the booking is made; again is longer."""
+    slot_id = SlotId(call.path["slot_id"])
+    coordinator = await call.acting(call.body.coordinator_user_name, "coordinator_user_name")
+    until = await call.services.scheduling.holds.hold(coordinator, slot_id)
+    return SlotHoldAnswer(slot_id=slot_id, held_until=until)
+
+
+async def release(call: Call[SlotHold, Nothing]) -> None:
+    """Keep it no longer. Nothing to give back is no error."""
+    coordinator = await call.acting(call.body.coordinator_user_name, "coordinator_user_name")
+    await call.services.scheduling.holds.release(coordinator, SlotId(call.path["slot_id"]))
+
+
 async def move(call: Call[Move, Nothing]) -> AppointmentAnswer:
     """Give a booking another slot."""
     appointment_id = AppointmentId(call.path["appointment_id"])
@@ -97,7 +112,7 @@ async def move(call: Call[Move, Nothing]) -> AppointmentAnswer:
     call.notes.consult_id = known.consult_id
     coordinator = await call.acting(call.body.coordinator_user_name, "coordinator_user_name")
     moved = await call.services.scheduling.move(
-        coordinator, appointment_id, SlotId(call.body.slot_id), call.body.version
+        coordinator, appointment_id, SlotId(call.body.slot_id), call.body.version, call.body.reason
     )
     return _appointment(moved)
 
@@ -153,6 +168,38 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
         errors={422: ("slots.span", "specialty.unknown", "cursor.unusable")},
     ),
     Operation(
+        "hold_slot",
+        "POST",
+        "/slots/{slot_id}/hold",
+        "Keep a free slot for two minutes while the booking is made",
+        SlotHold,
+        Nothing,
+        SlotHoldAnswer,
+        hold,
+        "slots",
+        Scope.SLOTS_WRITE,
+        errors={
+            403: ("policy.denied",),
+            404: ("slot.unknown",),
+            409: ("slot.taken", "slot.held", "hold.too_many"),
+            422: ("staff.unknown",),
+        },
+    ),
+    Operation(
+        "release_slot",
+        "POST",
+        "/slots/{slot_id}/release",
+        "Keep a slot no longer",
+        SlotHold,
+        Nothing,
+        None,
+        release,
+        "slots",
+        Scope.SLOTS_WRITE,
+        status=204,
+        errors={403: ("policy.denied",), 422: ("staff.unknown",)},
+    ),
+    Operation(
         "book_slot",
         "POST",
         "/slots/{slot_id}/book",
@@ -168,8 +215,15 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
         errors={
             403: ("policy.denied", "patient.not_confirmed"),
             404: ("slot.unknown", "patient.unknown"),
-            409: ("slot.taken", "slot.terminal_busy", "slot.past", "idempotency.reused"),
-            422: ("slot.not_linked", "slot.requester", *IDENTITY_ERRORS),
+            409: (
+                "slot.taken",
+                "slot.held",
+                "slot.terminal_busy",
+                "slot.resource_busy",
+                "slot.past",
+                "idempotency.reused",
+            ),
+            422: ("resource.unfit", "slot.not_linked", "slot.requester", *IDENTITY_ERRORS),
             429: ("patient.searches",),
         },
     ),
@@ -187,7 +241,15 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
         errors={
             403: ("policy.denied",),
             404: ("appointment.unknown", "slot.unknown"),
-            409: ("appointment.stale", "slot.taken", "slot.terminal_busy", "slot.past", "consult.cancelled"),
+            409: (
+                "appointment.stale",
+                "slot.taken",
+                "slot.held",
+                "slot.terminal_busy",
+                "slot.resource_busy",
+                "slot.past",
+                "consult.cancelled",
+            ),
             422: ("slot.not_linked", "slot.other_specialty", "staff.unknown"),
         },
     ),

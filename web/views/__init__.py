@@ -10,6 +10,7 @@ from web.views import (
     additions,
     administration,
     agenda,
+    appointments,
     availability,
     availability_conflicts,
     availability_template,
@@ -33,6 +34,7 @@ from web.views import (
     patients,
     phone_tree,
     requests,
+    resources,
     ringing,
     room,
     rota,
@@ -46,6 +48,7 @@ from web.views import (
     uploads,
     verify,
     waiting,
+    waiting_list,
     written,
 )
 
@@ -80,6 +83,9 @@ ROUTES: tuple[Iterable[web.AbstractRouteDef], ...] = (
     figures.routes,
     fleet.routes,
     agenda.routes,
+    appointments.routes,
+    waiting_list.routes,
+    resources.routes,
     slots.routes,
     availability.routes,
     availability_conflicts.routes,

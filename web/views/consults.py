@@ -23,6 +23,7 @@ from web.errors import problem
 from web.forms import Form
 from web.rendering import render
 from web.services import SERVICES, Services
+from web.views.appointments import appointment_of
 from web.views.consult_ways import way
 
 routes = web.RouteTableDef()
@@ -76,6 +77,7 @@ async def show(request: web.Request) -> web.StreamResponse:
     return render(
         request,
         "consult.html",
+        status=200,
         view=view,
         consult=consult,
         opinions=opinions,
@@ -97,6 +99,7 @@ async def show(request: web.Request) -> web.StreamResponse:
         and consult.state is ConsultState.SCHEDULED,
         reasons=CANCEL_REASONS,
         now=services.clock.now(),
+        **await appointment_of(request, view),
     )
 
 

@@ -17,6 +17,7 @@ from identity.model import Role, Session, Staff
 from web.rendering import render
 from web.services import SERVICES, Services
 from web.views.addition_words import form_of
+from web.views.appointments import waiting_room_of
 from web.views.book import embedded_book
 
 routes = web.RouteTableDef()
@@ -91,8 +92,8 @@ async def show_preview(request: web.Request) -> web.StreamResponse:
     return render(
         request,
         "preview.html",
-        view=view,
-        consult=view.consult,
+        status=200,
+        **await waiting_room_of(request, view),
         specialty=view.specialty.name(request["language"].code),
         observes=view.related is Relation.OBSERVER,
     )

@@ -14,10 +14,11 @@ from aiohttp import web
 
 from consult_rooms.bookings import UNKNOWN_SLOT
 from consult_rooms.model import CANCEL_REASONS, ConsentBy, Patient
+from consult_rooms.resources import Resource
 from consult_rooms.rows import SlotRow
 from foundation.errors import Conflict, Forbidden, HoichanError, Invalid, NotFound
 from foundation.i18n import N_
-from foundation.ids import AppointmentId, SlotId, SpecialtyId, StaffId, TerminalId, is_id
+from foundation.ids import AppointmentId, ResourceId, SlotId, SpecialtyId, StaffId, TerminalId, is_id
 from identity.model import Facility, Role, Session, Specialty, Staff, Terminal
 from identity.policy import Action, Target, may, require
 from web.forms import Form
@@ -126,9 +127,16 @@ async def cancel(request: web.Request) -> web.StreamResponse:
     raise _back(form) if Role.COORDINATOR in staff.roles else web.HTTPSeeOther("/agenda")
 
 
+@routes.post("/slots/{slot_id}/release")
+async def release(request: web.Request) -> web.StreamResponse:
+    """Leave the form: the slot is kept no longer."""
+    await request.app[SERVICES].scheduling.holds.release(request["session"].staff, _slot_id(request))
+    raise web.HTTPSeeOther("/slots")
+
+
 @routes.get("/slots/{slot_id}")
 async def show_booking(request: web.Request) -> web.StreamResponse:
-    """The form that books one free slot."""
+    """The form that books one free slot, which is kept meanwhile."""
     return await _booking(request, Form.of(idempotency_key=token_urlsafe(18)))
 
 
@@ -162,6 +170,7 @@ async def book(request: web.Request) -> web.StreamResponse:
             question,
             consent,
             form.value("idempotency_key"),
+            resource_ids=[ResourceId(one) for one in form.values("resource_ids") if is_id(one, "res")],
         )
     except (Invalid, Conflict) as error:
         form.take(error, field="slot")
@@ -209,12 +218,18 @@ async def _booking(
     require(session.staff, Action.COORDINATE)
     services = request.app[SERVICES]
     slot_id, now = _slot_id(request), services.clock.now()
+    held_until = None
+    try:
+        held_until = await services.scheduling.holds.hold(session.staff, slot_id)
+    except Conflict as error:
+        form.take(error, field="slot")
     around = await services.queries.slots(
         session.staff, now - timedelta(days=1), now + timedelta(days=400), free_only=True
     )
     slot = next((row for row in around if row.slot.id == slot_id), None)
     if slot is None and status == 200:
         raise NotFound("slot.unknown", UNKNOWN_SLOT)
+    clinics = await clinics_of(services, session.staff)
     return render(
         request,
         "slots_book.html",
@@ -223,7 +238,9 @@ async def _booking(
         slot=slot,
         form=form,
         patient=patient,
-        clinics=await _clinics(services, session.staff),
+        clinics=clinics,
+        devices=await _devices(services, clinics, slot),
+        held_until=held_until,
         consent_by=tuple(ConsentBy),
         key=form.value("idempotency_key") or token_urlsafe(18),
     )
@@ -241,7 +258,16 @@ async def _offers(services: Services, staff: Staff) -> list[tuple[Staff, Special
     ]
 
 
-async def _clinics(services: Services, staff: Staff) -> list[Clinic]:
+async def _devices(services: Services, clinics: list[Clinic], slot: SlotRow | None) -> list[tuple[str, Resource]]:
+    """Rooms and devices of the clinics and of the slot's hospital, each with its facility's name."""
+    names = {one.facility.id: one.facility.name for one in clinics}
+    if slot is not None:
+        names[slot.slot.facility_id] = slot.facility_name
+    return [(names[one.facility_id], one) for one in await services.scheduling.resources.of(names)]
+
+
+async def clinics_of(services: Services, staff: Staff) -> list[Clinic]:
+    """The own facility and those linked to it, with the doctors and terminals for whom can be booked."""
     found = []
     own = await services.directory.facility(staff.facility_id)
     for facility in [own, *await services.directory.spokes_of(own.id)]:
