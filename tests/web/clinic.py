@@ -198,6 +198,7 @@ async def clinic(
         queries=world.queries,
         board=world.board,
         rota=world.rota,
+        duty=world.duty,
         rulebook=world.rulebook,
         forecast=world.forecast,
         presence=world.presence,
