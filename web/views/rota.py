@@ -1,6 +1,7 @@
 """/rota: a hospital's week on call by specialty and date, with the hours that nobody holds; its keepers change it.
 
 Each form bears the rota's version that the page showed, so that two keepers at once learn of each other's changes.
+Above 300 lines, since every act ends in the one page that shows it.
 """
 
 from __future__ import annotations
