@@ -126,7 +126,7 @@ class Settings(BaseSettings):
 
     # Notices by mail and SMS, and calendars
     smtp_host: str = Field("", description="SMTP server that takes mail; empty: no mail is sent")
-    smtp_port: int = Field(587, ge=1, le=65535, description="its port")
+    smtp_port: int = Field(587, ge=1, le=65535, description="port of the SMTP server")
     smtp_tls: Literal["starttls", "tls", "none"] = Field(
         "starttls", description="starttls; tls: from the first byte, port 465; none: on an own network only"
     )

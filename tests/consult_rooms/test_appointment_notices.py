@@ -161,12 +161,14 @@ async def test_reminders_come_once_a_version_and_none_after_a_cancellation(told:
     await told.delivered()
     world.clock.advance(10 * 3_600)
     assert len(await told.subjects()) == 2, "one day before the new time"
-    world.clock.advance(23 * 3_600)
+    world.clock.advance(13.5 * 3_600)
+    assert await told.subjects() == [], "one hour before the time that no longer holds"
+    world.clock.advance(9.5 * 3_600)
     assert [subject.partition(":")[0] for _, subject in await told.subjects()] == ["Còn 1 giờ", "Còn 1 giờ"]
     await world.scheduling.cancel(world["dieu"], moved.id)
     await told.delivered()
-    world.clock.advance(3_600)
-    assert await told.subjects() == []
+    world.clock.advance(56 * 60)
+    assert await told.subjects() == [], "five minutes before"
 
 
 async def test_no_patient_and_nothing_clinical_leaves(told: Told) -> None:

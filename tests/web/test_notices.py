@@ -216,6 +216,10 @@ async def test_a_subscription_shows_times_and_no_patient_until_it_is_revoked(hal
 
 async def test_busy_times_keep_new_slots_away_and_show_what_stands_there(hall: Hall, elsewhere: Elsewhere) -> None:
     stands = await appointment(hall, 20)  # 03:00 UTC
+    later = stands.starts_at + timedelta(minutes=30)
+    [free] = await hall.clinic.world.scheduling.publish(
+        hall.clinic.coordinator, hall.clinic.expert.id, hall.clinic.stroke, later, later + timedelta(minutes=30), 30
+    )
     elsewhere.body = ICS.format("03")
     browser, expert = await signed_in(hall, "bs.ha"), hall.clinic.expert
     await browser.get("/calendars")
@@ -223,8 +227,20 @@ async def test_busy_times_keep_new_slots_away_and_show_what_stands_there(hall: H
     address = f"http://127.0.0.1:{elsewhere.port}/dr.ics"
     assert (await browser.post(path, {"name": "Bệnh viện", "address": address})).status == 303
     await browser.get("/calendars")
-    [clash] = await hall.told.telling.busy.clashes(expert, expert.id)
-    assert clash.appointment_id == stands.id
+    clash, other = await hall.told.telling.busy.clashes(expert, expert.id)
+    assert (clash.appointment_id, other.appointment_id) == (stands.id, None)
+    with pytest.raises(Conflict, match=r"slot\.busy"):
+        await hall.clinic.world.scheduling.book(
+            hall.clinic.coordinator,
+            free.id,
+            hall.clinic.cast.clinic.id,
+            None,
+            hall.clinic.cast.doctor.id,
+            PATIENT,
+            QUESTION,
+            CONSENT,
+            "over a busy time",
+        )
     assert clash.code is not None
     assert clash.code in browser.page
     busy_at = datetime(2026, 11, 24, 5, tzinfo=stands.starts_at.tzinfo)
