@@ -144,7 +144,7 @@ class WaitingRoom:
             place = await standing(tx, self._store, staff, consult_id, lock=True)
             place.require(Relation.REQUESTER)
             after(place.consult.state, Act.IDENTIFY)
-            await self._log.append(tx, consult_id, LogKind.CHECKED, staff.id, {"with": ",".join(which)})
+            await self._log.append(tx, consult_id, LogKind.CHECKED, staff.id, {"with": "+".join(which)})
 
     async def _be_there(self, tx: Transaction, staff_id: StaffId, consult_id: ConsultId, now: datetime) -> None:
         mine = (arrivals.c.consult_id == consult_id) & (arrivals.c.staff_id == staff_id)

@@ -241,6 +241,20 @@ async def live_through(world: World) -> list[ConsultId]:
             (LogKind.RAISED, {"staff": khai}),
             # Of opinions about each of several patients in `test_opinions`.
             (LogKind.OPINION_LOCKED, {"version": 1}),
+            # What coordinators do is tried in `test_board`, what becomes of booked times in `test_changes`, minutes in
+            # `test_minutes`.
+            *((LogKind.REASSIGNED, {"staff": khai, "to": to}) for to in ("specialist", "coordinator")),
+            *((LogKind.ESCALATED, {"what": what}) for what in ("urgency", "step")),
+            (LogKind.COMMENTED, {}),
+            *((LogKind.DISPLACED, {"specialist": khai, "cause": cause}) for cause in ("emergency", "absent")),
+            (LogKind.KEPT, {"owner": khai}),
+            (LogKind.DELAYED, {"until": "2026-11-23T07:05:00+00:00"}),
+            (LogKind.NO_SHOW, {"reason": "no_show"}),
+            (LogKind.ARRIVED, {}),
+            (LogKind.CHECKED, {"with": "name+birth_date"}),
+            *((kind, {"version": 2}) for kind in (LogKind.MINUTES_SAVED, LogKind.MINUTES_SIGNED)),
+            (LogKind.MINUTES_LOCKED, {"version": 2}),
+            (LogKind.MINUTES_ADDED, {"addendum": 1}),
         )
         for kind, data in passed:
             await world.log.append(tx, consult.id, kind, ha.id, data)
