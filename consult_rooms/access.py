@@ -9,13 +9,7 @@ from collections.abc import Collection
 from datetime import date, datetime
 from enum import StrEnum
 
-from consult_rooms.model import (
-    Consult,
-    ConsultState,
-    Offer,
-    Participant,
-    ParticipantRole,
-)
+from consult_rooms.model import Consult, ConsultState, Offer, Participant, ParticipantRole
 from foundation.errors import Forbidden
 from foundation.i18n import N_
 from foundation.ids import FacilityId

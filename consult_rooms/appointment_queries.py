@@ -8,11 +8,12 @@ from datetime import datetime, timedelta
 from sqlalchemy import or_, select
 
 from consult_rooms.access import Relation
+from consult_rooms.appointment import Appointment
 from consult_rooms.bookings import Bookings
 from consult_rooms.changes import Alternative
 from consult_rooms.expected import Turn, delay, expected_starts
 from consult_rooms.free_slots import nearest
-from consult_rooms.model import Appointment, ConsultState
+from consult_rooms.model import ConsultState
 from consult_rooms.standing import standing
 from consult_rooms.store import ConsultStore
 from consult_rooms.tables import appointments, consults

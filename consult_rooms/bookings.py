@@ -1,7 +1,7 @@
 """The pieces of which booking, moving and cancelling are made, each inside the caller's transaction.
 
 Every act takes its locks in one order: the consult, the slot, the clinic's terminal, rooms and devices, and then an
-entry of the waiting list. So none waits in a ring.
+entry of the waiting list. So none waits in a ring. They are one file because of that order.
 """
 
 from __future__ import annotations
@@ -15,23 +15,13 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Row, delete, select, update
 
 from consult_rooms import bounds, calendar, identities, resources
+from consult_rooms.appointment import Appointment, Slot, VisitType
 from consult_rooms.busy_units import require_free
 from consult_rooms.conference_table import seat
 from consult_rooms.holds import HELD, unheld
 from consult_rooms.log import ConsultLog
 from consult_rooms.log_entry import LogKind
-from consult_rooms.model import (
-    Appointment,
-    Consent,
-    Consult,
-    ConsultState,
-    ParticipantRole,
-    Patient,
-    Question,
-    Slot,
-    Urgency,
-    VisitType,
-)
+from consult_rooms.model import Consent, Consult, ConsultState, ParticipantRole, Patient, Question, Urgency
 from consult_rooms.store import ConsultStore, new_code
 from consult_rooms.tables import appointments, consults, participants, slots
 from foundation.bus import Bus

@@ -3,6 +3,7 @@
 Only when somebody is busy is kept. Those quarters are held as a slot holds them, so that no new slot is published over
 them; a published one cannot be booked there (`busy_units.require_free`); an appointment that stands there already is
 shown as a conflict and never moved. A calendar that cannot be read keeps what was last known of it.
+Reading and holding stand in one file, since each change of the one is a change of the other.
 """
 
 from __future__ import annotations

@@ -14,18 +14,13 @@ from sqlalchemy import select, update
 
 from consult_rooms import bounds, calendar, displacement
 from consult_rooms.access import Relation
+from consult_rooms.appointment import Appointment, Displacement, Slot
 from consult_rooms.booking_tables import arrivals
 from consult_rooms.bookings import Bookings, Order
 from consult_rooms.free_slots import free_of, nearest
 from consult_rooms.log import ConsultLog
 from consult_rooms.log_entry import LogKind
-from consult_rooms.model import (
-    Appointment,
-    CancelReason,
-    Consult,
-    Displacement,
-    Slot,
-)
+from consult_rooms.model import CancelReason, Consult
 from consult_rooms.standing import standing
 from consult_rooms.store import ConsultStore
 from consult_rooms.tables import appointments, participants, slots

@@ -8,11 +8,11 @@ from typing import Any
 
 from sqlalchemy import Row, select
 
+from consult_rooms.appointment import Slot
 from consult_rooms.availability_tables import conference_members, conferences
 from consult_rooms.bookings import slot_of
 from consult_rooms.conference_table import members
 from consult_rooms.joins import Joins
-from consult_rooms.model import Slot
 from consult_rooms.rows import ConsultRow
 from consult_rooms.store import ConsultStore
 from consult_rooms.tables import appointments, consults, slots

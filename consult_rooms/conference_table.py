@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from sqlalchemy import delete, select
 
+from consult_rooms.appointment import Slot
 from consult_rooms.availability_tables import conference_members
-from consult_rooms.model import ParticipantRole, Slot
+from consult_rooms.model import ParticipantRole
 from consult_rooms.store import ConsultStore
 from consult_rooms.tables import participants, slots
 from foundation.database import Transaction

@@ -13,12 +13,13 @@ from typing import Any
 from sqlalchemy import Row, delete, select, update
 
 from consult_rooms import calendar
+from consult_rooms.appointment import VisitType
 from consult_rooms.availability_tables import conference_members, conferences
 from consult_rooms.conference_queries import conference_row
 from consult_rooms.conference_table import admit, members, unseat
 from consult_rooms.holds import unheld
 from consult_rooms.materialising import Materialising, mark_due
-from consult_rooms.model import ConsultState, VisitType
+from consult_rooms.model import ConsultState
 from consult_rooms.store import ConsultStore
 from consult_rooms.tables import appointments, consults, quarter_units, slots
 from foundation.bus import Bus

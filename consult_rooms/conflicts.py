@@ -11,10 +11,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from consult_rooms.appointment import Slot, VisitType
 from consult_rooms.availability_tables import availability_conflicts
 from consult_rooms.closures import Cause
 from consult_rooms.joins import Joins
-from consult_rooms.model import Slot, VisitType
 from consult_rooms.offering import Contradiction
 from consult_rooms.rows import ConsultRow
 from consult_rooms.store import ConsultStore

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from consult_rooms.model import Shift
+from consult_rooms.appointment import Shift
 
 DAY = 24 * 60
 

@@ -11,9 +11,10 @@ from typing import Any
 
 from sqlalchemy import select, update
 
+from consult_rooms.appointment import Displacement
 from consult_rooms.log import ConsultLog
 from consult_rooms.log_entry import LogKind
-from consult_rooms.model import Consult, ConsultState, Displacement
+from consult_rooms.model import Consult, ConsultState
 from consult_rooms.store import ConsultStore
 from consult_rooms.tables import appointments, consults
 from consult_rooms.told import Told

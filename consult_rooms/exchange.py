@@ -12,10 +12,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, or_, select
 
+from consult_rooms.appointment import Appointment, Slot
 from consult_rooms.bookings import UNKNOWN_APPOINTMENT, appointment_of, slot_of
 from consult_rooms.log import ConsultLog
 from consult_rooms.log_entry import LogEntry
-from consult_rooms.model import Appointment, Consult, Offer, Slot
+from consult_rooms.model import Consult, Offer
 from consult_rooms.store import UNKNOWN, ConsultStore
 from consult_rooms.tables import appointments, consult_log, consults, slots
 from foundation.database import Database

@@ -8,8 +8,8 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, and_, select
 
 from consult_rooms import calendar, holds
+from consult_rooms.appointment import Slot
 from consult_rooms.bookings import slot_of
-from consult_rooms.model import Slot
 from consult_rooms.tables import quarter_units, slots
 from foundation.database import Transaction
 from foundation.ids import FacilityId, SpecialtyId, StaffId

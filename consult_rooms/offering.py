@@ -12,8 +12,8 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from consult_rooms import calendar
+from consult_rooms.appointment import Slot, VisitType
 from consult_rooms.closures import Cause, Closures
-from consult_rooms.model import Slot, VisitType
 from consult_rooms.pattern import Pattern, days, times
 from foundation.ids import SlotId, SpecialtyId, StaffId, TemplateId
 

@@ -14,7 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from consult_rooms import calendar, recurrence
-from consult_rooms.model import VisitType
+from consult_rooms.appointment import VisitType
 from foundation.errors import Invalid
 from foundation.i18n import N_
 from foundation.ids import SpecialtyId

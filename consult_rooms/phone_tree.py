@@ -12,9 +12,10 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
+from consult_rooms.appointment import Shift
 from consult_rooms.board_lanes import hubs_in_reach
 from consult_rooms.candidates import Person
-from consult_rooms.model import Level, Shift
+from consult_rooms.model import Level
 from consult_rooms.rota import Rota
 from foundation.audit import Audit, AuditEntry
 from foundation.database import Database, Transaction

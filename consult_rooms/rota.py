@@ -13,8 +13,9 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, delete, or_, select
 from sqlalchemy.exc import IntegrityError
 
+from consult_rooms.appointment import Shift
 from consult_rooms.candidates import Person
-from consult_rooms.model import Level, Shift
+from consult_rooms.model import Level
 from consult_rooms.rota_ledger import Change, ChangeKind, locked, record
 from consult_rooms.rota_tables import lifted_turns
 from consult_rooms.tables import on_call_shifts

@@ -8,8 +8,8 @@ from datetime import date, timedelta
 from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 
+from consult_rooms.appointment import Shift
 from consult_rooms.coverage import turns_between
-from consult_rooms.model import Shift
 from consult_rooms.rota import PAST, TAKEN, WEEKDAY, Rota, put, require_fit, shift_of
 from consult_rooms.rota_ledger import Change, ChangeKind, locked, record
 from consult_rooms.rota_tables import lifted_turns

@@ -14,7 +14,8 @@ from datetime import date, time
 from sqlalchemy import or_, select
 from sqlalchemy.exc import IntegrityError
 
-from consult_rooms.model import Level, Shift
+from consult_rooms.appointment import Shift
+from consult_rooms.model import Level
 from consult_rooms.rota import PAST, Rota, put, require_fit, shift_of
 from consult_rooms.rota_ledger import Change, ChangeKind, locked, record
 from consult_rooms.tables import on_call_shifts

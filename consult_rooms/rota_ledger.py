@@ -15,7 +15,8 @@ from typing import Any
 
 from sqlalchemy import Row, func, select
 
-from consult_rooms.model import Level, Shift
+from consult_rooms.appointment import Shift
+from consult_rooms.model import Level
 from consult_rooms.rota_tables import rota_changes
 from foundation.database import Transaction
 from foundation.errors import Conflict

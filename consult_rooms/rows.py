@@ -8,9 +8,10 @@ from datetime import datetime
 from enum import StrEnum
 
 from consult_rooms.access import Relation
+from consult_rooms.appointment import Slot
 from consult_rooms.inquiries import Inquiry
 from consult_rooms.log_entry import LogEntry
-from consult_rooms.model import Consult, DeclineReason, Participant, Slot, Step, Urgency
+from consult_rooms.model import Consult, DeclineReason, Participant, Step, Urgency
 from foundation.ids import AppointmentId, ConsultId, FacilityId, StaffId
 from identity.model import Facility, Specialty, Terminal
 

@@ -1,7 +1,8 @@
 """Slots and appointments: times that a coordinator publishes for a specialist, books, moves and cancels.
 
 No specialist, terminal, room or device is booked twice: a slot is taken by a compare-and-set, quarter units by their
-primary key. The pieces stand in `bookings` and `calendar`; what else becomes of an appointment stands in `changes`.
+primary key. The pieces stand in `bookings` and `calendar`; what else becomes of an appointment stands in `changes`. Four acts on one
+set of rows, hence one file.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from sqlalchemy.exc import IntegrityError
 
 from consult_rooms import bounds, calendar, displacement, resources
 from consult_rooms.access import Relation
+from consult_rooms.appointment import Appointment, MoveReason, Slot
 from consult_rooms.appointment_queries import AppointmentQueries
 from consult_rooms.bookings import TAKEN, Bookings, Order
 from consult_rooms.changes import Changes
@@ -22,18 +24,7 @@ from consult_rooms.conference_table import seat
 from consult_rooms.holds import HELD, HOLD, Holds, unheld
 from consult_rooms.log import ConsultLog
 from consult_rooms.log_entry import LogKind
-from consult_rooms.model import (
-    CANCEL_REASONS,
-    Appointment,
-    CancelReason,
-    Consent,
-    ConsultState,
-    MoveReason,
-    Patient,
-    Question,
-    Slot,
-    Urgency,
-)
+from consult_rooms.model import CANCEL_REASONS, CancelReason, Consent, ConsultState, Patient, Question, Urgency
 from consult_rooms.resources import Resources
 from consult_rooms.standing import standing
 from consult_rooms.store import ConsultStore

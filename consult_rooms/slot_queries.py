@@ -7,9 +7,9 @@ from datetime import datetime
 
 from sqlalchemy import select
 
+from consult_rooms.appointment import Slot
 from consult_rooms.bookings import slot_of
 from consult_rooms.joins import Reader
-from consult_rooms.model import Slot
 from consult_rooms.rows import ConsultRow, SlotRow
 from consult_rooms.tables import appointments, consults, slots
 from foundation.ids import AppointmentId, FacilityId, SpecialtyId, StaffId

@@ -15,8 +15,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, Row, delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
+from consult_rooms.appointment import Shift
 from consult_rooms.coverage import Turn
-from consult_rooms.model import Shift
 from consult_rooms.rota import GONE, TAKEN, Rota, put, require_fit
 from consult_rooms.rota_dates import dated, lift
 from consult_rooms.rota_ledger import Change, ChangeKind, locked, packed, record, unpacked

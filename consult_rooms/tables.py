@@ -1,7 +1,7 @@
 """Tables of consults, their log, their room and the calendar.
 
 Columns that end in `_sealed` hold what names a patient or what doctors wrote, encrypted by `foundation.sealing` and
-bound to their row; everything else is ids, codes and instants.
+bound to their row; everything else is ids, codes and instants. The file is a list, as long as there are tables.
 """
 
 from __future__ import annotations

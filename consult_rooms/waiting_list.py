@@ -11,10 +11,11 @@ from sqlalchemy import Row, func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from consult_rooms import bounds
+from consult_rooms.appointment import Appointment
 from consult_rooms.booking_tables import waiting_entries, waiting_offers
 from consult_rooms.bookings import Bookings, Order
 from consult_rooms.calendar import FARTHEST
-from consult_rooms.model import Appointment, Consent, ConsentBy, IdentityState, Patient, Question
+from consult_rooms.model import Consent, ConsentBy, IdentityState, Patient, Question
 from consult_rooms.store import ConsultStore
 from consult_rooms.tables import slots
 from consult_rooms.told import Told

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
 
+from consult_rooms.appointment import VisitType
 from consult_rooms.closures import Cause, ExceptionKind
-from consult_rooms.model import VisitType
 from foundation.i18n import N_
 
 AVAILABILITY_LABELS: Mapping[type[StrEnum], Mapping[str, str]] = MappingProxyType(

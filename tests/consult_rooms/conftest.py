@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from consult_rooms.answers import Answers
+from consult_rooms.appointment import Appointment, Slot
 from consult_rooms.board_acts import BoardActs
 from consult_rooms.board_duty import BoardDuty
 from consult_rooms.board_queries import BoardQueries
@@ -23,17 +24,7 @@ from consult_rooms.inquiries import Inquiries
 from consult_rooms.ladder_rules import defaults
 from consult_rooms.leases import Leases
 from consult_rooms.log import ConsultLog
-from consult_rooms.model import (
-    Appointment,
-    Consent,
-    ConsentBy,
-    Consult,
-    IdentityState,
-    Patient,
-    Question,
-    Slot,
-    Urgency,
-)
+from consult_rooms.model import Consent, ConsentBy, Consult, IdentityState, Patient, Question, Urgency
 from consult_rooms.opinions import Opinions
 from consult_rooms.pairing import Pairing
 from consult_rooms.phone_tree import PhoneTrees

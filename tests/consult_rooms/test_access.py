@@ -17,16 +17,7 @@ from consult_rooms.access import (
     room_open,
     speaks,
 )
-from consult_rooms.model import (
-    Consult,
-    ConsultState,
-    Offer,
-    OfferState,
-    Participant,
-    ParticipantRole,
-    Step,
-    Urgency,
-)
+from consult_rooms.model import Consult, ConsultState, Offer, OfferState, Participant, ParticipantRole, Step, Urgency
 from foundation.errors import Forbidden
 from foundation.ids import ConsultId, FacilityId, ParticipantId, SpecialtyId, StaffId
 from identity.model import Role, Staff

@@ -15,8 +15,8 @@ import vobject  # type: ignore[import-untyped]  # vobject has no type marker
 from jinja2 import Environment, meta
 from sqlalchemy import select
 
+from consult_rooms.appointment import Appointment
 from consult_rooms.invitations import Invitations
-from consult_rooms.model import Appointment
 from consult_rooms.notices import AppointmentNotices
 from consult_rooms.scheduling import Scheduling
 from foundation.audit import Audit

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import select, update
 
 from consult_rooms import calendar, recurrence
+from consult_rooms.appointment import Appointment, Slot, VisitType
 from consult_rooms.availability_tables import availability_conflicts
-from consult_rooms.model import Appointment, Slot, VisitType
 from consult_rooms.pattern import Pattern
 from consult_rooms.planning import Planning
 from consult_rooms.tables import participants, quarter_units, slots

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consult_rooms import calendar, recurrence
+from consult_rooms.appointment import Slot, VisitType
 from consult_rooms.closures import AvailabilityException, Closures, ExceptionKind, public_holidays
-from consult_rooms.model import Slot, VisitType
 from consult_rooms.offering import Standing, Template, plan
 from consult_rooms.pattern import Pattern, changes, checked, days, times
 from foundation.errors import Invalid

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from sqlalchemy import select
 
+from consult_rooms.appointment import Appointment, Slot
 from consult_rooms.bookings import Order
-from consult_rooms.model import Appointment, ConsultState, Slot
+from consult_rooms.model import ConsultState
 from consult_rooms.tables import appointments, consults, quarter_units, slots
 from foundation.bus import MemoryBus
 from foundation.clock import FakeClock

@@ -10,9 +10,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import func, select
 
+from consult_rooms.appointment import Appointment, Slot
 from consult_rooms.bookings import Order
 from consult_rooms.expected import Turn, delay, expected_starts
-from consult_rooms.model import Appointment, CancelReason, ConsultState, Slot
+from consult_rooms.model import CancelReason, ConsultState
 from consult_rooms.owners import owner_at
 from consult_rooms.resources import ResourceKind, Resources
 from consult_rooms.tables import quarter_units

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import date, time, timedelta
 
+from consult_rooms.appointment import Shift
 from consult_rooms.coverage import DAY, Gap, Turn, gaps, lost, turns_between
-from consult_rooms.model import Level, Shift
+from consult_rooms.model import Level
 from foundation.ids import FacilityId, SpecialtyId, StaffId
 
 MONDAY = date(2026, 11, 23)

@@ -6,7 +6,7 @@ from datetime import datetime, time, timedelta
 
 import pytest
 
-from consult_rooms.model import Shift
+from consult_rooms.appointment import Shift
 from consult_rooms.rota import covers
 from foundation.errors import Conflict, Forbidden, Invalid, NotFound
 from foundation.ids import FacilityId, SpecialtyId, StaffId

@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import func, select
 
-from consult_rooms.model import Appointment, ConsultState, ParticipantRole
+from consult_rooms.appointment import Appointment
+from consult_rooms.model import ConsultState, ParticipantRole
 from consult_rooms.tables import quarter_units
 from foundation.errors import Conflict, Forbidden, HoichanError, Invalid, NotFound
 from foundation.ids import SlotId, new_id

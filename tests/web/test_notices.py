@@ -12,7 +12,7 @@ import vobject  # type: ignore[import-untyped]  # vobject has no type marker
 from aiohttp import FormData, web
 from sqlalchemy import select, update
 
-from consult_rooms.model import Appointment
+from consult_rooms.appointment import Appointment
 from foundation.clock import FakeClock
 from foundation.database import Database
 from foundation.errors import Conflict

@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, RootModel
 
+from consult_rooms.appointment import MoveReason
 from consult_rooms.bounds import OPINION
-from consult_rooms.model import CancelReason, ConsentBy, MoveReason, Urgency
+from consult_rooms.model import CancelReason, ConsentBy, Urgency
 from records_panel.identifiers import NumberKind
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from consult_rooms.model import Appointment
+from consult_rooms.appointment import Appointment
 from foundation.errors import Conflict, Invalid
 from foundation.i18n import N_
 from foundation.ids import AppointmentId, ResourceId, SlotId

@@ -8,8 +8,9 @@ from __future__ import annotations
 from aiohttp import web
 
 from consult_rooms.access import Relation
+from consult_rooms.appointment import MoveReason
 from consult_rooms.changes import Alternative
-from consult_rooms.model import ConsentBy, ConsultState, MoveReason
+from consult_rooms.model import ConsentBy, ConsultState
 from consult_rooms.rows import ConsultView
 from consult_rooms.waiting_room import Identifier, Missing
 from foundation.errors import Conflict, HoichanError, Invalid

@@ -1,4 +1,7 @@
-"""/availability/new and /availability/{id}: one template, with a preview of what it will offer before it is saved."""
+"""/availability/new and /availability/{id}: one template, with a preview of what it will offer before it is saved.
+
+Above 300 lines, since one form is read, shown again with its faults, previewed and saved.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,8 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 
 from consult_rooms import recurrence
+from consult_rooms.appointment import VisitType
 from consult_rooms.availability import Edition
-from consult_rooms.model import VisitType
 from consult_rooms.offering import Plan, Time
 from consult_rooms.pattern import BUFFER, LENGTHS, Pattern, changes
 from foundation.errors import Conflict, Invalid

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from consult_rooms.model import Level, Shift
+from consult_rooms.appointment import Shift
+from consult_rooms.model import Level
 from consult_rooms.rows import Answer
 from foundation.errors import Unavailable
 from identity.model import Specialty, Staff

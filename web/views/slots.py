@@ -1,6 +1,7 @@
 """/slots: coordinators publish a specialist's free times, and withdraw, book, move and cancel them.
 
-Administrators of a hospital publish and withdraw too, for not every hospital has a coordinator.
+Administrators of a hospital publish and withdraw too, for not every hospital has a coordinator. Above 300 lines, since
+every act ends in the one page that shows it.
 """
 
 from __future__ import annotations
