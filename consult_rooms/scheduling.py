@@ -1,8 +1,8 @@
 """Slots and appointments: times that a coordinator publishes for a specialist, books, moves and cancels.
 
 No specialist, terminal, room or device is booked twice: a slot is taken by a compare-and-set, quarter units by their
-primary key. The pieces stand in `bookings` and `calendar`; what else becomes of an appointment stands in `changes`. Four acts on one
-set of rows, hence one file.
+primary key. The pieces stand in `bookings` and `calendar`; what else becomes of an appointment stands in `changes`.
+Four acts on one set of rows, hence one file.
 """
 
 from __future__ import annotations
