@@ -52,7 +52,7 @@ static void renumber(uint8_t *payload, const struct packet *packet, const struct
 /* Grows with each change of the structures above, so that Python never fills another one than this was built with. */
 int fan_out_version(void)
 {
-    return 4;
+    return 5;
 }
 
 /* The first `length` bytes of a slot go to that peer, behind what waits for it now. */

@@ -128,15 +128,12 @@ class Forwarder:
             if start + 4 > length:
                 return
             words = view[start + 2] << 8 | view[start + 3]
-            # A sender's packets of one stream are laid out alike, so places are looked for once.
+            # A sender's packets of one stream are mostly laid out like the last one.
             if is_repair:
                 number_at, level_at = _place(view, length, connection.transport_number, 2), 0
             else:
-                if words != layer.extension_words:
-                    layer.extension_words = words
-                    layer.number_at = _place(view, length, connection.transport_number, 2)
-                    is_audio = not layer.up.is_video
-                    layer.level_at = _place(view, length, connection.level_number, 1) if is_audio else 0
+                if words != layer.extension_words or not _stand(layer, view, connection):
+                    _look(layer, view, length, words, connection)
                 number_at, level_at = layer.number_at, layer.level_at
             if number_at and number_at + 2 <= length and connection.arrivals is not None:
                 connection.arrivals.note(view[number_at] << 8 | view[number_at + 1], now)
@@ -184,6 +181,9 @@ class Forwarder:
         intake, fan_out, ssrc, srtp = self._intake, self._fan_out, layer.ssrc, connection.srtp
         if intake is None or fan_out is None or ssrc is None or srtp is None or layer.awaiting:
             return
+        absent = not layer.number_at and connection.transport_number
+        if absent or not (layer.level_at or layer.up.is_video or not connection.level_number):
+            return  # it would have to be looked for in each packet
         group = fan_out.group(layer)
         if group is None or group.rest or connection.ups.get(ssrc) is not layer:
             return
@@ -361,6 +361,24 @@ class Forwarder:
         connection.owner.introduce(ssrc, view[1] & 0x7F, mid, rid or repaired)
         if ssrc not in connection.ups and ssrc not in connection.repairs:
             connection.strangers.add(ssrc)
+
+
+def _stand(layer: UpLayer, view: memoryview, connection: Connection) -> bool:
+    """Whether number and level stand where they stood, by what stands before them: browsers leave the mid away once it
+    has been heard, which may move them in extensions as long as before."""
+    number_at, level_at = layer.number_at, layer.level_at
+    if (view[number_at - 1] != layer.number_head) if number_at else connection.transport_number:
+        return False
+    if layer.up.is_video:
+        return True
+    return view[level_at - 1] == layer.level_head if level_at else not connection.level_number
+
+
+def _look(layer: UpLayer, view: memoryview, length: int, words: int, connection: Connection) -> None:
+    layer.extension_words = words
+    layer.number_at = _place(view, length, connection.transport_number, 2)
+    layer.level_at = 0 if layer.up.is_video else _place(view, length, connection.level_number, 1)
+    layer.number_head, layer.level_head = view[layer.number_at - 1], view[layer.level_at - 1]
 
 
 def _place(view: memoryview, length: int, number: int, size: int) -> int:

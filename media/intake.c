@@ -37,6 +37,7 @@ struct source {
     int32_t count;
     int32_t words, number_at, level_at; /* of header extensions: how long, and where the two are, 0: nowhere */
     uint8_t armed, payload_type, codec, renumbers;
+    uint8_t number_head, level_head; /* what stands before them */
 };
 
 enum codec { AUDIO, VP8, OTHER_VIDEO };
@@ -144,6 +145,17 @@ static void count(struct reception *reception, uint32_t timestamp, double now)
     reception->received++;
 }
 
+/* Whether a packet's header extensions are laid out like those of the last one. */
+static int alike(const struct source *source, const uint8_t *data, int start, int length)
+{
+    int end = start + 4 + 4 * source->words;
+    if ((int)get16(data + start + 2) != source->words || end > length)
+        return 0;
+    if (source->number_at && (source->number_at + 2 > end || data[source->number_at - 1] != source->number_head))
+        return 0;
+    return !source->level_at || (source->level_at < end && data[source->level_at - 1] == source->level_head);
+}
+
 #ifdef __linux__
 /* Goes through a batch and writes a record of each datagram; gives how many slots it has used of the `room` that begin
  * at `slot` of the queue. */
@@ -176,8 +188,7 @@ int intake_take(struct intake *intake, void *batch, int datagrams, double now, u
         start = 12 + 4 * (data[0] & 15);
         packet.sequence = (uint16_t)get16(data + 2);
         if ((data[1] & 0x7F) != source->payload_type || packet.sequence != (uint16_t)(source->reception->highest + 1) ||
-            start + 4 > length || (has_words && (int)get16(data + start + 2) != source->words) ||
-            used + source->count > room) {
+            start + 4 > length || (has_words && !alike(source, data, start, length)) || used + source->count > room) {
             source->armed = 0;
             continue;
         }
@@ -192,9 +203,9 @@ int intake_take(struct intake *intake, void *batch, int datagrams, double now, u
         packet.marker = data[1] & 0x80;
         record->number = record->level = -1;
         if (has_words) {
-            if (source->number_at && source->number_at + 2 <= length)
+            if (source->number_at)
                 record->number = (int32_t)get16(data + source->number_at);
-            if (source->level_at && source->level_at < length)
+            if (source->level_at)
                 record->level = data[source->level_at] & 0x7F;
             start += 4 + 4 * source->words;
         }

@@ -65,6 +65,7 @@ class Source:
             self.srtp = srtp
             ours.srtp = ffi.cast("void *", srtp.receiver)
         ours.words, ours.number_at, ours.level_at = layer.extension_words, layer.number_at, layer.level_at
+        ours.number_head, ours.level_head = layer.number_head, layer.level_head
         ours.armed = 1
 
 

@@ -13,7 +13,7 @@ import cffi  # type: ignore[import-untyped]  # its stubs would pin another packa
 
 log = logging.getLogger(__name__)
 
-VERSION = 4
+VERSION = 5
 LIBRARY = Path(__file__).with_name("_fan_out.so")
 SOURCES = 2_048
 """What `intake.c` holds at most."""
@@ -45,7 +45,7 @@ ffi.cdef(
     struct source {
         char name[32]; void *srtp; struct reception *reception; struct viewer **viewers;
         uint32_t ssrc; int32_t next, count, words, number_at, level_at;
-        uint8_t armed, payload_type, codec, renumbers;
+        uint8_t armed, payload_type, codec, renumbers, number_head, level_head;
     };
     struct intake { struct source sources[2048]; int32_t heads[4096]; };
     int fan_out_version(void);

@@ -82,9 +82,9 @@ class UpLayer:
     __slots__ = (
         "_awaiting", "_downs", "_group", "_kept_from", "asked", "bitrate", "broken_since", "counted_at",
         "counted_frames", "counted_octets", "extension_words", "frame_rate", "gaps", "height", "history",
-        "key_asked_at", "key_sequence", "key_wanted", "known_bitrate", "level_at",
-        "needed_at", "number_at", "overflown_at", "overflows", "paused", "reception", "report", "report_at", "rid",
-        "source", "ssrc", "stalled_at", "up", "wanted", "wanted_at", "window",
+        "key_asked_at", "key_sequence", "key_wanted", "known_bitrate", "level_at", "level_head",
+        "needed_at", "number_at", "number_head", "overflown_at", "overflows", "paused", "reception", "report",
+        "report_at", "rid", "source", "ssrc", "stalled_at", "up", "wanted", "wanted_at", "window",
     )  # fmt: skip
 
     def __init__(self, up: UpTrack, rid: str) -> None:
@@ -137,7 +137,7 @@ class UpLayer:
         self.needed_at = 0.0
         """When a viewer needed it last; 0 before the first look."""
         self.extension_words = -1
-        self.number_at = self.level_at = 0
+        self.number_at = self.level_at = self.number_head = self.level_head = 0
         """Where packets with that many words of header extensions have their transport-wide number and audio level."""
 
     @property

@@ -8,13 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media import switching
+from media import rtcp, switching, transport_feedback
 from media.address import Address
 from media.api import Direction, Track
 from media.codecs import H264, OPUS, VP8
 from media.datagrams import ffi
 from media.fan_out import FanOut
 from media.sdp import Codec
+from media.speakers import hear
 from media.tracks import DownTrack, UpTrack
 from media.transport_feedback import Arrivals
 from tests.media.test_forwarding import BUILT, DELTA, KEY, MEDIA, PUBLISHER, VIEWER, Line, media, vp8_frame
@@ -38,7 +39,7 @@ class Sent:
     body: int = 0
     marker: bool = False
     extension: int = 1
-    """0: none; 1: number and level; 2: longer."""
+    """0: none; 1: number and level; 2: longer; 3: a mid before them, and as long as 1."""
     padding: int = 0
     sources: int = 0
     kind: int | None = None
@@ -52,6 +53,7 @@ class Both(Line):
         token = BUILT.set(loop)
         super().__init__()
         BUILT.reset(token)
+        self.forwarder.heard = hear
         self.publisher.level_number, self.publisher.transport_number = 1, 3
         self.publisher.arrivals = Arrivals()
         self.viewer.numbered = True
@@ -106,8 +108,9 @@ class Both(Line):
         )
         head += bytes(4 * sent.sources)
         if sent.extension:
-            words = struct.pack("!BBBH", 0x10, 30, 0x31, self._wide & 0xFFFF)
-            head += struct.pack("!HH", 0xBEDE, 1 + sent.extension) + words.ljust(4 * (1 + sent.extension), b"\0")
+            words = b"\x40m" * (sent.extension == 3) + struct.pack("!BBBH", 0x10, 30, 0x31, self._wide & 0xFFFF)
+            size = 3 if sent.extension == 2 else 2
+            head += struct.pack("!HH", 0xBEDE, size) + words.ljust(4 * size, b"\0")
         return (
             head
             + bodies[sent.body % len(bodies)]
@@ -142,7 +145,7 @@ class Both(Line):
 _ORDINARY = st.builds(Sent, st.sampled_from(list(_BODIES)), frame=st.booleans(), marker=st.booleans())
 _ANY = st.builds(
     Sent, st.sampled_from(list(_BODIES)), st.sampled_from([1, 1, 1, 2, 0, -1, -3, 300]), st.booleans(),
-    st.integers(0, 6), st.booleans(), st.integers(0, 2), st.sampled_from([0, 0, 1, 4, 255]), st.sampled_from([0, 0, 2]),
+    st.integers(0, 6), st.booleans(), st.integers(0, 3), st.sampled_from([0, 0, 1, 4, 255]), st.sampled_from([0, 0, 2]),
     st.sampled_from([None, None, None, 97, 13]), st.sampled_from([False, False, False, True]),
 )  # fmt: skip
 _BATCH = st.tuples(
@@ -194,6 +197,21 @@ def test_ordinary_packets_are_taken_in_c() -> None:
         line.batch([Sent(MEDIA), Sent(AUDIO), Sent(MEDIA, frame=False), Sent(AUDIO)])
     assert handled == []
     assert [packet.ssrc for packet in line.seen()].count(MEDIA + 1) == 22
+
+
+@pytest.mark.parametrize("loop", [None, FanOut.load()], ids=["python", "c"])
+def test_a_mid_that_is_left_away_does_not_move_what_stands_behind_it(loop: FanOut | None) -> None:
+    """Browsers send the mid until they have been heard; extensions may be as long without it."""
+    line = Both(loop)
+    line.batch([Sent(AUDIO, extension=3)])
+    for extension in (3, 1, 1, 3, 1):
+        line.batch([Sent(AUDIO, extension=extension), Sent(AUDIO, extension=extension)])
+    assert line.publisher.arrivals is not None
+    (written,) = line.publisher.arrivals.packets(1, 2)
+    report = transport_feedback.read(written, next(iter(rtcp.walk(written, len(written)))))
+    assert [number for number, arrival in report if arrival is not None] == list(range(1, 12))
+    level = line.tracks[1].level
+    assert 0.2 < level < 1 - 30 / 55
 
 
 @pytest.mark.parametrize("ended", ["route", "release"])
