@@ -361,7 +361,7 @@ async def test_a_new_day_adds_new_slots_and_nothing_else(own: Path) -> None:
 
 CALENDAR = {
     "slots", "quarter_units", "appointments", "consults", "consult_codes", "consult_log",
-    "participants", "identity_history",
+    "participants", "identity_history", "notices",
 }  # fmt: skip
 """Tables in which a new day's slots and bookings leave rows."""
 
