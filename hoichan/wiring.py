@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
-import click
-
 from consult_rooms.answers import Answers
 from consult_rooms.attachments import Attachments
 from consult_rooms.board_acts import BoardActs
@@ -32,7 +30,6 @@ from consult_rooms.log import ConsultLog
 from consult_rooms.minutes import Minutes
 from consult_rooms.minutes_office import MinutesOffice
 from consult_rooms.minutes_signing import MinutesSigning
-from consult_rooms.model import Urgency
 from consult_rooms.opinions import Opinions
 from consult_rooms.pairing import Pairing
 from consult_rooms.phone_tree import PhoneTrees
@@ -61,7 +58,7 @@ from consult_rooms.trust_list import TrustList
 from consult_rooms.uploads import Bounds, Uploads
 from consult_rooms.writing import Writing
 from consult_rooms.written import WrittenCases
-from foundation.anchors import AnchorFolder, AnchorSigner
+from foundation.anchors import AnchorFolder
 from foundation.audit import AUDIT, Audit
 from foundation.bus import Bus
 from foundation.chainer import Chainer
@@ -70,13 +67,14 @@ from foundation.database import Database
 from foundation.fetch import Fetcher
 from foundation.files import Files
 from foundation.i18n import Languages
-from foundation.paces import Paces, Rates
+from foundation.paces import Paces
 from foundation.reach import Reach
 from foundation.sealing import Sealer
 from foundation.segments import Segments
 from foundation.settings import Settings
 from hoichan.book_sources import opened_sources
-from hoichan.connections import opened_bus, opened_database, read_secret, redis_address
+from hoichan.configured import dues_of, pusher_of, rates_of, relays_of, sealer_of, signer_of, steps_of, targets_of
+from hoichan.connections import opened_bus, opened_database, redis_address
 from hoichan.telling import Told, telling
 from identity.accounts import Accounts
 from identity.administration import Administration
@@ -90,11 +88,9 @@ from identity.store import Directory
 from identity.terminals import Terminals
 from identity.throttle import Throttle, counters
 from identity.tokens import ApiTokens
-from media.api import NoRelays, Relays
-from media.turn import TurnServers
+from media.api import Relays
 from notify.contacts import Contacts
 from notify.subscriptions import Subscriptions
-from notify.webpush import Pusher, PushKey
 from records_panel.additions import Additions
 from records_panel.books import Books, EarlyBooks
 from records_panel.break_glass import BreakGlass
@@ -172,70 +168,6 @@ class Parts:
     told: Told
 
 
-def _sealer(settings: Settings) -> Sealer:
-    embedded = settings.keys_file is None
-    path = settings.keys_file or settings.var / "keys"
-    if embedded and settings.database_url:
-        raise click.ClickException("a database server needs HOICHAN_KEYS_FILE, the same file on every node")
-    try:
-        return Sealer.from_file(path, create=embedded)
-    except OSError as error:
-        raise click.ClickException(f"the key file {path.name} cannot be used: {error.strerror}") from error
-    except ValueError:  # whose text would show a key
-        told = f"the key file {path.name} cannot be used: each line has to be NUMBER:KEY, the key in base64"
-        raise click.ClickException(told) from None
-
-
-def _signer(settings: Settings) -> AnchorSigner:
-    path = settings.audit_key
-    try:
-        return AnchorSigner.from_file(path, create=settings.audit_key_file is None)
-    except OSError as error:
-        raise click.ClickException(f"the key file {path.name} cannot be used: {error.strerror}") from error
-    except ValueError:  # whose text would show a key
-        raise click.ClickException(f"the key file {path.name} holds no Ed25519 key in PEM") from None
-
-
-def _relays(settings: Settings, clock: Clock) -> Relays:
-    if not settings.turn:
-        return NoRelays()
-    secret = read_secret(settings.turn_secret_file)
-    if not secret:
-        raise click.ClickException("HOICHAN_TURN_URLS needs HOICHAN_TURN_SECRET_FILE, the secret shared with coturn")
-    return TurnServers(settings.turn, secret, timedelta(hours=settings.turn_hours), clock)
-
-
-def _rates(settings: Settings) -> Rates:
-    return Rates(
-        person=settings.rate_person,
-        terminal=settings.rate_terminal,
-        facility=settings.rate_facility,
-        address=settings.rate_address,
-        consults=settings.rate_consults,
-    )
-
-
-def _answer_targets(settings: Settings) -> dict[Urgency, timedelta]:
-    return {
-        Urgency.EMERGENCY: timedelta(seconds=settings.answer_emergency_seconds),
-        Urgency.URGENT: timedelta(seconds=settings.answer_urgent_seconds),
-        Urgency.ROUTINE: timedelta(seconds=settings.answer_routine_seconds),
-    }
-
-
-def _pusher(settings: Settings, fetcher: Fetcher) -> Pusher | None:
-    if settings.push_key is None:
-        return None
-    try:
-        key = PushKey.from_file(settings.push_key, create=settings.push_key_file is None)
-    except OSError as error:
-        told = f"the key file {settings.push_key.name} cannot be used: {error.strerror}"
-        raise click.ClickException(told) from error
-    except ValueError:  # whose text would show a key
-        raise click.ClickException(f"the key file {settings.push_key.name} holds no P-256 key in PEM") from None
-    return Pusher(key, fetcher, hosts=settings.push_services, contact=settings.push_contact)
-
-
 @asynccontextmanager
 async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[Parts]:
     """Build every service over an existing, migrated database; everything is closed when the block ends.
@@ -247,7 +179,7 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
         database = await stack.enter_async_context(opened_database(settings, told=told))
         bus = await stack.enter_async_context(opened_bus(settings, clock))
         zone = ZoneInfo(settings.zone)
-        sealer = _sealer(settings)
+        sealer = sealer_of(settings)
         audit = Audit(database)
         counts = counters(redis_address(settings))
         directory = Directory(database)
@@ -255,7 +187,7 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
         fetcher = Fetcher(Reach.read(settings.fetch_networks, settings.fetch_plain_hosts))
         stack.push_async_callback(fetcher.close)
         subscriptions = Subscriptions(database, audit, sealer)
-        pusher = _pusher(settings, fetcher)
+        pusher = pusher_of(settings, fetcher)
         news = telling(settings, database, audit, directory, sealer, fetcher, subscriptions, pusher, languages, clock)
         passwords = Passwords()
         stack.callback(passwords.close)
@@ -276,22 +208,10 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
         log = ConsultLog(database, bus)
         presence = Presence(bus)
         rota = Rota(database, directory, bus, zone)
-        seconds = {
-            Urgency.EMERGENCY: settings.ring_step_seconds,
-            Urgency.URGENT: settings.urgent_step_seconds,
-            Urgency.ROUTINE: settings.routine_step_seconds,
-        }
-        rules = defaults(seconds, settings.coordinator_step_seconds)
+        rules = defaults(steps_of(settings), settings.coordinator_step_seconds)
         quiet = Quiet(database, bus)
         rosters = Rosters(database, presence, zone, rules)
-        writing = Writing(
-            log,
-            {
-                Urgency.EMERGENCY: timedelta(minutes=settings.written_emergency_minutes),
-                Urgency.URGENT: timedelta(minutes=settings.written_urgent_minutes),
-                Urgency.ROUTINE: timedelta(minutes=settings.written_routine_minutes),
-            },
-        )
+        writing = Writing(log, dues_of(settings))
         runner = LadderRunner(database, log, rosters, writing)
         store = ConsultStore(sealer)
         claims = Claims(
@@ -345,7 +265,7 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
                 bus,
                 clock,
                 CHAINED,
-                AnchorFolder(settings.audit_folder, _signer(settings)),
+                AnchorFolder(settings.audit_folder, signer_of(settings)),
                 shards=settings.audit_shards,
                 anchor_seconds=settings.audit_anchor_seconds,
             ),
@@ -361,7 +281,7 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
             log=log,
             presence=presence,
             rota=rota,
-            figures=FiguresDesk(database, directory, log, audit, zone, _answer_targets(settings)),
+            figures=FiguresDesk(database, directory, log, audit, zone, targets_of(settings)),
             duty=Duty(
                 RotaDates(database, directory, rota),
                 RotaWeeks(database, directory, zone),
@@ -433,7 +353,7 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
             devices=Devices(database, store, audit, bus),
             queries=Queries(database, store, log, directory, rota, presence, zone),
             board=CoordinatorBoard(
-                BoardQueries(database, store, zone, _answer_targets(settings)),
+                BoardQueries(database, store, zone, targets_of(settings)),
                 BoardDuty(database, directory, rota, presence, zone),
                 BoardActs(database, store, log, runner, directory, audit, claims, zone),
                 PhoneTrees(database, directory, rota, audit, zone, Contacts(database, audit, sealer).mobiles),
@@ -450,8 +370,8 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
             import_runs=ImportRuns(database),
             summary_export=SummaryExport(panel, book),
             additions=additions,
-            relays=_relays(settings, clock),
-            paces=Paces(clock, _rates(settings)),
+            relays=relays_of(settings, clock),
+            paces=Paces(clock, rates_of(settings)),
             fleet=Fleet(database, bus, directory, clock),
             reaching=Reaching(quiet, subscriptions, pusher),
             ring_pushes=None
