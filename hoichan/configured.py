@@ -75,7 +75,7 @@ def targets_of(settings: Settings) -> dict[Urgency, timedelta]:
     }
 
 
-def steps_of(settings: Settings) -> dict[Urgency, int]:
+def steps_of(settings: Settings) -> dict[Urgency, float]:
     """How many seconds a step of the ladder lasts."""
     return {
         Urgency.EMERGENCY: settings.ring_step_seconds,
