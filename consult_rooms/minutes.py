@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import update
+from sqlalchemy import delete, update
 
 from consult_rooms.access import Relation
 from consult_rooms.identities import Person
@@ -16,8 +16,8 @@ from consult_rooms.minutes_document import Facts, about, content_of, identity, w
 from consult_rooms.minutes_draft import MinutesDraft, content
 from consult_rooms.minutes_facts import Known, known, suggested
 from consult_rooms.minutes_model import Addendum, Attendee, Content, Saved, Signature, changed
-from consult_rooms.minutes_store import MinutesStore, of, version_place
-from consult_rooms.minutes_tables import minutes, minutes_versions
+from consult_rooms.minutes_store import MinutesStore, draft_of_writer, of, version_place
+from consult_rooms.minutes_tables import minutes, minutes_drafts, minutes_versions
 from consult_rooms.model import Consult, ConsultState
 from consult_rooms.opinions import Opinions
 from consult_rooms.signatures import digest_of
@@ -143,9 +143,9 @@ class Minutes:
     ) -> Saved:
         """Save the next version; `version` is the one that the writer has read, 0 before the first.
 
-        The same content sent again is one save. Raises Conflict `minutes.stale` with `seen`, `now` and `changed` (the
-        parts that somebody else changed since, a comma between), `minutes.locked`, and what `read` raises; Invalid
-        with the field that cannot be used. Nothing is half saved.
+        The same content sent again is one save; the writer's draft goes with it. Raises Conflict `minutes.stale` with
+        `seen`, `now` and `changed` (the parts that somebody else changed since, a comma between), `minutes.locked`, and
+        what `read` raises; Invalid with the field that cannot be used. Nothing is half saved.
         """
         staff = session.staff
         async with self._database.transaction() as tx:
@@ -158,6 +158,7 @@ class Minutes:
             new = content_of(document)
             before = await self._rows.version(tx, consult_id, number, newest)
             if before is not None and before.document == written(there.facts, number, newest, new):
+                await tx.execute(delete(minutes_drafts).where(*draft_of_writer(consult_id, number, staff.id)))
                 return before
             if version != newest:
                 seen = await self._rows.version(tx, consult_id, number, version)
@@ -181,6 +182,7 @@ class Minutes:
                 await tx.execute(update(minutes).where(*of(minutes, consult_id, number)).values(version=newest + 1))
             else:
                 await tx.execute(minutes.insert().values(consult_id=consult_id, person=number, version=1))
+            await tx.execute(delete(minutes_drafts).where(*draft_of_writer(consult_id, number, staff.id)))
             await self._log.append(tx, consult_id, LogKind.MINUTES_SAVED, staff.id, {"version": newest + 1})
             told: dict[str, str | int | bool | None] = {"version": newest + 1, "sha256": digest}
             await self._audit.record(tx, entry_of(session, "minutes.save", consult_id, there, told))

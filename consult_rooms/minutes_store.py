@@ -10,14 +10,21 @@ from sqlalchemy import ColumnElement, Row, Table, func, select
 
 from consult_rooms.minutes_document import content_of
 from consult_rooms.minutes_model import Addendum, Saved, Seat, Signature
-from consult_rooms.minutes_tables import minutes, minutes_addenda, minutes_signatures, minutes_versions
+from consult_rooms.minutes_tables import minutes, minutes_addenda, minutes_drafts, minutes_signatures, minutes_versions
+from consult_rooms.signatures import digest_of
 from foundation.database import Transaction
+from foundation.errors import Unavailable
+from foundation.i18n import N_
 from foundation.ids import ConsultId, StaffId
 from foundation.sealing import Sealer
 
+ALTERED = N_(
+    "What is stored of these minutes was changed outside Hoichan. Nothing of it can be signed; tell your administrator."
+)
+
 
 class MinutesStore:
-    """Reads minutes and opens what is sealed."""
+    """Reads minutes and opens what is sealed. Raises Unavailable: `minutes.altered`, `sealing.unreadable`."""
 
     def __init__(self, sealer: Sealer) -> None:
         self.sealer = sealer
@@ -34,9 +41,10 @@ class MinutesStore:
         if row is None:
             return None
         document = self.sealer.open_text(row.document_sealed, version_place(consult_id, person, version))
-        return Saved(
-            consult_id, person, version, row.author_id, row.saved_at, document, row.sha256, content_of(document)
-        )
+        # What is signed next is this document, whatever somebody has written into the column beside it.
+        if (digest := digest_of(document)) != row.sha256:
+            raise Unavailable("minutes.altered", ALTERED)
+        return Saved(consult_id, person, version, row.author_id, row.saved_at, document, digest, content_of(document))
 
     async def signatures(self, tx: Transaction, saved: Saved) -> tuple[Signature, ...]:
         """Those under that version, the chair's first."""
@@ -60,6 +68,8 @@ class MinutesStore:
     def _addendum(self, row: Row[Any]) -> Addendum:
         place = addendum_place(row.consult_id, row.person, row.number)
         document = self.sealer.open_text(row.document_sealed, place)
+        if digest_of(document) != row.sha256:
+            raise Unavailable("minutes.altered", ALTERED)
         told = json.loads(document)
         signature = Signature(row.author_id, Seat.MEMBER, 1, row.at, row.key_id, row.signature)
         author = told["author"]
@@ -79,6 +89,16 @@ def version_place(consult_id: ConsultId, person: int, version: int) -> str:
 def addendum_place(consult_id: ConsultId, person: int, number: int) -> str:
     """Where an addendum says that it stands (`Sealer.seal`)."""
     return f"minutes.addendum:{consult_id}:{person}:{number}"
+
+
+def draft_place(consult_id: ConsultId, person: int, staff_id: StaffId) -> str:
+    """Where a writer's draft says that it stands (`Sealer.seal`)."""
+    return f"minutes.draft:{consult_id}:{person}:{staff_id}"
+
+
+def draft_of_writer(consult_id: ConsultId, person: int, staff_id: StaffId) -> tuple[ColumnElement[bool], ...]:
+    """The row of what one person typed into one patient's minutes."""
+    return *of(minutes_drafts, consult_id, person), minutes_drafts.c.staff_id == staff_id
 
 
 def _signature(row: Row[Any]) -> Signature:

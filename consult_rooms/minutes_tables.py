@@ -1,6 +1,6 @@
 """Tables of signed minutes and of the keys that sign them.
 
-Documents and private keys are sealed (`foundation.sealing`); public keys, digests and signatures are text.
+Documents, drafts and private keys are sealed (`foundation.sealing`); public keys, digests and signatures are text.
 """
 
 from __future__ import annotations
@@ -96,3 +96,17 @@ minutes_addenda = Table(
     PrimaryKeyConstraint("consult_id", "person", "number"),
 )
 """What was added after the lock, each a signed document of its own."""
+
+minutes_drafts = Table(
+    "minutes_drafts",
+    metadata,
+    Column("consult_id", ForeignKey("consults.id"), nullable=False),
+    Column("person", Integer, nullable=False),
+    Column("staff_id", ForeignKey("staff.id"), nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("base", Integer, nullable=False),
+    Column("content_sealed", LargeBinary, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    PrimaryKeyConstraint("consult_id", "person", "staff_id"),
+)
+"""What each writer has typed since a version, and not saved: theirs alone, gone with their save."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -107,9 +107,9 @@ async def desk_of(world: World) -> Desk:
     )
 
 
-async def refused(act: object) -> HoichanError:
+async def refused(act: Awaitable[object]) -> HoichanError:
     with pytest.raises(HoichanError) as told:
-        await act  # type: ignore[misc]
+        await act
     return told.value
 
 

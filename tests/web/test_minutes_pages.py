@@ -15,6 +15,7 @@ from argon2 import PasswordHasher
 from limits.aio.storage import MemoryStorage
 
 from consult_rooms.minutes import Minutes
+from consult_rooms.minutes_drafts import MinutesDrafts
 from consult_rooms.minutes_office import MinutesOffice
 from consult_rooms.minutes_signing import MinutesSigning
 from consult_rooms.model import Consult
@@ -77,6 +78,7 @@ async def scene(ward: Ward) -> Scene:
     parts = (world.database, world.store, world.log, world.directory)
     office = MinutesOffice(
         Minutes(*parts, world.opinions, audit),
+        MinutesDrafts(world.database, world.store),
         MinutesSigning(*parts, audit, authentication, keys),
         keys,
         TrustList(keys, world.clock),
