@@ -2,18 +2,7 @@
 
 from __future__ import annotations
 
-from consult_rooms import (
-    advice,
-    board_notes,
-    busy_calendars,
-    chat,
-    drafts,
-    identities,
-    inquiries,
-    opinions,
-    waiting_list,
-)
-from consult_rooms.advice_tables import advice_versions
+from consult_rooms import board_notes, busy_calendars, chat, drafts, identities, inquiries, opinions, waiting_list
 from consult_rooms.board_tables import coordination_notes
 from consult_rooms.booking_tables import waiting_entries
 from consult_rooms.calendar_tables import busy_calendars as busy_calendars_table
@@ -21,8 +10,6 @@ from consult_rooms.minutes_store import addendum_place, draft_place, version_pla
 from consult_rooms.minutes_tables import minutes_addenda, minutes_drafts, minutes_versions, signing_keys
 from consult_rooms.pairing_tables import inquiries as inquiries_table
 from consult_rooms.signing_keys import private_place
-from consult_rooms.statement_tables import statements
-from consult_rooms.statements import document_place
 from consult_rooms.tables import chat_messages, consults, device_links, identity_history
 from consult_rooms.tables import opinions as opinions_table
 from consult_rooms.written_tables import drafts as drafts_table
@@ -39,16 +26,10 @@ SEALED = (
     Sealed(chat_messages.c.text_sealed, lambda row: chat.text_place(row.consult_id, row.number)),
     Sealed(coordination_notes.c.text_sealed, lambda row: board_notes.text_place(row.consult_id, row.number)),
     Sealed(opinions_table.c.text_sealed, lambda row: opinions.text_place(row.consult_id, row.person)),
-    Sealed(statements.c.document_sealed, lambda row: document_place(row.consult_id, row.number)),
-    Sealed(
-        follow_up_answers.c.note_sealed,
-        lambda row: follow_ups.note_place(row.consult_id, row.person, row.day, row.number),
-    ),
     Sealed(minutes_versions.c.document_sealed, lambda row: version_place(row.consult_id, row.person, row.version)),
     Sealed(minutes_addenda.c.document_sealed, lambda row: addendum_place(row.consult_id, row.person, row.number)),
     Sealed(minutes_drafts.c.content_sealed, lambda row: draft_place(row.consult_id, row.person, row.staff_id)),
     Sealed(signing_keys.c.private_sealed, lambda row: private_place(row.id)),
-    Sealed(advice_versions.c.content_sealed, lambda row: advice.content_place(row.advice_id, row.version)),
     Sealed(drafts_table.c.content_sealed, lambda row: drafts.content_place(row.staff_id, row.id)),
     Sealed(waiting_entries.c.content_sealed, lambda row: waiting_list.content_place(row.id)),
     Sealed(busy_calendars_table.c.address_sealed, lambda row: busy_calendars.address_place(row.id)),

@@ -24,7 +24,6 @@ from consult_rooms.figures import FiguresDesk
 from consult_rooms.forecast import Forecast
 from consult_rooms.handovers import Handovers
 from consult_rooms.inquiries import Inquiries
-from consult_rooms.intake import Intake
 from consult_rooms.ladder_rules import defaults
 from consult_rooms.leases import Leases
 from consult_rooms.log import ConsultLog
@@ -51,7 +50,6 @@ from consult_rooms.rota_weeks import RotaWeeks
 from consult_rooms.rulebook import Rulebook
 from consult_rooms.runner import LadderRunner
 from consult_rooms.scheduling import Scheduling
-from consult_rooms.shared_work import SharedWork
 from consult_rooms.signing_keys import KeyRing
 from consult_rooms.store import ConsultStore
 from consult_rooms.swaps import Swaps
@@ -143,9 +141,7 @@ class Parts:
     runner: LadderRunner
     requests: Requests
     pairing: Pairing
-    intake: Intake
     desk: Desk
-    shared: SharedWork
     rooms: Rooms
     opinions: Opinions
     minutes: MinutesOffice
@@ -298,7 +294,6 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
             forecast=Forecast(database, rosters, directory, audit),
             runner=runner,
             requests=Requests(database, store, log, runner, directory, audit, claims, zone, additions.follow),
-            intake=Intake.over(database, store, log, audit, clock, zone),
             pairing=Pairing(
                 Answers(
                     database,
@@ -334,7 +329,6 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
             ),
             rooms=Rooms(database, store, log, directory, zone),
             opinions=opinions,
-            shared=SharedWork.over(database, store, log, directory),
             minutes=minutes,
             scheduling=Scheduling(
                 database,
