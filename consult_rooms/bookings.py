@@ -83,6 +83,14 @@ class Bookings:
         target = Target(facility_id=clinic_id, hub_ids=frozenset(hub.id for hub in hubs))
         require(staff, Action.COORDINATE, target)
 
+    async def require_booker(
+        self, staff: Staff, clinic_id: FacilityId, requester_id: StaffId, tx: Transaction | None = None
+    ) -> None:
+        """Raise Forbidden for anybody but the doctor who will present the patient, and the clinic's coordinators."""
+        own = staff.id == requester_id and may(staff, Action.REQUEST_CONSULT, Target(facility_id=clinic_id))
+        if not own:
+            await self.require_coordinator(staff, clinic_id, tx=tx)
+
     async def checked(self, order: Order) -> Order:
         """The order with its texts clean. Raises Invalid as a request does, and for a doctor or terminal of others."""
         person, asked = bounds.patient(order.patient), bounds.question(order.question)
@@ -111,7 +119,7 @@ class Bookings:
     ) -> Slot:
         """Take a free slot by one compare-and-set; one that is kept for `holder` is free to them.
 
-        Raises Conflict `slot.taken`, `slot.held`, `slot.busy` or `slot.past`, Invalid `slot.not_linked`.
+        Raises Conflict `slot.taken`, `slot.held`, `slot.busy`, `slot.leave` or `slot.past`, Invalid `slot.not_linked`.
         """
         slot = await self.slot(tx, slot_id)
         now = await tx.now()

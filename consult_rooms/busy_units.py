@@ -1,17 +1,19 @@
-"""Busy times and the quarters that they hold, inside the caller's transaction."""
+"""Busy times and the quarters that they hold, inside the caller's transaction; and when a specialist is elsewhere."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import ColumnElement, delete, exists, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from consult_rooms import calendar
+from consult_rooms.availability_tables import availability_exceptions
 from consult_rooms.busy_reading import Times, merged
 from consult_rooms.calendar_tables import busy_calendars, busy_times
-from consult_rooms.tables import quarter_units
+from consult_rooms.closures import ExceptionKind
+from consult_rooms.tables import quarter_units, slots
 from foundation.database import Transaction
 from foundation.errors import Conflict
 from foundation.i18n import N_
@@ -46,8 +48,26 @@ async def hold(tx: Transaction, staff_id: StaffId) -> None:
         await tx.execute(new.on_conflict_do_nothing(), rows[at : at + _HELD_AT_ONCE])
 
 
+def attended() -> ColumnElement[bool]:
+    """That a slot's specialist is neither busy elsewhere in its time nor on leave: a clause on `slots`."""
+    busy = exists().where(
+        busy_times.c.staff_id == slots.c.specialist_id,
+        busy_times.c.ends_at > slots.c.starts_at,
+        busy_times.c.starts_at < slots.c.ends_at,
+    )
+    away = exists().where(
+        availability_exceptions.c.facility_id == slots.c.facility_id,
+        availability_exceptions.c.staff_id == slots.c.specialist_id,
+        availability_exceptions.c.kind == ExceptionKind.LEAVE,
+        availability_exceptions.c.removed_at.is_(None),
+        availability_exceptions.c.ends_at > slots.c.starts_at,
+        availability_exceptions.c.starts_at < slots.c.ends_at,
+    )
+    return ~busy & ~away
+
+
 async def require_free(tx: Transaction, staff_id: StaffId, starts_at: datetime, ends_at: datetime) -> None:
-    """Raise Conflict `slot.busy` when the specialist's own calendar says that this time is taken."""
+    """Raise Conflict `slot.busy` or `slot.leave` when the specialist is busy elsewhere in this time, or on leave."""
     over = (
         select(busy_times.c.starts_at)
         .where(busy_times.c.staff_id == staff_id, busy_times.c.starts_at < ends_at, busy_times.c.ends_at > starts_at)
@@ -55,6 +75,20 @@ async def require_free(tx: Transaction, staff_id: StaffId, starts_at: datetime, 
     )
     if (await tx.execute(over)).first() is not None:
         raise Conflict("slot.busy", BUSY)
+    away = (
+        select(availability_exceptions.c.id)
+        .where(
+            availability_exceptions.c.staff_id == staff_id,
+            availability_exceptions.c.kind == ExceptionKind.LEAVE,
+            availability_exceptions.c.removed_at.is_(None),
+            availability_exceptions.c.ends_at > starts_at,
+            availability_exceptions.c.starts_at < ends_at,
+        )
+        .limit(1)
+    )
+    if (await tx.execute(away)).first() is not None:
+        raise Conflict("slot.leave", LEAVE)
 
 
 BUSY = N_("The specialist's own calendar says that this time is taken.")
+LEAVE = N_("The specialist is on leave at this time.")

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, and_, select
 from consult_rooms import calendar, holds
 from consult_rooms.appointment import Slot
 from consult_rooms.bookings import slot_of
+from consult_rooms.busy_units import attended
 from consult_rooms.tables import quarter_units, slots
 from foundation.database import Transaction
 from foundation.ids import FacilityId, SpecialtyId, StaffId
@@ -20,12 +21,13 @@ NEXT = 10
 
 
 def free(now: datetime, holder: str | None = None) -> ColumnElement[bool]:
-    """That a slot can be booked, by `holder` at least."""
+    """That a slot can be booked, by `holder` at least, and its specialist is neither busy elsewhere nor on leave."""
     return and_(
         slots.c.appointment_id.is_(None),
         slots.c.withdrawn_at.is_(None),
         slots.c.starts_at > now,
         holds.unheld(now, holder),
+        attended(),
     )
 
 

@@ -11,13 +11,15 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, func, or_, select, update
 
+from consult_rooms.busy_units import require_free
 from consult_rooms.tables import slots
 from foundation.database import Database, Transaction
 from foundation.errors import Conflict, NotFound
 from foundation.i18n import N_
-from foundation.ids import SlotId
+from foundation.ids import FacilityId, SlotId
 from identity.model import Staff
-from identity.policy import Action, require
+from identity.policy import Action, may, require
+from identity.tables import links
 
 HOLD = timedelta(minutes=2)
 """How long a slot is kept while the form is filled, unless settings say otherwise."""
@@ -68,12 +70,17 @@ class Holds:
         self._hold_for = hold_for
 
     async def hold(self, staff: Staff, slot_id: SlotId) -> datetime:
-        """Keep a free slot for this coordinator; again is longer. Gives until when.
+        """Keep a free slot for a coordinator, or for a doctor whose clinic its hospital consults for; again is longer.
 
-        Raises Forbidden, NotFound `slot.unknown`, Conflict `slot.held`, `slot.taken` or `hold.too_many`.
+        Gives until when. Raises Forbidden, NotFound `slot.unknown`, Conflict `slot.held`, `slot.taken`, `slot.busy`,
+        `slot.leave` or `hold.too_many`.
         """
-        require(staff, Action.COORDINATE)
+        coordinates = may(staff, Action.COORDINATE)
+        if not coordinates:
+            require(staff, Action.REQUEST_CONSULT)
         async with self._database.transaction() as tx:
+            if not coordinates and not await _for_clinic(tx, slot_id, staff.facility_id):
+                raise NotFound("slot.unknown", GONE)
             # One person's holds are counted one after the other, in however many windows they are asked for.
             await tx.lock(zlib.crc32(staff.id.encode()) & 0x7FFF_FFFF)
             now = await tx.now()
@@ -88,12 +95,24 @@ class Holds:
             until = now + self._hold_for
             if not await keep(tx, slot_id, staff.id, until):
                 raise await _why_not(tx, slot_id, now)
+            slot = (await tx.execute(select(slots).where(slots.c.id == slot_id))).one()
+            await require_free(tx, slot.specialist_id, slot.starts_at, slot.ends_at)
         return until
 
     async def release(self, staff: Staff, slot_id: SlotId) -> None:
         """Leave the form without booking. Nothing to leave is no error."""
         async with self._database.transaction() as tx:
             await let_go(tx, slot_id, staff.id)
+
+
+async def _for_clinic(tx: Transaction, slot_id: SlotId, clinic_id: FacilityId) -> bool:
+    """Whether the slot's hospital consults for that clinic."""
+    query = (
+        select(slots.c.id)
+        .join(links, links.c.hub_id == slots.c.facility_id)
+        .where(slots.c.id == slot_id, links.c.spoke_id == clinic_id)
+    )
+    return (await tx.execute(query)).first() is not None
 
 
 async def _why_not(tx: Transaction, slot_id: SlotId, now: datetime) -> Conflict | NotFound:

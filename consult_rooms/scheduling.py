@@ -1,4 +1,4 @@
-"""Slots and appointments: times that a coordinator publishes for a specialist, books, moves and cancels.
+"""Slots and appointments: times that a coordinator publishes for a specialist; clinics and coordinators book them.
 
 No specialist, terminal, room or device is booked twice: a slot is taken by a compare-and-set, quarter units by their
 primary key. The pieces stand in `bookings` and `calendar`; what else becomes of an appointment stands in `changes`.
@@ -188,13 +188,14 @@ class Scheduling:
     ) -> Appointment:
         """Book a slot for a clinic's doctor and patient: a consult in state `scheduled` with both people in it.
 
-        For coordinators of the clinic or of a hospital linked to it. Specialist, terminal and `resource_ids` (rooms and
+        For the doctor who will present the patient, and for coordinators of the clinic or of a hospital linked to it.
+        Specialist, terminal and `resource_ids` (rooms and
         devices of either side) are taken together. The same key gives the same appointment. Raises Invalid as a
-        request does or `resource.unfit`, Conflict `slot.taken`, `slot.held`, `slot.terminal_busy`,
-        `slot.resource_busy` or `slot.past`.
+        request does or `resource.unfit`, Conflict `slot.taken`, `slot.held`, `slot.busy`, `slot.leave`,
+        `slot.terminal_busy`, `slot.resource_busy` or `slot.past`.
         """
         key = bounds.key(f"book:{staff.id}:{bounds.key(idempotency_key)}")
-        await self._bookings.require_coordinator(staff, clinic_id)
+        await self._bookings.require_booker(staff, clinic_id, requester_id)
         order = await self._bookings.checked(
             Order(
                 actor_id=staff.id,

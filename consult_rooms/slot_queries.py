@@ -9,14 +9,19 @@ from sqlalchemy import select
 
 from consult_rooms.appointment import Slot
 from consult_rooms.bookings import slot_of
+from consult_rooms.busy_units import attended
+from consult_rooms.free_slots import nearest
 from consult_rooms.joins import Reader
 from consult_rooms.rows import ConsultRow, SlotRow
 from consult_rooms.tables import appointments, consults, slots
-from foundation.ids import AppointmentId, FacilityId, SpecialtyId, StaffId
+from foundation.database import Transaction
+from foundation.ids import AppointmentId, FacilityId, SlotId, SpecialtyId, StaffId
 from identity.model import Role, Staff
 
 SLOTS = 500
 """Slots that one look returns at most."""
+NEXT_FREE = 30
+"""Free slots of a field that one look gives."""
 
 
 class SlotQueries(Reader):
@@ -31,11 +36,13 @@ class SlotQueries(Reader):
         specialty_id: SpecialtyId | None = None,
         specialist_id: StaffId | None = None,
         free_only: bool = False,
+        slot_id: SlotId | None = None,
     ) -> list[SlotRow]:
         """Slots that start in that time, by time, at the hospitals that this person has to do with.
 
         Those are the own facility and the ones linked to it; for a coordinator also the other hospitals of the clinics
-        in charge, since an appointment may be moved there.
+        in charge, since an appointment may be moved there. `free_only` leaves out what is booked, and times in which
+        the specialist is busy elsewhere or on leave.
         """
         wanted = [slots.c.withdrawn_at.is_(None), slots.c.starts_at >= starts, slots.c.starts_at < ends]
         wanted.append(slots.c.facility_id.in_(await self._hospitals_of(staff)))
@@ -44,25 +51,48 @@ class SlotQueries(Reader):
         if specialist_id is not None:
             wanted.append(slots.c.specialist_id == specialist_id)
         if free_only:
-            wanted.append(slots.c.appointment_id.is_(None))
+            wanted += [slots.c.appointment_id.is_(None), attended()]
+        if slot_id is not None:
+            wanted.append(slots.c.id == slot_id)
         async with self._database.reading() as tx:
             query = select(slots).where(*wanted).order_by(slots.c.starts_at, slots.c.id).limit(SLOTS)
-            found = [slot_of(row) for row in await tx.execute(query)]
-            names = await self._joins.of(
-                tx,
-                [],
-                staff={slot.specialist_id for slot in found},
-                facilities={slot.facility_id for slot in found},
-                specialties={slot.specialty_id for slot in found},
-            )
-            held = [slot.appointment_id for slot in found if slot.appointment_id is not None]
-            booked = await self._store.many(
-                tx,
-                select(consults)
-                .join(appointments, appointments.c.consult_id == consults.c.id)
-                .where(appointments.c.id.in_(held)),
-            )
-            rows = {row.appointment_id: row for row in await self._joins.rows(tx, staff, booked)}
+            return await self._named(tx, staff, [slot_of(row) for row in await tx.execute(query)])
+
+    async def next_free(
+        self,
+        staff: Staff,
+        specialty_id: SpecialtyId,
+        *,
+        hospital_id: FacilityId | None = None,
+        level: str | None = None,
+        after: datetime,
+        limit: int = NEXT_FREE,
+    ) -> list[SlotRow]:
+        """The next free slots of a field where this person books, from that time on; of one hospital, of one level."""
+        hospitals = await self._hospitals_of(staff)
+        if hospital_id is not None:
+            hospitals = [one for one in hospitals if one == hospital_id]
+        async with self._database.reading() as tx:
+            after = max(after, await tx.now())
+            found = await nearest(tx, specialty_id, hospitals, after, level=level, holder=staff.id, limit=limit)
+            return await self._named(tx, staff, found)
+
+    async def _named(self, tx: Transaction, staff: Staff, found: list[Slot]) -> list[SlotRow]:
+        names = await self._joins.of(
+            tx,
+            [],
+            staff={slot.specialist_id for slot in found},
+            facilities={slot.facility_id for slot in found},
+            specialties={slot.specialty_id for slot in found},
+        )
+        held = [slot.appointment_id for slot in found if slot.appointment_id is not None]
+        booked = await self._store.many(
+            tx,
+            select(consults)
+            .join(appointments, appointments.c.consult_id == consults.c.id)
+            .where(appointments.c.id.in_(held)),
+        )
+        rows = {row.appointment_id: row for row in await self._joins.rows(tx, staff, booked)}
         return [
             SlotRow(
                 slot=slot,

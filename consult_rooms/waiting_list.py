@@ -25,7 +25,7 @@ from foundation.errors import Conflict, Invalid, NotFound
 from foundation.i18n import N_
 from foundation.ids import AppointmentId, FacilityId, SlotId, SpecialtyId, StaffId, WaitingId, new_id
 from identity.model import Staff
-from identity.policy import Action, Target, may
+from identity.policy import Action, may
 from identity.store import Directory
 from identity.tables import facilities, specialties
 from identity.tables import staff as people
@@ -99,7 +99,7 @@ class WaitingList:
 
         Raises Forbidden, Invalid as a booking does or `waiting.span`, Conflict `waiting.many`.
         """
-        await self._require(staff, order.clinic_id, order.requester_id)
+        await self._bookings.require_booker(staff, order.clinic_id, order.requester_id)
         kept = await self._bookings.checked(replace(order, key=bounds.key(f"wait:{staff.id}:{bounds.key(order.key)}")))
         await self._directory.specialty(specialty_id)
         entry_id = WaitingId(new_id("wai"))
@@ -155,7 +155,7 @@ class WaitingList:
     async def _book(self, staff: Staff, entry_id: WaitingId) -> Appointment:
         async with self._database.transaction() as tx:
             row = await self._entry(tx, entry_id)
-            await self._require(staff, row.clinic_id, row.requester_id, tx)
+            await self._bookings.require_booker(staff, row.clinic_id, row.requester_id, tx)
             if row.state == BOOKED and row.appointment_id is not None:
                 return await self._bookings.appointment(tx, AppointmentId(row.appointment_id))
             if row.state != OFFERED or row.slot_id is None or row.offered_until <= await tx.now():
@@ -184,7 +184,7 @@ class WaitingList:
         """Not this slot: it goes to the next, and one goes on waiting. Twice is once."""
         async with self._database.transaction() as tx:
             row = await self._entry(tx, entry_id)
-            await self._require(staff, row.clinic_id, row.requester_id, tx)
+            await self._bookings.require_booker(staff, row.clinic_id, row.requester_id, tx)
             if row.state == OFFERED:
                 await self._offers.take_back(tx, entry_id, row.slot_id, "declined", WAITING)
 
@@ -192,7 +192,7 @@ class WaitingList:
         """Wait no longer. Twice is once."""
         async with self._database.transaction() as tx:
             row = await self._entry(tx, entry_id)
-            await self._require(staff, row.clinic_id, row.requester_id, tx)
+            await self._bookings.require_booker(staff, row.clinic_id, row.requester_id, tx)
             if row.state == OFFERED and row.slot_id is not None:
                 await self._offers.take_back(tx, entry_id, row.slot_id, "declined", WITHDRAWN)
             still = (waiting_entries.c.id == entry_id) & (waiting_entries.c.state == WAITING)
@@ -224,13 +224,6 @@ class WaitingList:
             query = query.where(waiting_entries.c.requester_id == staff.id)
         async with self._database.reading() as tx:
             return [self._shown(row) for row in await tx.execute(query)]
-
-    async def _require(
-        self, staff: Staff, clinic_id: FacilityId, requester_id: StaffId, tx: Transaction | None = None
-    ) -> None:
-        own = staff.id == requester_id and may(staff, Action.REQUEST_CONSULT, Target(facility_id=clinic_id))
-        if not own:
-            await self._bookings.require_coordinator(staff, clinic_id, tx=tx)
 
     async def _make_room(self, tx: Transaction, clinic_id: FacilityId) -> None:
         count = select(func.count()).where(

@@ -12,6 +12,7 @@ from sqlalchemy import Row, and_, case, exists, or_, select, update
 
 from consult_rooms import calendar, holds
 from consult_rooms.booking_tables import waiting_entries, waiting_offers
+from consult_rooms.busy_units import attended
 from consult_rooms.tables import quarter_units, slots
 from consult_rooms.told import Nobody, Told
 from foundation.database import Database, Transaction
@@ -46,6 +47,7 @@ class WaitingOffers:
                 slots.c.withdrawn_at.is_(None),
                 slots.c.starts_at > now,
                 holds.unheld(now),
+                attended(),
             )
         )
         slot = (await tx.execute(query)).one_or_none()
@@ -173,6 +175,7 @@ def _wanted(now: Any) -> Any:
             slots.c.withdrawn_at.is_(None),
             slots.c.starts_at > now,
             holds.unheld(now),
+            attended(),
             _fits(),
         )
         .limit(BATCH)

@@ -11,16 +11,20 @@ import pytest
 from sqlalchemy import func, select
 
 from consult_rooms.appointment import Appointment, Slot
+from consult_rooms.availability_tables import availability_exceptions
 from consult_rooms.bookings import Order
+from consult_rooms.calendar_tables import busy_calendars, busy_times
+from consult_rooms.closures import ExceptionKind
 from consult_rooms.expected import Turn, delay, expected_starts
-from consult_rooms.model import CancelReason, ConsultState
+from consult_rooms.model import CancelReason, ConsultState, Urgency
 from consult_rooms.owners import owner_at
 from consult_rooms.resources import ResourceKind, Resources
 from consult_rooms.tables import quarter_units
 from consult_rooms.waiting_room import Missing, Whereabouts
 from foundation.audit import Audit
 from foundation.errors import HoichanError
-from foundation.ids import ConsultId, ResourceId, WaitingId
+from foundation.ids import ConsultId, ResourceId, SlotId, WaitingId
+from identity.model import Staff
 from tests.consult_rooms.conftest import (
     CENTRAL_HOSPITAL,
     CLINIC,
@@ -76,7 +80,8 @@ async def test_a_hold_keeps_others_off_until_it_lapses(world: World) -> None:
     until = await holds.hold(world["dieu"], slot.id)
     assert until == world.clock.now() + timedelta(minutes=2)
     assert await refused(holds.hold(colleague, slot.id)) == "slot.held"
-    assert await refused(holds.hold(world["lan"], slot.id)) == "policy.denied"
+    assert await refused(holds.hold(world["lan"], slot.id)) == "slot.held"
+    assert await refused(holds.hold(world["ha"], slot.id)) == "policy.denied"
     free = await world.queries.slots(world["xadieu"], slot.starts_at, slot.ends_at, free_only=True)
     assert free == []
     booked = await world.book(slot)
@@ -94,6 +99,68 @@ async def test_a_hold_keeps_others_off_until_it_lapses(world: World) -> None:
     for one in (slot, third, fourth):
         await holds.hold(world["dieu"], one.id)
     assert await refused(holds.hold(world["dieu"], fifth.id)) == "hold.too_many"
+
+
+async def test_a_clinics_doctor_books_for_their_own_patient_alone(world: World) -> None:
+    slot, second = await world.publish(count=2)
+    lan = world["lan"]
+
+    def book(who: Staff, key: str, requester: Staff = lan) -> Awaitable[Appointment]:
+        return world.scheduling.book(
+            who, slot.id, CLINIC, TERMINAL, requester.id, PATIENT, QUESTION, CONSENT, key, urgency=Urgency.ROUTINE
+        )
+
+    assert await refused(world.scheduling.holds.hold(world["mai"], slot.id)) == "slot.unknown", "no link to her clinic"
+    await world.scheduling.holds.hold(lan, slot.id)
+    colleague = replace(lan, id=world["ha"].id)
+    assert await refused(book(colleague, "c")) == "policy.denied", "a colleague's patient"
+    assert await refused(book(world["mai"], "m")) == "policy.denied", "another clinic's"
+    unasked = world.scheduling.book(lan, slot.id, CLINIC, TERMINAL, lan.id, PATIENT, QUESTION, None, "q")
+    assert await refused(unasked) == "consent.missing"
+    booked = await book(lan, "k")
+    assert (await book(lan, "k")).id == booked.id
+    assert (await world.queries.consult(lan, booked.consult_id)).consult.owner_id == lan.id
+    found = await world.queries.next_free(lan, STROKE, after=world.clock.now())
+    assert [row.slot.id for row in found] == [second.id]
+
+
+async def test_free_times_leave_out_where_the_specialist_is_busy_elsewhere_or_on_leave(world: World) -> None:
+    first, second, third = await world.publish(count=3)
+    async with world.database.transaction() as tx:
+        own = {"id": "bcl_1", "staff_id": world["ha"].id, "name": "x", "created_by": world["ha"].id}
+        await tx.execute(busy_calendars.insert().values(**own, created_at=world.clock.now()))
+        minute = timedelta(minutes=1)
+        times = {"starts_at": first.ends_at - minute, "ends_at": first.ends_at}
+        await tx.execute(busy_times.insert().values(calendar_id="bcl_1", staff_id=world["ha"].id, **times))
+        leave = {
+            "id": "avx_1",
+            "facility_id": third.facility_id,
+            "staff_id": world["ha"].id,
+            "kind": ExceptionKind.LEAVE,
+            "starts_at": third.starts_at,
+            "ends_at": third.ends_at,
+            "created_by": world["dieu"].id,
+            "created_at": world.clock.now(),
+        }
+        await tx.execute(availability_exceptions.insert().values(**leave))
+
+    async def free() -> list[SlotId]:
+        span = (first.starts_at, third.ends_at)
+        listed = [row.slot.id for row in await world.queries.slots(world["lan"], *span, free_only=True)]
+        next_ones = [row.slot.id for row in await world.queries.next_free(world["lan"], STROKE, after=span[0])]
+        assert listed == next_ones
+        return listed
+
+    assert await free() == [second.id]
+    assert await refused(world.scheduling.holds.hold(world["dieu"], first.id)) == "slot.busy"
+    assert await refused(world.book(third)) == "slot.leave"
+    entry = await waits(world, "w")
+    await world.scheduling.waiting_list.run_due()
+    (waiting,) = await world.scheduling.waiting_list.open(world["lan"])
+    assert (waiting.id, waiting.slot_id) == (entry, second.id), "nor is any other offered to who waits"
+    async with world.database.transaction() as tx:
+        await tx.execute(availability_exceptions.update().values(removed_at=world.clock.now()))
+    assert third.id in await free()
 
 
 async def test_a_device_is_booked_with_specialist_and_terminal_or_nothing_is(world: World) -> None:

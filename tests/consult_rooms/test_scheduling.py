@@ -268,7 +268,7 @@ async def test_bookings_are_checked(world: World) -> None:
         assert error.value.code == code
 
     await refused("policy.denied", staff=world["xadieu"])
-    await refused("policy.denied", staff=world["lan"])
+    await refused("policy.denied", staff=world["lan"], requester_id=world["mai"].id)
     await refused("policy.denied", clinic_id=OTHER_CLINIC)
     await refused("slot.requester", requester_id=world["mai"].id)
     await refused("terminal.foreign", terminal_id=OTHER_TERMINAL)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 
+from records_panel.citizens import Evidence
 from tests.records_panel.conftest import LANH
 from tests.web.ward import Ward, ward
 
@@ -72,11 +73,43 @@ async def test_slots_are_for_coordinators(ward: Ward) -> None:
     await ward.publish()
     slot_id = (await ward.slots("free"))[0]
     for browser in (ward.doctor, ward.specialist):
-        for path in ("/slots", f"/slots/{slot_id}"):
-            assert (await browser.get(path)).status == 403
+        assert (await browser.get("/slots")).status == 403
         await browser.get("/agenda")
         assert (await browser.post(f"/slots/{slot_id}/withdraw")).status == 403
     assert await ward.slots("free") != []
+
+
+async def test_a_clinics_doctor_finds_a_free_time_and_books_it(ward: Ward) -> None:
+    await ward.publish()
+    assert (await ward.specialist.get("/free-slots")).status == 403
+    find = f"/free-slots?specialty={ward.specialty_id}"
+    await ward.doctor.get(f"{find}&level=initial")
+    assert "Không còn giờ trống" in ward.doctor.page
+    await ward.doctor.get(find)
+    first, second = re.findall(r'data-slot="(slo_[0-9a-f]+)"', ward.doctor.page)
+    await ward.doctor.get(f"/slots/{first}")
+    assert re.findall(r'<option value="(stf_[0-9a-f]+)"', ward.doctor.page) == [ward.cast.doctor.id], "oneself alone"
+    booking = await ward.booking()
+    evidence = {Evidence.NAME: LANH.name, Evidence.BIRTH_DATE: LANH.birth_date.strftime("%d/%m/%Y")}
+    await ward.records.patients.confirm(ward.cast.doctor, ward.patient_id, evidence)
+    booking["patient"] = ward.records.patients.proof(ward.cast.doctor, ward.patient_id)
+    assert (await ward.doctor.post(f"/slots/{first}", booking | {"requester_id": ward.expert.id})).status == 403
+    booked = await ward.doctor.post(f"/slots/{first}", booking)
+    assert booked.status == 303
+    await ward.doctor.get("/agenda")
+    assert LANH.name in html.unescape(ward.doctor.page)
+    await ward.doctor.get(find)
+    assert re.findall(r'data-slot="(slo_[0-9a-f]+)"', ward.doctor.page) == [second]
+    # Whom it may wait for: any hospital, or one, or one level.
+    await ward.doctor.get("/waiting-list/new")
+    day = str(ward.tomorrow())
+    wanted = {"specialty_id": ward.specialty_id, "first": day, "last": day, "level": "basic", "idempotency_key": "w-1"}
+    refused = await ward.doctor.post("/waiting-list/new", booking | wanted | {"hospital_id": "x"})
+    assert refused.status == 422
+    hospital = {"hospital_id": ward.expert.facility_id}
+    assert (await ward.doctor.post("/waiting-list/new", booking | wanted | hospital)).status == 303
+    (entry,) = await ward.world.scheduling.waiting_list.open(ward.cast.doctor)
+    assert entry.slot_id is None
 
 
 async def test_a_slot_is_kept_while_its_form_is_open_and_a_device_goes_with_it(ward: Ward) -> None:

@@ -155,7 +155,8 @@ class Cancellation(Strict):
 
 
 class Booking(Strict):
-    """A slot for a patient of a clinic: the requester's. The coordinator is of the token's facility."""
+    """A slot for a patient of a clinic: the requester's. Who books is of the token's facility: a coordinator, or the
+    requester."""
 
     coordinator_user_name: UserName
     requester_user_name: UserName
@@ -168,7 +169,7 @@ class Booking(Strict):
 
 
 class SlotHold(Strict):
-    """Who keeps the slot: a coordinator of the token's facility."""
+    """Who keeps the slot: a coordinator, or a doctor who asks for consults, of the token's facility."""
 
     coordinator_user_name: UserName
 

@@ -40,6 +40,7 @@ async def show(request: web.Request) -> web.StreamResponse:
         after=first + timedelta(days=DAYS),
         room_opens=services.settings.room_opens_minutes,
         publishes=Role.COORDINATOR in session.staff.roles,
+        books=Role.RURAL_DOCTOR in session.staff.roles,
         today=now.astimezone(zone).date(),
         now=now,
     )

@@ -1,31 +1,25 @@
-"""/slots: coordinators publish a specialist's free times, and withdraw, book, move and cancel them.
+"""/slots: coordinators publish a specialist's free times, and withdraw, move and cancel them; booked at `slot_booking`.
 
-Administrators of a hospital publish and withdraw too, for not every hospital has a coordinator. Above 300 lines, since
-every act ends in the one page that shows it.
+Administrators of a hospital publish and withdraw too, for not every hospital has a coordinator.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from secrets import token_urlsafe
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
-from consult_rooms.bookings import UNKNOWN_SLOT
-from consult_rooms.model import CANCEL_REASONS, ConsentBy, Patient
-from consult_rooms.resources import Resource
+from consult_rooms.model import CANCEL_REASONS
 from consult_rooms.rows import SlotRow
-from foundation.errors import Conflict, Forbidden, HoichanError, Invalid, NotFound
+from foundation.errors import Conflict, HoichanError, Invalid
 from foundation.i18n import N_
-from foundation.ids import AppointmentId, ResourceId, SlotId, SpecialtyId, StaffId, TerminalId, is_id
-from identity.model import Facility, Role, Session, Specialty, Staff, Terminal
+from foundation.ids import AppointmentId, SlotId, SpecialtyId, StaffId, is_id
+from identity.model import Role, Session, Specialty, Staff
 from identity.policy import Action, Target, may, require
 from web.forms import Form
 from web.rendering import render
 from web.services import SERVICES, Services
-from web.views.requests import consent_of, question_of
 
 routes = web.RouteTableDef()
 
@@ -34,17 +28,6 @@ AHEAD = 60
 """Days in which a booked slot may be moved."""
 MINUTES = (15, 20, 30, 45, 60)
 BAD_TIME = N_("Write the time as hours and minutes, such as 08:30.")
-NO_REQUESTER = N_("Choose the doctor who will present the patient.")
-NO_PATIENT = N_("Find the patient and confirm two identifiers first.")
-
-
-@dataclass(frozen=True, slots=True)
-class Clinic:
-    """Where a slot can be booked for: the doctors and the terminals of one facility."""
-
-    facility: Facility
-    doctors: tuple[Staff, ...]
-    terminals: tuple[Terminal, ...]
 
 
 @routes.get("/slots")
@@ -128,57 +111,6 @@ async def cancel(request: web.Request) -> web.StreamResponse:
     raise _back(form) if Role.COORDINATOR in staff.roles else web.HTTPSeeOther("/agenda")
 
 
-@routes.post("/slots/{slot_id}/release")
-async def release(request: web.Request) -> web.StreamResponse:
-    """Leave the form: the slot is kept no longer."""
-    await request.app[SERVICES].scheduling.holds.release(request["session"].staff, _slot_id(request))
-    raise web.HTTPSeeOther("/slots")
-
-
-@routes.get("/slots/{slot_id}")
-async def show_booking(request: web.Request) -> web.StreamResponse:
-    """The form that books one free slot, which is kept meanwhile."""
-    return await _booking(request, Form.of(idempotency_key=token_urlsafe(18)))
-
-
-@routes.post("/slots/{slot_id}")
-async def book(request: web.Request) -> web.StreamResponse:
-    """Book it for a clinic's doctor and a patient. The same form sent twice is one appointment."""
-    form, services, staff = await Form.read(request), request.app[SERVICES], request["session"].staff
-    patient = None
-    try:
-        if form.value("patient"):
-            patient = await services.patients.confirmed(staff, form.value("patient"))
-    except (Invalid, Forbidden) as error:
-        form.refuse("patient", error.message, **error.parameters)
-    if patient is None:
-        form.refuse("patient", NO_PATIENT)
-    requester_id, terminal_id = form.value("requester_id"), form.value("terminal_id")
-    if not is_id(requester_id, "stf"):
-        form.refuse("requester_id", NO_REQUESTER)
-    question, consent = question_of(form), consent_of(form)
-    if not form.valid or patient is None:
-        return await _booking(request, form, patient=patient, status=422)
-    try:
-        requester = await services.directory.staff(StaffId(requester_id))
-        booked = await services.scheduling.book(
-            staff,
-            _slot_id(request),
-            requester.facility_id,
-            TerminalId(terminal_id) if is_id(terminal_id, "ter") else None,
-            requester.id,
-            patient,
-            question,
-            consent,
-            form.value("idempotency_key"),
-            resource_ids=[ResourceId(one) for one in form.values("resource_ids") if is_id(one, "res")],
-        )
-    except (Invalid, Conflict) as error:
-        form.take(error, field="slot")
-        return await _booking(request, form, patient=patient, status=error.status)
-    raise web.HTTPSeeOther(f"/consults/{booked.consult_id}")
-
-
 async def _page(
     request: web.Request, form: Form, *, failure: HoichanError | None = None, status: int = 200
 ) -> web.StreamResponse:
@@ -212,41 +144,6 @@ async def _page(
     )
 
 
-async def _booking(
-    request: web.Request, form: Form, *, patient: Patient | None = None, status: int = 200
-) -> web.StreamResponse:
-    session: Session = request["session"]
-    require(session.staff, Action.COORDINATE)
-    services = request.app[SERVICES]
-    slot_id, now = _slot_id(request), services.clock.now()
-    held_until = None
-    try:
-        held_until = await services.scheduling.holds.hold(session.staff, slot_id)
-    except Conflict as error:
-        form.take(error, field="slot")
-    around = await services.queries.slots(
-        session.staff, now - timedelta(days=1), now + timedelta(days=400), free_only=True
-    )
-    slot = next((row for row in around if row.slot.id == slot_id), None)
-    if slot is None and status == 200:
-        raise NotFound("slot.unknown", UNKNOWN_SLOT)
-    clinics = await clinics_of(services, session.staff)
-    return render(
-        request,
-        "slots_book.html",
-        status=status,
-        slot_id=slot_id,
-        slot=slot,
-        form=form,
-        patient=patient,
-        clinics=clinics,
-        devices=await _devices(services, clinics, slot),
-        held_until=held_until,
-        consent_by=tuple(ConsentBy),
-        key=form.value("idempotency_key") or token_urlsafe(18),
-    )
-
-
 async def _offers(services: Services, staff: Staff) -> list[tuple[Staff, Specialty]]:
     """Each specialist of the own hospital with each of their specialties."""
     known = {one.id: one for one in await services.directory.specialties()}
@@ -257,27 +154,6 @@ async def _offers(services: Services, staff: Staff) -> list[tuple[Staff, Special
         for specialty_id in sorted(person.specialties)
         if specialty_id in known
     ]
-
-
-async def _devices(services: Services, clinics: list[Clinic], slot: SlotRow | None) -> list[tuple[str, Resource]]:
-    """Rooms and devices of the clinics and of the slot's hospital, each with its facility's name."""
-    names = {one.facility.id: one.facility.name for one in clinics}
-    if slot is not None:
-        names[slot.slot.facility_id] = slot.facility_name
-    return [(names[one.facility_id], one) for one in await services.scheduling.resources.of(names)]
-
-
-async def clinics_of(services: Services, staff: Staff) -> list[Clinic]:
-    """The own facility and those linked to it, with the doctors and terminals for whom can be booked."""
-    found = []
-    own = await services.directory.facility(staff.facility_id)
-    for facility in [own, *await services.directory.spokes_of(own.id)]:
-        people = await services.directory.staff_at(facility.id)
-        doctors = tuple(person for person in people if Role.RURAL_DOCTOR in person.roles)
-        if doctors:
-            terminals = await services.directory.terminals_of(facility.id)
-            found.append(Clinic(facility, doctors, tuple(one for one in terminals if one.active)))
-    return found
 
 
 def _clock(form: Form, name: str) -> time | None:

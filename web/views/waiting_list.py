@@ -8,18 +8,16 @@ from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
-from consult_rooms.bookings import Order
 from consult_rooms.model import ConsentBy, Patient
-from foundation.errors import Conflict, Forbidden, HoichanError, Invalid
+from foundation.errors import Conflict, HoichanError, Invalid
 from foundation.i18n import N_
-from foundation.ids import SpecialtyId, StaffId, TerminalId, WaitingId, is_id
-from identity.model import Role
-from identity.policy import Action, may, require
+from foundation.ids import FacilityId, SpecialtyId, WaitingId, is_id
+from foundation.text import fold
+from identity.model import TechnicalLevel
 from web.forms import Form
 from web.rendering import render
 from web.services import SERVICES
-from web.views.requests import consent_of, question_of
-from web.views.slots import NO_PATIENT, NO_REQUESTER, clinics_of
+from web.views.case_forms import clinics_of, read_case, require_booking
 
 routes = web.RouteTableDef()
 
@@ -42,41 +40,27 @@ async def show_new(request: web.Request) -> web.StreamResponse:
 async def add(request: web.Request) -> web.StreamResponse:
     """Put a patient on the list. The same form sent twice is one entry."""
     form, services, staff = await Form.read(request), request.app[SERVICES], request["session"].staff
-    zone, patient = ZoneInfo(services.settings.zone), None
-    try:
-        if form.value("patient"):
-            patient = await services.patients.confirmed(staff, form.value("patient"))
-    except (Invalid, Forbidden) as error:
-        form.refuse("patient", error.message, **error.parameters)
-    if patient is None:
-        form.refuse("patient", NO_PATIENT)
-    requester_id, terminal_id = form.value("requester_id"), form.value("terminal_id")
-    if not is_id(requester_id, "stf"):
-        form.refuse("requester_id", NO_REQUESTER)
+    zone = ZoneInfo(services.settings.zone)
     if not is_id(form.value("specialty_id"), "spe"):
         form.refuse("specialty_id", CHOOSE)
+    hospital, level = form.value("hospital_id"), form.value("level")
+    if hospital and not is_id(hospital, "fac"):
+        form.refuse("hospital_id", CHOOSE)
+    if level and level not in set(TechnicalLevel):
+        form.refuse("level", CHOOSE)
     first, last = form.day("first", required=True), form.day("last", required=True)
-    question, consent = question_of(form), consent_of(form)
-    if not form.valid or patient is None or first is None or last is None:
+    order, patient = await read_case(request, form)
+    if order is None or first is None or last is None:
         return await _new(request, form, patient=patient, status=422)
     try:
-        requester = await services.directory.staff(StaffId(requester_id))
-        order = Order(
-            staff.id,
-            requester.facility_id,
-            TerminalId(terminal_id) if is_id(terminal_id, "ter") else None,
-            requester.id,
-            patient,
-            question,
-            consent,
-            form.value("idempotency_key"),
-        )
         await services.scheduling.waiting_list.add(
             staff,
             order,
             SpecialtyId(form.value("specialty_id")),
             datetime.combine(first, time(), zone).astimezone(UTC),
             datetime.combine(last + timedelta(days=1), time(), zone).astimezone(UTC),
+            hospital_id=FacilityId(hospital) if hospital else None,
+            level=level or None,
         )
     except (Invalid, Conflict) as error:
         form.take(error, field="last")
@@ -110,8 +94,7 @@ async def withdraw(request: web.Request) -> web.StreamResponse:
 
 async def _page(request: web.Request, failure: HoichanError | None = None) -> web.StreamResponse:
     services, staff = request.app[SERVICES], request["session"].staff
-    if not may(staff, Action.COORDINATE):
-        require(staff, Action.REQUEST_CONSULT)
+    require_booking(staff)
     return render(
         request,
         "waiting_list.html",
@@ -125,11 +108,9 @@ async def _new(
     request: web.Request, form: Form, *, patient: Patient | None = None, status: int = 200
 ) -> web.StreamResponse:
     services, staff = request.app[SERVICES], request["session"].staff
-    if not may(staff, Action.COORDINATE):
-        require(staff, Action.REQUEST_CONSULT)
+    require_booking(staff)
     clinics = await clinics_of(services, staff)
-    if Role.COORDINATOR not in staff.roles:
-        clinics = [one for one in clinics if one.facility.id == staff.facility_id]
+    hospitals = {hub.id: hub for one in clinics for hub in await services.directory.hubs_of(one.facility.id)}
     today = services.clock.now().astimezone(ZoneInfo(services.settings.zone)).date()
     return render(
         request,
@@ -138,6 +119,8 @@ async def _new(
         form=form,
         patient=patient,
         clinics=clinics,
+        hospitals=sorted(hospitals.values(), key=lambda hub: fold(hub.name)),
+        levels=tuple(TechnicalLevel),
         specialties=await services.directory.specialties(),
         consent_by=tuple(ConsentBy),
         key=form.value("idempotency_key") or token_urlsafe(18),
