@@ -273,6 +273,27 @@ WORDS: dict[str, dict[str, str]] = {
         "unsaved_other": N_("The opinion was saved elsewhere since. This is what you typed here until {time}:"),
         "unsaved_put": N_("Take this text"),
     },
+    "minutes": {
+        "kept": N_("Kept at {time}, for you alone. Save makes it a version."),
+        "kept_here": N_("No network: kept in this browser at {time}, sealed under your sign-in. It is sent by itself."),
+        "kept_nowhere": N_(
+            "No network, and nothing is kept in this browser: leave this page open. It is sent by itself."
+        ),
+        "not_saved": N_(
+            "No network: not saved yet. What you typed is kept in this browser. Save again when the line is back."
+        ),
+        "moved": N_("Somebody saved version {version} meanwhile: Save shows you both texts."),
+        "others": N_("Somebody else is writing these minutes now."),
+        "too_long": N_("This text has {count} characters; {most} at most. Nothing was cut: shorten it, then save."),
+        "text_here": N_("What you typed here until {time}"),
+        "text_there": N_("What you typed in another window until {time}"),
+        "take_this": N_("Go on with this text"),
+        "unanswered": N_(
+            "The line is down and no answer came. Your signature is asked for again by itself: it is taken once or not "
+            "at all, never half."
+        ),
+        "refused": N_("This was not taken. Open the page again."),
+    },
     "waiting": {
         "taken_by": N_("{name} has taken the case. The room opens."),
     },

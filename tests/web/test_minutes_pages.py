@@ -19,7 +19,7 @@ from consult_rooms.minutes_drafts import MinutesDrafts
 from consult_rooms.minutes_office import MinutesOffice
 from consult_rooms.minutes_signing import MinutesSigning
 from consult_rooms.model import Consult
-from consult_rooms.signatures import decoded, digest_of, holds, read_payload
+from consult_rooms.signatures import decoded, digest_of, holds, read_payload, seconds
 from consult_rooms.signing_keys import KeyRing
 from consult_rooms.trust_list import TrustList
 from identity.authentication import Authentication
@@ -27,7 +27,7 @@ from identity.guard import Guard
 from identity.passwords import Passwords
 from identity.throttle import Throttle
 from tests.records_panel.conftest import LANH
-from tests.web.conftest import PASSWORD, Browser
+from tests.web.conftest import ORIGIN, PASSWORD, Browser
 from tests.web.ward import Ward, ward
 
 __all__ = ["ward"]
@@ -130,6 +130,63 @@ async def test_a_hundred_thousand_characters_are_refused_and_come_back(scene: Sc
     doctor, text = scene.ward.doctor, "ưỡ" * 50_000
     assert await scene.save(doctor, summary=text) == 422
     assert text in html.unescape(doctor.page)
+
+
+async def test_what_is_typed_is_kept_and_stands_beside_what_others_saved(scene: Scene) -> None:
+    doctor, specialist = scene.ward.doctor, scene.ward.specialist
+    await doctor.get(scene.page)
+    typed = {**scene.fields(), "revision": "0", "summary": "Đang gõ dở <b>"}
+    headers = {"X-CSRF-Token": doctor.csrf, "Origin": ORIGIN, "Accept": "application/json"}
+
+    async def keep(fields: dict[str, object]) -> tuple[int, dict[str, object]]:
+        pairs = [(name, one) for name, told in fields.items() for one in (told if isinstance(told, list) else [told])]
+        response = await doctor.client.put(f"{scene.page}/draft", data=pairs, headers=headers)
+        return response.status, await response.json()
+
+    status, told = await keep(typed)
+    assert (status, told["revision"], told["newest"], told["others"]) == (200, 1, 0, 0)
+    status, told = await keep({**typed, "summary": "Cửa sổ thứ hai"})
+    assert (status, told["code"]) == (409, "minutes.draft_elsewhere")
+    other = await (await doctor.get(f"{scene.page}/draft")).json()
+    assert ["summary", "Đang gõ dở <b>"] in other["fields"]
+    assert (await specialist.get(f"{scene.page}/draft")).status == 404, "a draft is its writer's alone"
+    assert await scene.save(specialist, summary="Bản của bệnh viện.") == 303
+    await doctor.get(f"{scene.page}?edit=1")
+    shown = html.unescape(doctor.page)
+    assert "Đang gõ dở <b>" in shown
+    assert "Bản của bệnh viện." in shown
+    assert "Trong lúc đó đã có người lưu." in shown
+    assert 'name="revision" value="1"' in shown
+    assert await scene.save(doctor, 1, summary="Đã gõ xong.") == 303
+    assert (await doctor.get(f"{scene.page}/draft")).status == 404
+    status, _ = await keep({**typed, "version": "2", "conclusion": "Thêm."})
+    assert status == 200
+    await doctor.get(scene.page)
+    assert 'id="typed"' in doctor.page
+    assert (await doctor.post(f"{scene.page}/draft/discard", {"person": "0"})).status == 303
+    await doctor.get(scene.page)
+    assert 'id="typed"' not in doctor.page
+
+
+async def test_a_script_gets_the_same_answer_for_a_signature_asked_for_again(scene: Scene) -> None:
+    """And no clock but the server's counts, whatever a browser sends along."""
+    doctor, specialist = scene.ward.doctor, scene.ward.specialist
+    json_only = {"Accept": "application/json"}
+    await scene.save(doctor)
+    for browser, whole in ((doctor, False), (specialist, True)):
+        await browser.get(scene.page)
+        for _ in range(2):
+            fields = {"person": "0", "version": "1", "password": PASSWORD, "at": "2001-01-01T00:00:00Z"}
+            answer = await browser.post(f"{scene.page}/sign", fields, headers=json_only)
+            assert (answer.status, await answer.json()) == (200, {"version": 1, "locked": whole})
+            await browser.get(scene.page)
+    stale = await doctor.post(
+        f"{scene.page}/sign", {"person": "0", "version": "7", "password": PASSWORD}, headers=json_only
+    )
+    assert (stale.status, (await stale.json())["code"]) == (409, "minutes.stale")
+    signed = json.loads(await (await doctor.get(f"{scene.page}.json")).text())
+    now = seconds(scene.ward.world.clock.now())
+    assert [one.at for one in read_payload(signed["payload"]).stamps] == [now, now]
 
 
 async def test_the_document_is_pdf_a_with_vietnamese_text_and_codes_that_verify(scene: Scene, tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ from zoneinfo import ZoneInfo
 from aiohttp import hdrs, web
 
 from consult_rooms.minutes import MinutesView
+from consult_rooms.minutes_draft import TEXT
+from consult_rooms.minutes_drafts import MinutesCopy
 from consult_rooms.minutes_model import FIELDS, Seat
 from consult_rooms.signatures import payload, signed_file
 from foundation.errors import Conflict, HoichanError, Invalid, NotFound, TooMany
@@ -20,7 +22,7 @@ from web.forms import Form
 from web.rendering import render
 from web.security import address_of
 from web.services import SERVICES
-from web.views.minutes_form import draft_of, form_of
+from web.views.minutes_form import draft_of, form_again, form_of
 
 routes = web.RouteTableDef()
 
@@ -41,9 +43,13 @@ NOTHING_SAVED = N_("These minutes have not been saved yet.")
 @routes.get("/consults/{consult_id}/minutes")
 async def show(request: web.Request) -> web.StreamResponse:
     """The minutes as they stand; with `edit`, or before the first save, the form that changes them."""
-    view = await _view(request)
+    view = await view_of(request)
     editing = view.locked_at is None and (view.saved is None or "edit" in request.query)
-    return await _page(request, view, form_of(view.content), editing=editing)
+    typed = await typed_of(request, view)
+    form = form_of(view.content) if typed is None or not editing else form_again(typed.fields)
+    # What somebody saved since one began stands beside what one typed.
+    stands = editing and typed is not None and typed.base != view.version
+    return await _page(request, view, form, editing=editing, stands=stands, typed=typed)
 
 
 @routes.post("/consults/{consult_id}/minutes")
@@ -51,7 +57,7 @@ async def show(request: web.Request) -> web.StreamResponse:
 async def save(request: web.Request) -> web.StreamResponse:
     """Save the next version. What cannot be saved comes back as it was typed, beside what stands."""
     form, office, session = await Form.read(request), request.app[SERVICES].minutes, request["session"]
-    consult_id, person = _consult_id(request), _person(form.value("person"))
+    consult_id, person = consult_id_of(request), person_of(form.value("person"))
     version = form.integer("version", least=0, most=10**9) or 0
     try:
         view = await office.minutes.read(session, consult_id, person)
@@ -62,35 +68,39 @@ async def save(request: web.Request) -> web.StreamResponse:
         return await _refused(request, form, error)
     if _wants_json(request):
         return web.json_response({"version": saved.version, "saved_at": saved.saved_at.isoformat()})
-    raise web.HTTPSeeOther(_address(saved.consult_id, saved.person))
+    raise web.HTTPSeeOther(address_to(saved.consult_id, saved.person))
 
 
 @routes.post("/consults/{consult_id}/minutes/sign")
 async def sign(request: web.Request) -> web.StreamResponse:
     """Sign the version that was read, with the password given again."""
     form, office = await Form.read(request), request.app[SERVICES].minutes
-    consult_id, person = _consult_id(request), _person(form.value("person"))
+    consult_id, person = consult_id_of(request), person_of(form.value("person"))
     version, password = form.integer("version", least=1, most=10**9), form.secret("password")
     if version is None or not form.valid:
-        return await _page(request, await _view(request, form.value("person")), form, status=422)
+        return await _page(request, await view_of(request, form.value("person")), form, status=422)
     try:
-        await office.signing.sign(
+        locked = await office.signing.sign(
             request["session"], consult_id, version, password=password, person=person, address=address_of(request)
         )
     except (Conflict, Invalid, TooMany) as error:
+        if _wants_json(request):
+            return problem(request, error)
         form.take(error, field="password")
-        return await _page(request, await _view(request, form.value("person")), form, status=error.status)
-    raise web.HTTPSeeOther(_address(consult_id, person))
+        return await _page(request, await view_of(request, form.value("person")), form, status=error.status)
+    if _wants_json(request):
+        return web.json_response({"version": version, "locked": locked})
+    raise web.HTTPSeeOther(address_to(consult_id, person))
 
 
 @routes.post("/consults/{consult_id}/minutes/addenda")
 async def add(request: web.Request) -> web.StreamResponse:
     """Sign an addendum, with the password given again."""
     form, office = await Form.read(request), request.app[SERVICES].minutes
-    consult_id, person = _consult_id(request), _person(form.value("person"))
+    consult_id, person = consult_id_of(request), person_of(form.value("person"))
     number, password = form.integer("number", least=1, most=10**4), form.secret("password")
     if number is None or not form.valid:
-        return await _page(request, await _view(request, form.value("person")), form, status=422)
+        return await _page(request, await view_of(request, form.value("person")), form, status=422)
     try:
         await office.signing.add(
             request["session"],
@@ -102,15 +112,19 @@ async def add(request: web.Request) -> web.StreamResponse:
             address=address_of(request),
         )
     except (Conflict, Invalid, TooMany) as error:
+        if _wants_json(request):
+            return problem(request, error)
         form.take(error, field="text")
-        return await _page(request, await _view(request, form.value("person")), form, status=error.status)
-    raise web.HTTPSeeOther(_address(consult_id, person))
+        return await _page(request, await view_of(request, form.value("person")), form, status=error.status)
+    if _wants_json(request):
+        return web.json_response({"number": number})
+    raise web.HTTPSeeOther(address_to(consult_id, person))
 
 
 @routes.get("/consults/{consult_id}/minutes.pdf")
 async def pdf(request: web.Request) -> web.StreamResponse:
     """The saved minutes as PDF/A-2b, in the reader's language."""
-    view, services = await _view(request), request.app[SERVICES]
+    view, services = await view_of(request), request.app[SERVICES]
     if view.saved is None:
         raise NotFound("minutes.not_saved", NOTHING_SAVED)
     language = request["language"]
@@ -129,7 +143,7 @@ async def pdf(request: web.Request) -> web.StreamResponse:
 @routes.get("/consults/{consult_id}/minutes.json")
 async def signed(request: web.Request) -> web.StreamResponse:
     """The signed document with its signatures, as docs/signatures.md has it, for whoever checks it without us."""
-    view = await _view(request)
+    view = await view_of(request)
     if view.saved is None or not view.signatures:
         raise NotFound("minutes.not_signed", NOTHING_SIGNED)
     number = request.query.get("addendum", "")
@@ -146,12 +160,14 @@ async def signed(request: web.Request) -> web.StreamResponse:
 
 async def _refused(request: web.Request, form: Form, error: HoichanError) -> web.StreamResponse:
     """The form again with what was typed; after somebody else's save also with what stands."""
-    view = await _view(request, form.value("person"))
+    view = await view_of(request, form.value("person"))
     form.take(error, field="summary")
     codes = str(error.parameters.get("changed", ""))
     editing = view.locked_at is None
+    typed = await typed_of(request, view)
+    parts = [part for part in FIELDS if part in codes]
     return await _page(
-        request, view, form, status=error.status, editing=editing, changed=[part for part in FIELDS if part in codes]
+        request, view, form, status=error.status, editing=editing, changed=parts, stands=bool(parts), typed=typed
     )
 
 
@@ -163,7 +179,10 @@ async def _page(
     status: int = 200,
     editing: bool = False,
     changed: list[str] | None = None,
+    stands: bool = False,
+    typed: MinutesCopy | None = None,
 ) -> web.StreamResponse:
+    """The page. `stands`: what is saved stands beside the form; `typed`: what this person has kept and not saved."""
     staff, language, zone = request["session"].staff, request["language"], _zone(request)
     return render(
         request,
@@ -174,7 +193,10 @@ async def _page(
         form=form,
         editing=editing,
         changed=[language.text(PARTS[part]) for part in changed or ()],
-        stands=bool(changed),
+        stands=stands,
+        typed=typed,
+        typed_content=None if typed is None else draft_of(form_again(typed.fields), view.content.people),
+        most=TEXT,
         seats=tuple(Seat),
         patient=patient_line(
             {
@@ -197,21 +219,31 @@ async def _page(
     )
 
 
-async def _view(request: web.Request, person: str | None = None) -> MinutesView:
+async def view_of(request: web.Request, person: str | None = None) -> MinutesView:
+    """The minutes that are asked for, their reading judged and audited; `person` instead of the address's."""
     asked = request.query.get("person", "") if person is None else person
     office = request.app[SERVICES].minutes
-    return await office.minutes.read(request["session"], _consult_id(request), _person(asked))
+    return await office.minutes.read(request["session"], consult_id_of(request), person_of(asked))
 
 
-def _consult_id(request: web.Request) -> ConsultId:
+async def typed_of(request: web.Request, view: MinutesView) -> MinutesCopy | None:
+    """What this person has typed into these minutes and not saved."""
+    drafts = request.app[SERVICES].minutes.drafts
+    return await drafts.get(request["session"].staff, view.consult.id, view.person.number)
+
+
+def consult_id_of(request: web.Request) -> ConsultId:
+    """The consult of the address."""
     return ConsultId(request.match_info["consult_id"])
 
 
-def _person(text: str) -> int | None:
+def person_of(text: str) -> int | None:
+    """A number of a person of the consult; None for anything else: whom it is about now."""
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None
 
 
-def _address(consult_id: ConsultId, person: int | None) -> str:
+def address_to(consult_id: ConsultId, person: int | None) -> str:
+    """The page of these minutes."""
     return f"/consults/{consult_id}/minutes" + ("" if person is None else f"?person={person}")
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+
+from multidict import MultiDict
 
 from consult_rooms.minutes_draft import MinutesDraft
 from consult_rooms.minutes_model import Attendee, Content, Seat, Task, Voice
@@ -54,6 +56,11 @@ def form_of(content: Content) -> Form:
         if one.staff_id is not None:
             fields |= {f"seat_{one.staff_id}": one.seat.value, f"absent_{one.staff_id}": one.absent}
     return Form.of(**fields)
+
+
+def form_again(fields: Iterable[tuple[str, str]]) -> Form:
+    """The form as it was typed: what a draft kept."""
+    return Form(MultiDict(fields))
 
 
 def _rows(form: Form, *names: str) -> Iterator[tuple[str, ...]]:
