@@ -116,3 +116,20 @@ async def test_strangers_neither_see_nor_touch_a_booking(hospital: Hospital, hub
         move = await system.post(f"{path}/move", {**body, "slot_id": slots[1], "version": 1})
         cancel = await system.post(f"{path}/cancel", body)
         assert {(one.status, one.code) for one in (move, cancel)} == {(404, "appointment.unknown")}
+
+
+async def test_a_walk_in_is_taken_once_and_nobody_came_is_noted(
+    hospital: Hospital, hub: System, clinic: System
+) -> None:
+    body = booking(hospital, specialist_user_name="ha", specialty="stroke", minutes=20)
+    assert (await clinic.post("/walk-ins", body, key="c")).code == "staff.unknown", "another hospital's specialist"
+    made = await hub.post("/walk-ins", body, key="w")
+    assert made.status == 201
+    assert (await hub.post("/walk-ins", body, key="w")).body["id"] == made.body["id"]
+    busy = await hub.post("/walk-ins", body, key="x")
+    assert (busy.status, busy.code) == (409, "slot.overlaps")
+    path, who = f"/appointments/{made.body['id']}/no-show", {"coordinator_user_name": "dieu"}
+    for _ in range(2):
+        assert (await hub.post(path, who)).status == 204
+    assert (await hub.get(f"/consults/{made.body['consult_id']}")).body["consult"]["state"] == "cancelled"
+    assert (await clinic.get("/resources")).body["items"] == []

@@ -166,3 +166,16 @@ async def test_who_waits_takes_a_freed_slot_in_one_tap(ward: Ward) -> None:
     assert taken.headers["Location"].startswith("/consults/con_")
     await ward.specialist.get("/agenda")
     assert taken.headers["Location"] in ward.specialist.page or LANH.name in html.unescape(ward.specialist.page)
+
+
+async def test_a_walk_in_is_taken_from_now_on(ward: Ward) -> None:
+    assert (await ward.doctor.get("/walk-in")).status == 403
+    await ward.coordinator.get("/walk-in")
+    given = await ward.booking() | {"offer": f"{ward.expert.id} {ward.specialty_id}", "minutes": "15"}
+    assert (await ward.coordinator.post("/walk-in", given | {"minutes": "90"})).status == 422
+    taken = await ward.coordinator.post("/walk-in", given)
+    assert taken.status == 303
+    again = await ward.coordinator.post("/walk-in", given | {"idempotency_key": "booking-2"})
+    assert again.status == 409
+    assert "Hỏi thuốc chống đông" in html.unescape(ward.coordinator.page)
+    assert (await ward.doctor.get(taken.headers["Location"])).status == 200

@@ -9,7 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from web.admission import Admission, admits
-from web.api import consults, patients, people, requests, session, slots, summaries
+from web.api import consults, patients, people, requests, session, slots, summaries, visits
 from web.api.document import document
 from web.api.edge import challenge, handler
 from web.api.operation import PREFIX, Operation
@@ -21,6 +21,7 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
     *consults.OPERATIONS,
     *summaries.OPERATIONS,
     *slots.OPERATIONS,
+    *visits.OPERATIONS,
     *session.OPERATIONS,
 )
 DOCUMENT_PATH = f"{PREFIX}/openapi.json"

@@ -68,7 +68,7 @@ async def book(call: Call[Booking, Nothing]) -> AppointmentAnswer:
     """Book for the requester's clinic, the own facility or one linked to it. The same key gives the same booking."""
     asked, services, slot_id = call.body, call.services, SlotId(call.path["slot_id"])
     coordinator = await call.acting(asked.coordinator_user_name, "coordinator_user_name")
-    requester = await _requester(call, asked.requester_user_name)
+    requester = await requester_of(call, asked.requester_user_name)
     terminal_id = await terminal_of(services, requester.facility_id, asked.terminal_code)
     patient = await identified(call, coordinator, asked.patient)
     booked = await services.scheduling.book(
@@ -88,7 +88,7 @@ async def book(call: Call[Booking, Nothing]) -> AppointmentAnswer:
     if booked.slot_id != slot_id or held.patient_id != patient.patient_id:
         raise Conflict("idempotency.reused", REUSED)
     call.headers["Location"] = f"{PREFIX}/consults/{booked.consult_id}"
-    return _appointment(booked)
+    return appointment_answer(booked)
 
 
 async def hold(call: Call[SlotHold, Nothing]) -> SlotHoldAnswer:
@@ -114,7 +114,7 @@ async def move(call: Call[Move, Nothing]) -> AppointmentAnswer:
     moved = await call.services.scheduling.move(
         coordinator, appointment_id, SlotId(call.body.slot_id), call.body.version, call.body.reason
     )
-    return _appointment(moved)
+    return appointment_answer(moved)
 
 
 async def cancel(call: Call[AppointmentCancellation, Nothing]) -> None:
@@ -127,7 +127,7 @@ async def cancel(call: Call[AppointmentCancellation, Nothing]) -> None:
         await call.services.scheduling.cancel(coordinator, appointment_id, call.body.reason)
 
 
-async def _requester(call: Call[Booking, Nothing], user_name: str) -> Staff:
+async def requester_of(call: Call[Any, Nothing], user_name: str) -> Staff:
     """The doctor for whom is booked: of the own facility, or of a clinic for which it consults."""
     directory, own_id = call.services.directory, call.token.facility_id
     person = await directory.staff_by_user_name(user_name)
@@ -137,7 +137,7 @@ async def _requester(call: Call[Booking, Nothing], user_name: str) -> Staff:
     return person
 
 
-def _appointment(booked: Appointment) -> AppointmentAnswer:
+def appointment_answer(booked: Appointment) -> AppointmentAnswer:
     return AppointmentAnswer(
         id=booked.id,
         slot_id=booked.slot_id,

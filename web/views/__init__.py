@@ -51,6 +51,7 @@ from web.views import (
     verify,
     waiting,
     waiting_list,
+    walk_in,
     written,
 )
 
@@ -88,6 +89,7 @@ ROUTES: tuple[Iterable[web.AbstractRouteDef], ...] = (
     agenda.routes,
     appointments.routes,
     waiting_list.routes,
+    walk_in.routes,
     resources.routes,
     slots.routes,
     slot_booking.routes,

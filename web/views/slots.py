@@ -133,7 +133,7 @@ async def _page(
         failure=request["language"].error(failure) if failure else "",
         days=days,
         free=free,
-        offers=await _offers(services, session.staff),
+        offers=await offers_of(services, session.staff),
         minutes=MINUTES,
         reasons=CANCEL_REASONS,
         may_book=may(session.staff, Action.COORDINATE),
@@ -144,7 +144,7 @@ async def _page(
     )
 
 
-async def _offers(services: Services, staff: Staff) -> list[tuple[Staff, Specialty]]:
+async def offers_of(services: Services, staff: Staff) -> list[tuple[Staff, Specialty]]:
     """Each specialist of the own hospital with each of their specialties."""
     known = {one.id: one for one in await services.directory.specialties()}
     return [
