@@ -27,6 +27,7 @@ from consult_rooms.queries import Queries
 from consult_rooms.requests import Requests
 from consult_rooms.rooms import Rooms
 from consult_rooms.scheduling import Scheduling
+from consult_rooms.shared_work import SharedWork
 from consult_rooms.written import WrittenCases
 from foundation.addresses import caller
 from foundation.boards import KEEP_S
@@ -95,6 +96,7 @@ class Gateway:
         rooms: Rooms,
         queries: Queries,
         board: BoardQueries,
+        shared: SharedWork,
         scheduling: Scheduling,
         consult_log: ConsultLog,
         presence: Presence,
@@ -134,7 +136,7 @@ class Gateway:
         self._pauses = Pauses()
         self._door = asyncio.Semaphore(AT_ONCE)
         self._at_door = 0
-        views = Views(directory, queries, clock, zone)
+        views = Views(directory, queries, shared, clock, zone)
         attendance = Attendance(rooms, directory, bus)
         self._members = RoomMembers(self._connections, self, rooms, attendance, media, bus, clock)
         self._qualities = Qualities(self._members, rooms, clock)
@@ -232,9 +234,10 @@ class Gateway:
     async def _sweep(self) -> None:
         """Close those that polled and fell silent, forget those that have closed, and keep pauses short."""
         self._pauses.look(len(self._connections), self._connections.gone)
-        for socket_id, transport in list(self._server.eio.sockets.items()):
+        # Their values alone: ten thousand pairs a second would set off a search for cycles every few seconds.
+        for transport in list(self._server.eio.sockets.values()):
             if transport.closed:
-                self._server.eio.sockets.pop(socket_id, None)
+                self._server.eio.sockets.pop(transport.sid, None)
             elif not transport.upgraded and not transport.closing:
                 await transport.check_ping_timeout()
 
