@@ -14,6 +14,7 @@ from datetime import datetime
 from sqlalchemy import update
 
 from consult_rooms import bounds
+from consult_rooms.follow_up_plan import FollowUpPlan
 from consult_rooms.log import ConsultLog
 from consult_rooms.log_entry import LogKind
 from consult_rooms.minutes import LOCKED, OVER, STALE, entry_of, moved, place_of
@@ -77,6 +78,7 @@ class MinutesSigning:
         audit: Audit,
         authentication: Authentication,
         signer: Signer,
+        plan: FollowUpPlan | None = None,
     ) -> None:
         self._database = database
         self._store = store
@@ -85,6 +87,7 @@ class MinutesSigning:
         self._audit = audit
         self._authentication = authentication
         self._signer = signer
+        self._plan = FollowUpPlan() if plan is None else plan
         self._rows = MinutesStore(store.sealer)
 
     async def sign(
@@ -137,6 +140,7 @@ class MinutesSigning:
                 lock = update(minutes).where(*of(minutes, consult_id, saved.person))
                 await tx.execute(lock.values(locked_at=await tx.now()))
                 await self._log.append(tx, consult_id, LogKind.MINUTES_LOCKED, staff.id, {"version": version})
+                await self._plan.begin(tx, consult_id, saved.person)
             told: dict[str, str | int | bool | None] = {"version": version, "sha256": saved.digest, "locked": whole}
             entry = entry_of(session, SIGN, consult_id, ready.there, told)
             await self._audit.record(tx, replace(entry, address=address, target=key.id))

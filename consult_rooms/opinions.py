@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Row, select, update
 
 from consult_rooms import bounds, identities
 from consult_rooms.access import Relation, reads_opinion
+from consult_rooms.follow_up_plan import FollowUpPlan
 from consult_rooms.identities import Person
 from consult_rooms.log import ConsultLog
 from consult_rooms.log_entry import LogKind
@@ -48,10 +49,13 @@ class About:
 class Opinions:
     """Saves, reads and closes opinions."""
 
-    def __init__(self, database: Database, store: ConsultStore, log: ConsultLog) -> None:
+    def __init__(
+        self, database: Database, store: ConsultStore, log: ConsultLog, plan: FollowUpPlan | None = None
+    ) -> None:
         self._database = database
         self._store = store
         self._log = log
+        self._plan = FollowUpPlan() if plan is None else plan
 
     async def save(
         self, staff: Staff, consult_id: ConsultId, text: str, version: int, person: int | None = None
@@ -162,6 +166,7 @@ class Opinions:
             raise Conflict("opinion.closed", LOCKED)
         now = await tx.now()
         await tx.execute(update(opinions).where(*_of(consult_id, number)).values(closed_at=now))
+        await self._plan.begin(tx, consult_id, number)
         locked = select(opinions.c.person).where(opinions.c.consult_id == consult_id, opinions.c.closed_at.is_not(None))
         if {one.number for one in persons} - set((await tx.execute(locked)).scalars()):
             await self._log.append(tx, consult_id, LogKind.OPINION_LOCKED, staff.id, {"version": known.version})

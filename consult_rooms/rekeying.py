@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from consult_rooms import board_notes, busy_calendars, chat, drafts, identities, inquiries, opinions, waiting_list
+from consult_rooms import (
+    board_notes,
+    busy_calendars,
+    chat,
+    drafts,
+    follow_ups,
+    identities,
+    inquiries,
+    opinions,
+    waiting_list,
+)
+from consult_rooms.aftercare_tables import follow_up_answers
 from consult_rooms.board_tables import coordination_notes
 from consult_rooms.booking_tables import waiting_entries
 from consult_rooms.calendar_tables import busy_calendars as busy_calendars_table
@@ -26,6 +37,10 @@ SEALED = (
     Sealed(chat_messages.c.text_sealed, lambda row: chat.text_place(row.consult_id, row.number)),
     Sealed(coordination_notes.c.text_sealed, lambda row: board_notes.text_place(row.consult_id, row.number)),
     Sealed(opinions_table.c.text_sealed, lambda row: opinions.text_place(row.consult_id, row.person)),
+    Sealed(
+        follow_up_answers.c.note_sealed,
+        lambda row: follow_ups.note_place(row.consult_id, row.person, row.day, row.number),
+    ),
     Sealed(minutes_versions.c.document_sealed, lambda row: version_place(row.consult_id, row.person, row.version)),
     Sealed(minutes_addenda.c.document_sealed, lambda row: addendum_place(row.consult_id, row.person, row.number)),
     Sealed(minutes_drafts.c.content_sealed, lambda row: draft_place(row.consult_id, row.person, row.staff_id)),

@@ -41,6 +41,9 @@ _PLAIN: Mapping[LogKind, str] = {
     LogKind.MINUTES_SIGNED: N_("%(actor)s signed the minutes, version %(version)s"),
     LogKind.MINUTES_LOCKED: N_("The minutes, version %(version)s, are signed by all and locked"),
     LogKind.MINUTES_ADDED: N_("%(actor)s added to the minutes"),
+    LogKind.ADVICE_READ: N_("%(actor)s read the advice"),
+    LogKind.FOLLOW_UP_DUE: N_("The clinic is asked what became of the patient, day %(day)s"),
+    LogKind.FOLLOWED_UP: N_("%(actor)s told what became of the patient, day %(day)s"),
     LogKind.SCHEDULED: N_("%(actor)s booked this consult for %(time)s with %(name)s"),
     LogKind.MOVED: N_("%(actor)s moved this consult to %(time)s with %(name)s"),
     LogKind.KEPT: N_("%(actor)s lets the displaced consult wait for its specialist"),
@@ -204,6 +207,7 @@ def sentence(language: Language, row: TimelineRow, zone: ZoneInfo) -> str:
         actor=row.actor_name or "",
         name=row.names.get(mentioned, ""),
         version=data.get("version", ""),
+        day=data.get("day", ""),
         time=language.moment(datetime.fromisoformat(starts_at), zone) if isinstance(starts_at, str) else "",
     )
 

@@ -167,6 +167,9 @@ class Settings(BaseSettings):
     )
     answer_urgent_seconds: float = Field(1800, gt=0, description="the same for urgent requests")
     answer_routine_seconds: float = Field(28800, gt=0, description="the same for routine requests")
+    follow_up_days: str = Field(
+        "1,7,21", description="days after the advice on which the clinic is asked for the outcome; empty: never"
+    )
     claim_lease_seconds: float = Field(
         45, gt=0, description="how long a claim holds without a sign of life before its specialist enters the room"
     )
@@ -280,6 +283,14 @@ class Settings(BaseSettings):
             raise ValueError("has to be up to five numbers of minutes, two weeks at most, such as 1440,60,5")
         return value
 
+    @field_validator("follow_up_days")
+    @classmethod
+    def _follow_up_days(cls, value: str) -> str:
+        parts = [part.strip() for part in value.split(",") if part.strip()]
+        if len(parts) > 6 or not all(part.isdecimal() and 1 <= int(part) <= 365 for part in parts):
+            raise ValueError("has to be up to six numbers of days, a year at most, such as 1,7,21")
+        return value
+
     @field_validator("database_url")
     @classmethod
     def _driver(cls, value: str) -> str:
@@ -347,6 +358,11 @@ class Settings(BaseSettings):
     def reminders(self) -> tuple[timedelta, ...]:
         """How long before an appointment people are reminded."""
         return tuple(timedelta(minutes=int(part)) for part in self.reminder_minutes.split(",") if part.strip())
+
+    @property
+    def follow_ups(self) -> tuple[int, ...]:
+        """On which days after the advice the clinic is asked what became of the patient."""
+        return tuple(sorted({int(part) for part in self.follow_up_days.split(",") if part.strip()}))
 
     @property
     def on_loopback(self) -> bool:

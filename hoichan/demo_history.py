@@ -10,11 +10,12 @@ from datetime import date, datetime, time, timedelta
 
 from sqlalchemy import select, update
 
+from consult_rooms.aftercare_model import Outcome
 from consult_rooms.model import Consent, ConsentBy, ConsultState, IdentityState, Patient, Question, Urgency
 from consult_rooms.tables import slots
 from foundation.clock import FakeClock
 from foundation.errors import Conflict
-from foundation.ids import FacilityId, PatientId, SlotId, SpecialtyId, StaffId
+from foundation.ids import ConsultId, FacilityId, PatientId, SlotId, SpecialtyId, StaffId
 from hoichan import demo
 from hoichan.demo_books import patient_ids
 from hoichan.wiring import Parts, opened
@@ -46,6 +47,7 @@ async def _hold_past_consults(parts: Parts, today: date, ids: Mapping[str, Patie
     clock = FakeClock()
     async with opened(parts.settings, clock=clock) as then:
         people, fields, citizens = await _people(then), await _fields(then), _citizens(today)
+        advised: list[tuple[int, Staff, ConsultId]] = []
         for number, past in enumerate(sorted(demo.past_consults(), key=lambda past: (-past.days_ago, past.starts))):
             _set(clock, parts, today - timedelta(days=past.days_ago), past.starts)
             requester, specialist = people[past.requester], people[past.specialist]
@@ -73,6 +75,24 @@ async def _hold_past_consults(parts: Parts, today: date, ids: Mapping[str, Patie
             clock.advance((past.minutes + 2) * 60)
             if consult.state is not ConsultState.CLOSED:
                 await then.opinions.close(specialist, consult.id)
+            advised.append((past.days_ago, requester, consult.id))
+        await _follow_up(then, clock, today, advised)
+
+
+async def _follow_up(then: Parts, clock: FakeClock, today: date, advised: list[tuple[int, Staff, ConsultId]]) -> None:
+    """What the clinics did after the advice, in the order of time; what is from yesterday nobody has read yet."""
+    acts = [
+        (days_ago - day, consult_id, day, requester)
+        for days_ago, requester, consult_id in advised
+        for day in (0, *then.settings.follow_ups)
+        if day < days_ago and days_ago > 1
+    ]
+    for days_ago, consult_id, day, requester in sorted(acts, key=lambda act: (-act[0], act[1])):
+        _set(clock, then, today - timedelta(days=days_ago), "16:30")
+        if day:
+            await then.aftercare.follow_ups.answer(requester, consult_id, 0, day, Outcome.BETTER)
+        else:
+            await then.aftercare.follow_ups.read(requester, consult_id, 0)
 
 
 async def _book_calendar(parts: Parts, today: date, ids: Mapping[str, PatientId], *, first: bool) -> None:

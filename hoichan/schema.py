@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import consult_rooms.aftercare_tables
 import consult_rooms.availability_tables
 import consult_rooms.board_tables
 import consult_rooms.booking_tables
@@ -28,6 +29,7 @@ TABLE_MODULES = (
     foundation.chain,
     identity.tables,
     consult_rooms.tables,
+    consult_rooms.aftercare_tables,
     consult_rooms.availability_tables,
     consult_rooms.booking_tables,
     consult_rooms.minutes_tables,

@@ -114,6 +114,7 @@ async def _serve(
         rounds.forever("ladder", parts.runner.run_due, pause_s=0.5)
         rounds.forever("claims without a sign of life", parts.pairing.leases.run_due, pause_s=0.5)
         rounds.forever("written cases and uploads", parts.desk.tidy, pause_s=20.0)
+        rounds.forever("follow-ups", parts.aftercare.follow_ups.run_due, pause_s=10.0)
         rounds.forever("offers of the waiting list", parts.scheduling.waiting_list.run_due, pause_s=5.0)
         rounds.forever("slots from templates", parts.planning.materialising.run_due, pause_s=20.0)
         rounds.forever("promised answers", parts.pairing.answers.ring_promised, pause_s=1.0)
@@ -236,6 +237,7 @@ def services_of(
         rooms=parts.rooms,
         opinions=parts.opinions,
         minutes=parts.minutes,
+        aftercare=parts.aftercare,
         scheduling=parts.scheduling,
         queries=parts.queries,
         board=parts.board,

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
+from consult_rooms.aftercare import Aftercare
+from consult_rooms.aftercare_notices import AftercareNotices
 from consult_rooms.answers import Answers
 from consult_rooms.attachments import Attachments
 from consult_rooms.board_acts import BoardActs
@@ -21,6 +23,7 @@ from consult_rooms.drafts import Drafts
 from consult_rooms.duty import Duty
 from consult_rooms.exchange import Exchange
 from consult_rooms.figures import FiguresDesk
+from consult_rooms.follow_up_plan import FollowUpPlan
 from consult_rooms.forecast import Forecast
 from consult_rooms.handovers import Handovers
 from consult_rooms.inquiries import Inquiries
@@ -145,6 +148,7 @@ class Parts:
     rooms: Rooms
     opinions: Opinions
     minutes: MinutesOffice
+    aftercare: Aftercare
     scheduling: Scheduling
     planning: Planning
     queries: Queries
@@ -245,15 +249,18 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
         uploads = Uploads(database, store, audit, segments, arriving)
         attachments = Attachments(database, store, log, audit, files, segments, uploads)
         additions = Additions(database, store, log, directory, audit, book, files, limits=limits)
-        opinions = Opinions(database, store, log)
+        outcomes = AftercareNotices(news.telling.outbox, settings.zone)
+        plan = FollowUpPlan(settings.follow_ups, outcomes)
+        opinions = Opinions(database, store, log, plan)
         keys = KeyRing(database, sealer, audit, guard, directory)
         minutes = MinutesOffice(
             Minutes(database, store, log, directory, opinions, audit),
             MinutesDrafts(database, store),
-            MinutesSigning(database, store, log, directory, audit, authentication, keys),
+            MinutesSigning(database, store, log, directory, audit, authentication, keys, plan),
             keys,
             TrustList(keys, clock),
         )
+        requests = Requests(database, store, log, runner, directory, audit, claims, zone, additions.follow)
         yield Parts(
             settings=settings,
             clock=clock,
@@ -293,7 +300,7 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
             rulebook=Rulebook(database, audit, rules),
             forecast=Forecast(database, rosters, directory, audit),
             runner=runner,
-            requests=Requests(database, store, log, runner, directory, audit, claims, zone, additions.follow),
+            requests=requests,
             pairing=Pairing(
                 Answers(
                     database,
@@ -330,6 +337,7 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
             rooms=Rooms(database, store, log, directory, zone),
             opinions=opinions,
             minutes=minutes,
+            aftercare=Aftercare.over(database, store, log, directory, requests, zone, outcomes),
             scheduling=Scheduling(
                 database,
                 store,

@@ -36,6 +36,7 @@ WISHES: Mapping[Topic, frozenset[Channel]] = MappingProxyType(
     {
         Topic.APPOINTMENTS: frozenset({Channel.MAIL, Channel.PUSH}),
         Topic.REMINDERS: frozenset({Channel.PUSH}),
+        Topic.AFTERCARE: frozenset({Channel.MAIL, Channel.PUSH}),
     }
 )
 """Of whoever has chosen nothing: no SMS, since each costs somebody money."""

@@ -31,6 +31,8 @@ class Topic(StrEnum):
 
     APPOINTMENTS = "appointments"
     REMINDERS = "reminders"
+    AFTERCARE = "aftercare"
+    """Advice to read, follow-ups, outcomes."""
 
 
 class NoticeKind(StrEnum):
@@ -44,10 +46,18 @@ class NoticeKind(StrEnum):
     OFFERED = "offered"
     """A time has become free for somebody on the waiting list."""
     REMINDER = "reminder"
+    ADVICE = "advice"
+    """A specialist has left advice."""
+    FOLLOW_UP = "follow_up"
+    """What became of the patient is asked."""
+    OUTCOME = "outcome"
+    """The clinic has told what became of the patient."""
 
     @property
     def topic(self) -> Topic:
         """What it belongs to."""
+        if self in (NoticeKind.ADVICE, NoticeKind.FOLLOW_UP, NoticeKind.OUTCOME):
+            return Topic.AFTERCARE
         return Topic.REMINDERS if self is NoticeKind.REMINDER else Topic.APPOINTMENTS
 
 

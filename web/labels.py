@@ -67,6 +67,7 @@ LABELS: Mapping[type[StrEnum], Mapping[str, str]] = MappingProxyType(
         Topic: {
             Topic.APPOINTMENTS: N_("Bookings, moves and cancellations"),
             Topic.REMINDERS: N_("Reminders before an appointment"),
+            Topic.AFTERCARE: N_("Advice, follow-ups and outcomes"),
         },
         NoticeKind: {
             NoticeKind.BOOKED: N_("Booking"),
@@ -75,6 +76,9 @@ LABELS: Mapping[type[StrEnum], Mapping[str, str]] = MappingProxyType(
             NoticeKind.DISPLACED: N_("Displaced by an emergency"),
             NoticeKind.OFFERED: N_("Time that has become free"),
             NoticeKind.REMINDER: N_("Reminder"),
+            NoticeKind.ADVICE: N_("Advice to read"),
+            NoticeKind.FOLLOW_UP: N_("Follow-up"),
+            NoticeKind.OUTCOME: N_("Outcome"),
         },
         Outcome: {
             Outcome.ACCEPTED: N_("Accepted"),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from consult_rooms.aftercare import Aftercare
 from consult_rooms.coordinator_board import CoordinatorBoard
 from consult_rooms.desk import Desk
 from consult_rooms.devices import Devices
@@ -117,6 +118,8 @@ class Services:
     """How much each may ask; None: as much as comes."""
     reaching: Reaching | None = None
     """How people are reached when no page is open, and when not to reach them."""
+    aftercare: Aftercare | None = None
+    """What comes after the advice: read by the clinic, outcomes, ratings, returns."""
     telling: Telling | None = None
     """Notices, how each person wants them, and calendars outside."""
     is_demo: bool = False

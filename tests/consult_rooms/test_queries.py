@@ -255,6 +255,8 @@ async def live_through(world: World) -> list[ConsultId]:
             *((kind, {"version": 2}) for kind in (LogKind.MINUTES_SAVED, LogKind.MINUTES_SIGNED)),
             (LogKind.MINUTES_LOCKED, {"version": 2}),
             (LogKind.MINUTES_ADDED, {"addendum": 1}),
+            (LogKind.ADVICE_READ, {"person": 0}),
+            *((kind, {"person": 0, "day": 7}) for kind in (LogKind.FOLLOW_UP_DUE, LogKind.FOLLOWED_UP)),
         )
         for kind, data in passed:
             await world.log.append(tx, consult.id, kind, ha.id, data)

@@ -6,11 +6,13 @@ from datetime import timedelta
 
 from sqlalchemy import LargeBinary, select
 
+from consult_rooms.aftercare_model import Outcome
 from consult_rooms.bookings import Order
 from consult_rooms.busy_calendars import address_place
 from consult_rooms.calendar_tables import busy_calendars
 from consult_rooms.devices import Devices, DeviceScope
 from consult_rooms.drafts import Drafts
+from consult_rooms.follow_ups import FollowUps
 from consult_rooms.model import Question
 from consult_rooms.rekeying import SEALED
 from consult_rooms.store import ConsultStore
@@ -54,6 +56,8 @@ async def test_consults_move_to_the_newest_key_and_the_old_one_can_go(world: Wor
     for who in ("lan", "ha", "khai"):
         await desk.sign(who, over)
     await desk.signing.add(desk.session("lan"), over.id, 1, "CT: không xuất huyết.", password=PASSWORD)
+    follow_ups = FollowUps(world.database, world.store, world.log, world.directory)
+    await follow_ups.answer(lan, over.id, 0, 1, Outcome.BETTER, "Đã ăn uống được.")
     consult = await world.ask(question=Question(situation="Huyết áp 180", recommendation="tiêu sợi huyết?"))
     asked = await world.inquiries.ask(ha, consult.id, "Đường huyết?", "ask-0001")
     await world.inquiries.answer(lan, consult.id, asked, "5,4")

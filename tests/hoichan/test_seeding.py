@@ -283,6 +283,8 @@ async def test_past_consults_have_complete_timelines(parts: Parts) -> None:
     for kinds in told:
         assert kinds[0] == "requested"
         assert kinds[1] == "step_started"
+        while kinds[-1] in ("advice_read", "followed_up"):
+            kinds.pop()
         assert kinds[-6:] == ["claimed", "joined", "joined", "opinion_saved", "ended", "closed"]
         # Where the nearer hospital has nobody of the field on call, its steps pass at once.
         assert "rung" in kinds[2:-6]

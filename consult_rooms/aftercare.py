@@ -1,0 +1,43 @@
+"""Everything about what comes after the advice, in one hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from consult_rooms.aftercare_notices import AftercareNotices
+from consult_rooms.debts import Debts
+from consult_rooms.follow_ups import FollowUps
+from consult_rooms.log import ConsultLog
+from consult_rooms.requests import Requests
+from consult_rooms.returns import Returns
+from consult_rooms.store import ConsultStore
+from foundation.database import Database
+from identity.store import Directory
+
+
+@dataclass(frozen=True, slots=True)
+class Aftercare:
+    """Services that the pages ask."""
+
+    follow_ups: FollowUps
+    debts: Debts
+    returns: Returns
+
+    @classmethod
+    def over(
+        cls,
+        database: Database,
+        store: ConsultStore,
+        log: ConsultLog,
+        directory: Directory,
+        requests: Requests,
+        zone: ZoneInfo,
+        told: AftercareNotices | None = None,
+    ) -> Aftercare:
+        """All of them over one store."""
+        return cls(
+            FollowUps(database, store, log, directory, told),
+            Debts(database, store, directory, zone),
+            Returns(database, store, requests),
+        )
