@@ -1,8 +1,9 @@
 """Who signs with which key: Ed25519, one key a person, made at the first signature; and one of the installation.
 
 Private keys lie sealed in the database (`foundation.sealing`): its copy alone signs nothing, nor does the key file. A
-revoked key never signs again, and its holder's next signature makes another. `Signer` is the port for a qualified
-provider of signatures, whose keys are never here.
+revoked key never signs again, and its holder's next signature makes another. One that has come of age is retired and
+followed by a new one at its next use; that of the installation vouches for its follower (`trust_list`). `Signer` is the
+port for a qualified provider of signatures, whose keys are never here.
 """
 
 from __future__ import annotations
@@ -10,12 +11,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy import Row, and_, func, literal, or_, select, update
+from sqlalchemy import Row, and_, case, func, literal, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from consult_rooms.minutes_tables import signing_keys
@@ -80,15 +81,25 @@ class Signer(Protocol):
 class KeyRing:
     """The keys of this installation."""
 
-    def __init__(self, database: Database, sealer: Sealer, audit: Audit, guard: Guard, directory: Directory) -> None:
+    def __init__(
+        self,
+        database: Database,
+        sealer: Sealer,
+        audit: Audit,
+        guard: Guard,
+        directory: Directory,
+        *,
+        lifetime: timedelta = timedelta(days=365),
+    ) -> None:
         self._database = database
         self._sealer = sealer
         self._audit = audit
         self._guard = guard
         self._directory = directory
+        self._lifetime = lifetime
 
     async def key(self, staff: Staff) -> SigningKey:
-        """See `Signer.key`. The first one, and the first after a revocation, is made here."""
+        """See `Signer.key`. The first one, the first after a revocation, and the next of an old one are made here."""
         return await self._of(staff.id)
 
     async def sign(self, key: SigningKey, message: bytes) -> bytes:
@@ -110,18 +121,35 @@ class KeyRing:
         """The key that signs the trust list."""
         return await self._of(INSTALLATION)
 
+    async def installations(self) -> list[SigningKey]:
+        """Every key that signed the trust list, the first one first."""
+        c = signing_keys.c
+        query = select(signing_keys).where(c.holder == INSTALLATION).order_by(c.created_at, c.revoked_at)
+        async with self._database.reading() as tx:
+            found = [_key(row) for row in await tx.execute(query)]
+        return sorted(found, key=lambda one: one.revoked_at is None)
+
+    async def renew_installation(self, reason: Revocation) -> SigningKey:
+        """End the key that signs the trust list and make the next. For the operator's own command line.
+
+        A retired one vouches for its follower; a compromised one vouches for nothing, and verifiers pin anew.
+        """
+        return await self._renew(await self._of(INSTALLATION), reason, "operator")
+
     async def published(self) -> tuple[int, list[SigningKey]]:
         """Every key of a person that was ever made, and the version of this list: it grows with each change."""
         c = signing_keys.c
         async with self._database.reading() as tx:
             found = [_key(row) for row in await tx.execute(select(signing_keys).order_by(c.created_at, c.id))]
         people = [one for one in found if one.holder != INSTALLATION]
-        return len(people) + sum(one.revoked_at is not None for one in people), people
+        own = len(people) < len(found)  # its first one came with the first list
+        return len(found) + sum(one.revoked_at is not None for one in found) - own, people
 
     async def version(self) -> int:
         """The version of `published`."""
         c = signing_keys.c
-        query = select(func.count() + func.count(c.revoked_at)).where(c.holder != INSTALLATION)
+        own = func.max(case((c.holder == INSTALLATION, 1), else_=0))
+        query = select(func.count() + func.count(c.revoked_at) - func.coalesce(own, 0)).select_from(signing_keys)
         async with self._database.reading() as tx:
             return int((await tx.execute(query)).scalar_one())
 
@@ -175,8 +203,9 @@ class KeyRing:
         query = select(signing_keys).where(c.holder == holder, c.revoked_at.is_(None))
         async with self._database.reading() as tx:
             row = (await tx.execute(query)).one_or_none()
+            is_old = row is not None and await tx.now() - row.created_at >= self._lifetime
         if row is not None:
-            return _key(row)
+            return await self._renew(_key(row), Revocation.RETIRED, holder) if is_old else _key(row)
         try:
             return await self._make(holder)
         except IntegrityError:  # two signatures at once: the other one's key is the key
@@ -185,20 +214,34 @@ class KeyRing:
 
     async def _make(self, holder: str) -> SigningKey:
         private = await asyncio.to_thread(Ed25519PrivateKey.generate)
-        public = private.public_key().public_bytes_raw()
-        named = key_id(public)
         async with self._database.transaction() as tx:
-            at = (await tx.now()).replace(microsecond=0)
-            await tx.execute(
-                signing_keys.insert().values(
-                    id=named,
-                    holder=holder,
-                    public=encoded(public),
-                    private_sealed=self._sealer.seal(private.private_bytes_raw(), private_place(named)),
-                    created_at=at,
-                )
+            return await self._insert(tx, holder, private, holder)
+
+    async def _renew(self, old: SigningKey, reason: Revocation, actor: str) -> SigningKey:
+        """End a key and make its holder's next, in one; of two at once one does it, and both get the new one."""
+        private, c = await asyncio.to_thread(Ed25519PrivateKey.generate), signing_keys.c
+        async with self._database.transaction() as tx:
+            ended = {"revoked_at": await tx.now(), "revoked_by": actor, "reason": reason}
+            open_to = (c.id == old.id) & c.revoked_at.is_(None)
+            if (await tx.execute(update(signing_keys).where(open_to).values(ended))).rowcount:
+                told = AuditEntry(actor=actor, action="key.revoke", target=old.id, details={"reason": reason.value})
+                await self._audit.record(tx, told)
+                return await self._insert(tx, old.holder, private, actor)
+        return await self._of(old.holder)
+
+    async def _insert(self, tx: Transaction, holder: str, private: Ed25519PrivateKey, actor: str) -> SigningKey:
+        public = private.public_key().public_bytes_raw()
+        named, at = key_id(public), (await tx.now()).replace(microsecond=0)
+        await tx.execute(
+            signing_keys.insert().values(
+                id=named,
+                holder=holder,
+                public=encoded(public),
+                private_sealed=self._sealer.seal(private.private_bytes_raw(), private_place(named)),
+                created_at=at,
             )
-            await self._audit.record(tx, AuditEntry(actor=holder, action="key.create", target=named))
+        )
+        await self._audit.record(tx, AuditEntry(actor=actor, action="key.create", target=named))
         return SigningKey(named, holder, encoded(public), at)
 
 

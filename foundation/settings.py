@@ -188,6 +188,11 @@ class Settings(BaseSettings):
         max_length=400,
         description="legal footer of minutes on paper and on the page; a lawyer's words, none by default",
     )
+    signing_key_days: int = Field(
+        365,
+        ge=30,
+        description="a key that signs minutes, or the trust list, is renewed at its next use after this long",
+    )
     room_opens_minutes: int = Field(15, ge=0, description="a booked room opens this long before its time")
     hold_minutes: float = Field(2, gt=0, le=15, description="a slot is kept this long while its form is filled")
     waiting_offer_minutes: float = Field(

@@ -29,7 +29,7 @@ class Explained(click.Group):
     """A group whose commands end with the sentence of an error rather than with a traceback."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*super().list_commands(ctx), "book", "staff", "audit"]
+        return [*super().list_commands(ctx), "book", "staff", "audit", "signing"]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name == "staff":  # loaded only when asked for: a media worker starts without it
@@ -44,6 +44,10 @@ class Explained(click.Group):
             from hoichan.audit_command import audit
 
             return audit
+        if cmd_name == "signing":
+            from hoichan.signing_command import signing
+
+            return signing
         return super().get_command(ctx, cmd_name)
 
     def invoke(self, ctx: click.Context) -> object:

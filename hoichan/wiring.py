@@ -252,7 +252,8 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
         outcomes = AftercareNotices(news.telling.outbox, settings.zone)
         plan = FollowUpPlan(settings.follow_ups, outcomes)
         opinions = Opinions(database, store, log, plan)
-        keys = KeyRing(database, sealer, audit, guard, directory)
+        lifetime = timedelta(days=settings.signing_key_days)
+        keys = KeyRing(database, sealer, audit, guard, directory, lifetime=lifetime)
         minutes = MinutesOffice(
             Minutes(database, store, log, directory, opinions, audit),
             MinutesDrafts(database, store),

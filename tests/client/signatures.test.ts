@@ -81,3 +81,18 @@ test("a list holds by its own signature alone", async () => {
   assert.equal(await readList("{}"), undefined);
   assert.equal(payloadIn("nothing here"), undefined);
 });
+
+test("whoever pinned a key that was renewed goes on, by what the old keys signed; a forger's heir is none", async () => {
+  const [first, second, third] = [new Holder(), new Holder(), new Holder()];
+  const b64 = (one: Holder) => one.raw.toString("base64url");
+  const follows = (old: Holder, heir: Holder, signer = old) => ({
+    from: b64(old), to: b64(heir), at: AT,
+    signature: signer.sign(`{"at":${AT},"format":"hoichan-succession/1","public":"${b64(heir)}"}`).toString("base64url"),
+  });
+  const list = JSON.stringify(both);
+  const pins = async (...successions: object[]) => (await readList(JSON.stringify({ list, public: b64(third), signature: third.sign(list).toString("base64url"), successions })))?.pins;
+  assert.deepEqual(await pins(follows(first, second), follows(second, third)), [third.id, second.id, first.id]);
+  assert.deepEqual(await pins(follows(first, second, forger), follows(second, third)), [third.id, second.id]);
+  assert.deepEqual(await pins(follows(second, forger)), [third.id]);
+  assert.deepEqual(await pins({ ...follows(second, third), at: AT + 1 }), [third.id]);
+});

@@ -366,3 +366,33 @@ async def test_the_trust_list_holds_keys_and_no_names_and_is_signed(desk: Desk) 
     await desk.keys.revoke(Operator(), key.id, Revocation.COMPROMISED)
     after = json.loads(json.loads(await trust.text())["list"])
     assert (after["version"], after["keys"][0]["reason"]) == (listed["version"] + 1, "compromised")
+
+
+async def test_keys_are_renewed_with_age_and_the_installations_old_key_vouches_for_the_new(desk: Desk) -> None:
+    world, trust = desk.world, TrustList(desk.keys, desk.world.clock)
+    consult = await desk.held()
+    await desk.minutes.save(desk.session("lan"), consult.id, DRAFT, 0)
+    await desk.sign("ha", consult)
+    first, before = await desk.keys.installation(), json.loads(await trust.text())
+    old = await desk.keys.key(world["ha"])
+    world.clock.advance(366 * 86_400)
+    renewed = await asyncio.gather(*(desk.keys.key(world["ha"]) for _ in range(3)))
+    assert len({one.id for one in renewed}) == 1, "asked for three times at once it is renewed once"
+    assert renewed[0].id != old.id
+    told = json.loads(await trust.text())
+    listed = {one["id"]: one for one in json.loads(told["list"])["keys"]}
+    assert (listed[old.id]["reason"], listed[renewed[0].id]["revoked"]) == ("retired", None)
+    assert json.loads(told["list"])["version"] > json.loads(before["list"])["version"]
+    second = await desk.keys.installation()
+    assert (before["public"], told["public"]) == (first.public, second.public)
+    (one,) = told["successions"]
+    # What docs/signatures.md says, by hand.
+    said = f'{{"at":{one["at"]},"format":"hoichan-succession/1","public":"{second.public}"}}'
+    Ed25519PublicKey.from_public_bytes(decoded(one["from"])).verify(decoded(one["signature"]), said.encode())
+    assert (one["from"], one["to"]) == (first.public, second.public)
+    third = await desk.keys.renew_installation(Revocation.COMPROMISED)
+    after = json.loads(await trust.text())
+    assert after["public"] == third.public
+    assert [one["to"] for one in after["successions"]] == [second.public], "a compromised key vouches for nothing"
+    assert not await desk.sign("khai", consult)
+    assert await desk.sign("lan", consult), "minutes begun under the old key are signed to the end"

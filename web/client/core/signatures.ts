@@ -35,6 +35,14 @@ export interface Trusted {
   list: TrustList;
   /** The key that signed the list: what a verifier pins. */
   signer: string;
+  /** That key, and those before it that vouched for it one after the other: whoever pinned one of them goes on. */
+  pins: string[];
+}
+interface Succession {
+  from: string;
+  to: string;
+  at: number;
+  signature: string;
 }
 export interface Checked {
   stamp: Stamp;
@@ -83,15 +91,32 @@ export function readPayload(text: string): Payload | undefined {
 /** A published trust list whose own signature holds; undefined when it does not. */
 export async function readList(text: string): Promise<Trusted | undefined> {
   try {
-    const told = JSON.parse(text) as { list: string; signature: string; public: string };
+    const told = JSON.parse(text) as { list: string; signature: string; public: string; successions?: Succession[] };
     const signature = decoded(told.signature);
     const key = decoded(told.public);
     if (!signature || !key || !(await verified(key, signature, encoder.encode(told.list)))) return undefined;
     const list = JSON.parse(told.list) as TrustList;
-    return list.format === "hoichan-trust/1" ? { list, signer: (await sha256(key)).slice(0, 32) } : undefined;
+    if (list.format !== "hoichan-trust/1") return undefined;
+    const signer = (await sha256(key)).slice(0, 32);
+    return { list, signer, pins: [signer, ...(await ancestors(told.public, told.successions ?? []))] };
   } catch {
     return undefined;
   }
+}
+
+/** The keys by which this one was vouched for, the youngest first. */
+async function ancestors(to: string, successions: Succession[]): Promise<string[]> {
+  const found: string[] = [];
+  for (const one of [...successions].reverse()) {
+    const key = decoded(one.from);
+    const signature = decoded(one.signature);
+    // Canonical JSON (RFC 8785): keys in order, no space.
+    const told = JSON.stringify({ at: one.at, format: "hoichan-succession/1", public: one.to });
+    if (one.to !== to || !key || !signature || !(await verified(key, signature, encoder.encode(told)))) break;
+    found.push((await sha256(key)).slice(0, 32));
+    to = one.from;
+  }
+  return found;
 }
 
 /** Check a payload or a signed file. Undefined: it holds no signatures of Hoichan. */

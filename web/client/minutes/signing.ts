@@ -3,7 +3,7 @@
 
 import { say } from "../words.ts";
 
-const AGAIN_MS = 3_000;
+const AGAIN_MS = 2_000;
 
 export function signing(form: HTMLFormElement): void {
   const told = form.querySelector("[data-sending]") as HTMLElement;

@@ -24,7 +24,7 @@ async function load(): Promise<void> {
     const response = await fetch(LIST, { cache: "no-store", credentials: "omit" });
     const came = response.ok ? await response.text() : "";
     const found = await readList(came);
-    if (found === undefined || (pin !== null && found.signer !== pin)) refused = response.ok;
+    if (found === undefined || (pin !== null && !found.pins.includes(pin))) refused = response.ok;
     else if (known === undefined || found.list.version >= known.list.version) {
       localStorage.setItem(PIN, found.signer);
       localStorage.setItem(KEPT, came);
@@ -33,7 +33,7 @@ async function load(): Promise<void> {
   } catch {
     // No network: the list that was kept serves.
   }
-  trusted = known !== undefined && (pin === null || known.signer === pin) ? known : undefined;
+  trusted = known !== undefined && (pin === null || known.pins.includes(pin)) ? known : undefined;
   const told = trusted
     ? say("list", { version: trusted.list.version, issued: trusted.list.issued.replace("T", " ").replace("Z", " UTC"), key: trusted.signer })
     : say("no_list");
