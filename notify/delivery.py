@@ -141,8 +141,9 @@ class Delivery:
                 return await carrier.carry(message)
         except TimeoutError:
             return Receipt(Verdict.FAILED, "timeout")
-        except Exception:  # one message must not keep the others of its batch
-            log.exception("a notice could not be carried")
+        except Exception as fault:  # noqa: BLE001 - one message must not keep the others of its batch
+            # Its text and its frames may hold an address or a name: only what it is goes into the log.
+            log.error("a notice by %s could not be carried: %s", row.channel, type(fault).__qualname__)
             return Receipt(Verdict.FAILED, "fault")
 
 

@@ -31,11 +31,14 @@ class Carried(Carrier):
     receipts: list[Receipt] = field(default_factory=list)
     messages: list[Message] = field(default_factory=list)
     dies: bool = False
+    fault: Exception | None = None
 
     async def carry(self, message: Message) -> Receipt:
         self.messages.append(message)
         if self.dies:
             raise asyncio.CancelledError
+        if self.fault is not None:
+            raise self.fault
         return self.receipts.pop(0) if self.receipts else TAKEN
 
 
@@ -98,6 +101,15 @@ async def test_a_node_that_dies_while_sending_leaves_the_message_to_another(
     await box.delivery.run_due()
     assert len(way.messages) == 2
     assert len({message.id for message in way.messages}) == 1
+
+
+async def test_the_log_of_a_fault_holds_no_address(box: Post, way: Carried, caplog: pytest.LogCaptureFixture) -> None:
+    way.fault = LookupError("no way to nguyen.van.an@example.org")
+    await box.tell(booked())
+    await box.delivery.run_due()
+    assert "LookupError" in caplog.text
+    assert "example.org" not in caplog.text
+    assert [(row.state, row.fault) for row in await box.rows(Channel.MAIL)] == [("waiting", "fault")]
 
 
 async def test_a_refusal_and_too_many_tries_end_as_dead_letters(box: Post, way: Carried, clock: FakeClock) -> None:
