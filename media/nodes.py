@@ -161,7 +161,7 @@ class WorkerNodes:
     async def _found(self, room_id: str) -> WorkerLink | None:
         """The worker that carries the room, which another node may have begun; None when no worker does."""
         placement = self._rooms.get(room_id) or await self._directory.holder(room_id)
-        return self._links.get(placement or "")
+        return await self._carrying(room_id) if placement is None else self._links.get(placement)
 
     async def _carrier(self, room_id: str) -> WorkerLink:
         """The worker that carries the room, or the least busy one that admits it."""
@@ -186,13 +186,26 @@ class WorkerNodes:
                 return None
             await self._directory.release(room_id, holder)
         now = asyncio.get_running_loop().time()
-        chosen = self._placement.choose(self.fleet(), now)
+        carrying = await self._carrying(room_id)
+        chosen = self._placement.choose(self.fleet(), now) if carrying is None else carrying.placement
         if chosen is None:
             return None
         holder = await self._directory.get_or_claim(room_id, chosen)
-        if holder == chosen:
+        if holder == chosen and carrying is None:
             self._placement.note(chosen, now)
         return self._links.get(holder)
+
+    async def _carrying(self, room_id: str) -> WorkerLink | None:
+        """The worker that has a room of which the directory does not know: a Redis that came back empty forgot it.
+
+        Without this question the room would be begun a second time elsewhere, and its people would not meet.
+        """
+        links = list(self._links.values())
+        asked = (link.ask({"do": "watch", "room": room_id}, within_s=READY_S) for link in links)
+        told = await asyncio.gather(*asked, return_exceptions=True)
+        return next(
+            (link for link, one in zip(links, told, strict=True) if isinstance(one, dict) and one["known"]), None
+        )
 
     async def _is_gone(self, placement: str) -> bool:
         if placement in self._given_up:

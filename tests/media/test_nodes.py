@@ -154,6 +154,25 @@ async def test_every_node_hears_that_a_worker_died_and_meets_on_another(cluster:
     assert await carrier(cluster, "r") != dead
 
 
+async def test_rooms_stay_when_the_directory_came_back_empty(cluster: Cluster, offers: list[str]) -> None:
+    for name in ("w1", "w2"):
+        await cluster.worker(name)
+    one, two = await cluster.node(), await cluster.node()
+    before = {}
+    for room_id in ("r", "s"):
+        await one.publish(room_id, "a", offers[0], {})
+        before[room_id] = await carrier(cluster, room_id)
+    assert set(before.values()) == {"w1", "w2"}
+    directory = BusDirectory(cluster.bus)
+    for room_id in ("s", "r"):  # a node that knows of neither would begin with the other worker
+        await directory.release(room_id, await directory.holder(room_id) or "")
+        assert len((await two.subscribe(room_id, "b")).tracks) == 2, "they meet"
+    assert {room_id: await carrier(cluster, room_id) for room_id in before} == before
+    await directory.release("r", await directory.holder("r") or "")
+    await (await cluster.node()).remove("r", "a")
+    assert (await two.subscribe("r", "b")).tracks == ()
+
+
 async def test_a_claim_of_a_worker_that_is_no_more_is_given_up(cluster: Cluster) -> None:
     """Its nodes died with it, so nobody released the room."""
     await cluster.worker("w1")
