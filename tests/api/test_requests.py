@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from foundation.ids import new_id
+from identity.model import Scope
 from tests.api.conftest import EVIDENCE, NAME, Hospital, System
 from tests.consult_rooms.conftest import CENTRAL_HOSPITAL, OTHER_CLINIC, STROKE_HOSPITAL
 
@@ -96,6 +97,31 @@ async def test_the_consulting_side_answers_in_the_name_of_the_specialist(hospita
     assert (await clinic.get(f"/consults/{consult_id}")).body["opinion"]["text"] == "Giữ thuốc cũ."
     [*_, last] = await hospital.audited("api.answer_consult")
     assert (last.outcome, last.consult_id, last.patient_id) == ("failure", consult_id, hospital.patient_id)
+
+
+async def test_a_specialist_takes_a_written_case(hospital: Hospital, clinic: System) -> None:
+    asked = hospital.new_request(in_writing=True, urgency="routine")
+    consult_id = (await clinic.post("/requests", asked, key="1")).body["id"]
+    path, body = f"/consults/{consult_id}/take", {"specialist_user_name": "ha"}
+    hub = await hospital.system(STROKE_HOSPITAL)
+    mute = await hospital.system(STROKE_HOSPITAL, Scope.CONSULTS_READ)
+    assert (await mute.post(path, body)).code == "token.scope"
+    assert (await clinic.post(path, body)).code == "staff.unknown"
+    assert (await clinic.post(path, {"specialist_user_name": "lan"})).status == 403
+    assert (await hub.post(path, {"specialist_user_name": "dieu"})).status == 403
+    far = await hospital.system(CENTRAL_HOSPITAL)
+    assert (await hub.get(f"/consults/{consult_id}")).code == "consult.unknown"
+    for _ in range(2):
+        taken = await hub.post(path, body)
+        assert (taken.status, taken.body["state"]) == (200, "written")
+        assert taken.body["specialist_id"] == hospital.world["ha"].id
+    late = await far.post(path, {"specialist_user_name": "an"})
+    assert (late.status, late.code) == (409, "consult.already_claimed")
+    assert (await hub.post(f"/consults/{'con_' + '0' * 32}/take", body)).code == "consult.unknown"
+    entry = next(one for one in await hospital.audited("api.take_consult") if one.outcome == "success")
+    assert (entry.consult_id, entry.patient_id) == (consult_id, hospital.patient_id)
+    ringing = (await clinic.post("/requests", hospital.new_request(), key="2")).body["id"]
+    assert (await hub.post(f"/consults/{ringing}/take", body)).code == "consult.not_claimed"
 
 
 async def test_the_same_key_makes_one_request(hospital: Hospital, clinic: System) -> None:

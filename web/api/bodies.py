@@ -136,6 +136,12 @@ class ByRequester(Strict):
     requester_user_name: UserName
 
 
+class BySpecialist(Strict):
+    """In whose name of the token's facility, who takes the case, it is done."""
+
+    specialist_user_name: UserName
+
+
 class WrittenAnswer(Strict):
     """The specialist's answer, in the name of the one of the token's facility who holds the consult.
 

@@ -10,7 +10,7 @@ from consult_rooms.exchange import ChangedConsult
 from consult_rooms.model import ConsultState
 from foundation.ids import ConsultId, SpecialtyId
 from identity.model import Scope
-from web.api.bodies import ConsultsQuery, TimelineQuery, WrittenAnswer
+from web.api.bodies import BySpecialist, ConsultsQuery, TimelineQuery, WrittenAnswer
 from web.api.consult_answers import (
     ConsentAnswer,
     ConsultAnswer,
@@ -91,6 +91,18 @@ async def show(call: Call[Nothing, TimelineQuery]) -> ConsultAnswer:
     )
 
 
+async def take(call: Call[BySpecialist, Nothing]) -> ConsultRow:
+    """Take a written case that nobody has, as a specialist of the token's facility. Again by the same is no error."""
+    services, consult_id = call.services, ConsultId(call.path["consult_id"])
+    staff = await call.acting(call.body.specialist_user_name, "specialist_user_name")
+    # Until it is taken the case is no consult of this hospital: whether this person may have it is decided there.
+    consult = await services.desk.written.take(staff, consult_id)
+    call.notes.patient_id = consult.patient.patient_id
+    # Who was rung for another hospital takes it there.
+    taken = await services.exchange.consult(consult.specialist_facility_id or staff.facility_id, consult_id)
+    return _row(taken, await specialty_codes(services))
+
+
 async def answer(call: Call[WrittenAnswer, Nothing]) -> ConsultRow:
     """Write the opinion and lock it, as the specialist; the consult is closed. The same text again is no error."""
     services, consult_id = call.services, ConsultId(call.path["consult_id"])
@@ -152,6 +164,36 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
         "consults",
         Scope.CONSULTS_READ,
         errors={404: ("consult.unknown",)},
+    ),
+    Operation(
+        "take_consult",
+        "POST",
+        "/consults/{consult_id}/take",
+        "Take a written case that nobody has, in a specialist's name, who owns it from then on",
+        BySpecialist,
+        Nothing,
+        ConsultRow,
+        take,
+        "consults",
+        Scope.CONSULTS_WRITE,
+        errors={
+            403: (
+                "policy.denied",
+                "consult.not_offered",
+                "licence.expired",
+                "licence.out_of_scope",
+            ),
+            404: ("consult.unknown",),
+            409: (
+                "consult.already_claimed",
+                "consult.not_claimed",
+                "consult.scheduled",
+                "consult.ended",
+                "consult.closed",
+                "consult.cancelled",
+            ),
+            422: ("staff.unknown",),
+        },
     ),
     Operation(
         "answer_consult",
