@@ -26,7 +26,7 @@ from identity.model import Staff
 PER_PERSON = 20
 DAY_S = 86_400
 MOST_CHARACTERS = 40_000
-FIELDS = 60
+FIELDS = 150
 KEPT_FOR = timedelta(hours=72)
 """How long a draft waits after its last change, unless settings say otherwise."""
 

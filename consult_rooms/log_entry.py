@@ -93,6 +93,8 @@ class LogKind(StrEnum):
     """Somebody came to the waiting room."""
     CHECKED = "checked"
     """The clinic compared two identifiers in the waiting room."""
+    SHEET_ANSWERED = "sheet_answered"
+    """The questions of a template were answered; what, only the sheet tells."""
 
 
 @dataclass(frozen=True, slots=True)

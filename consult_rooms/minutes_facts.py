@@ -8,11 +8,13 @@ from datetime import datetime
 from sqlalchemy import func, select
 
 from consult_rooms import identities
+from consult_rooms.case_summary import case_summary
 from consult_rooms.identities import Person
 from consult_rooms.log_entry import LogKind
 from consult_rooms.minutes_document import Facts, Place
 from consult_rooms.minutes_model import Attendee, Content, Seat, Voice
 from consult_rooms.model import Consult, Participant, ParticipantRole
+from consult_rooms.statements import statements_of
 from consult_rooms.store import ConsultStore
 from consult_rooms.tables import consult_log
 from foundation.database import Transaction
@@ -30,6 +32,8 @@ class Known:
     persons: tuple[Person, ...]
     facts: Facts
     people: tuple[Attendee, ...]
+    summary: str = ""
+    """What was answered before the consult about this person, to begin the case summary with."""
 
 
 async def known(
@@ -80,13 +84,14 @@ async def known(
         starts_at=_whole(min(came, default=consult.claimed_at)),
         ends_at=_whole(consult.ended_at),
     )
-    return Known(about, persons, facts, people)
+    stated = await statements_of(tx, store.sealer, consult.id)
+    return Known(about, persons, facts, people, case_summary(one for one in stated if one.person == about.number))
 
 
 def suggested(about: Known, opinion: str) -> Content:
-    """The minutes before anybody has written them: who was there, and the specialist's opinion."""
+    """The minutes before anybody has written them: who was there, what was asked before, the specialist's opinion."""
     chair = next((one.name for one in about.people if one.seat is Seat.CHAIR), "")
-    return Content(people=about.people, opinions=(Voice(chair, opinion),) if opinion else ())
+    return Content(people=about.people, summary=about.summary, opinions=(Voice(chair, opinion),) if opinion else ())
 
 
 async def _times(tx: Transaction, consult: Consult) -> dict[StaffId, tuple[datetime | None, datetime | None]]:

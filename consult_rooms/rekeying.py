@@ -21,6 +21,8 @@ from consult_rooms.minutes_store import addendum_place, draft_place, version_pla
 from consult_rooms.minutes_tables import minutes_addenda, minutes_drafts, minutes_versions, signing_keys
 from consult_rooms.pairing_tables import inquiries as inquiries_table
 from consult_rooms.signing_keys import private_place
+from consult_rooms.statement_tables import statements
+from consult_rooms.statements import document_place
 from consult_rooms.tables import chat_messages, consults, device_links, identity_history
 from consult_rooms.tables import opinions as opinions_table
 from consult_rooms.written_tables import drafts as drafts_table
@@ -41,6 +43,7 @@ SEALED = (
         follow_up_answers.c.note_sealed,
         lambda row: follow_ups.note_place(row.consult_id, row.person, row.day, row.number),
     ),
+    Sealed(statements.c.document_sealed, lambda row: document_place(row.consult_id, row.number)),
     Sealed(minutes_versions.c.document_sealed, lambda row: version_place(row.consult_id, row.person, row.version)),
     Sealed(minutes_addenda.c.document_sealed, lambda row: addendum_place(row.consult_id, row.person, row.number)),
     Sealed(minutes_drafts.c.content_sealed, lambda row: draft_place(row.consult_id, row.person, row.staff_id)),

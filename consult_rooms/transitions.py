@@ -50,6 +50,8 @@ class Act(StrEnum):
     """Make a call of one that nobody has: the ladder starts again."""
     NOTE = "note"
     """Add to the thread: text, pictures, voice clips."""
+    RECORD = "record"
+    """State something beside the question: answers to a template, a score, a further consent, who is in the rooms."""
 
 
 CONSULT: Mapping[ConsultState, Mapping[Act, ConsultState]] = {
@@ -58,6 +60,7 @@ CONSULT: Mapping[ConsultState, Mapping[Act, ConsultState]] = {
         Act.ASK: ConsultState.SCHEDULED,
         Act.IDENTIFY: ConsultState.SCHEDULED,
         Act.CONSENT: ConsultState.SCHEDULED,
+        Act.RECORD: ConsultState.SCHEDULED,
         Act.MOVE: ConsultState.SCHEDULED,
         Act.MISS: ConsultState.CANCELLED,
         Act.OPEN: ConsultState.CLAIMED,
@@ -73,6 +76,7 @@ CONSULT: Mapping[ConsultState, Mapping[Act, ConsultState]] = {
         Act.ASK: ConsultState.RINGING,
         Act.IDENTIFY: ConsultState.RINGING,
         Act.CONSENT: ConsultState.RINGING,
+        Act.RECORD: ConsultState.RINGING,
         Act.WRITE: ConsultState.WRITTEN,
         Act.NOTE: ConsultState.RINGING,
     },
@@ -81,6 +85,7 @@ CONSULT: Mapping[ConsultState, Mapping[Act, ConsultState]] = {
         Act.HAND_OVER: ConsultState.CLAIMED,
         Act.IDENTIFY: ConsultState.CLAIMED,
         Act.CONSENT: ConsultState.CLAIMED,
+        Act.RECORD: ConsultState.CLAIMED,
         Act.MEET: ConsultState.CLAIMED,
         Act.ADVISE: ConsultState.CLAIMED,
         Act.END: ConsultState.ENDED,
@@ -97,6 +102,7 @@ CONSULT: Mapping[ConsultState, Mapping[Act, ConsultState]] = {
         Act.ASK: ConsultState.WRITTEN,
         Act.IDENTIFY: ConsultState.WRITTEN,
         Act.CONSENT: ConsultState.WRITTEN,
+        Act.RECORD: ConsultState.WRITTEN,
         Act.NOTE: ConsultState.WRITTEN,
         Act.ADVISE: ConsultState.WRITTEN,
         # The answer closes it; there is no call to end.
@@ -105,6 +111,7 @@ CONSULT: Mapping[ConsultState, Mapping[Act, ConsultState]] = {
     ConsultState.ENDED: {
         Act.IDENTIFY: ConsultState.ENDED,
         Act.CONSENT: ConsultState.ENDED,
+        Act.RECORD: ConsultState.ENDED,
         Act.ADVISE: ConsultState.ENDED,
         Act.CLOSE: ConsultState.CLOSED,
     },

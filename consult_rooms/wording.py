@@ -227,6 +227,13 @@ def _message(entry: LogEntry) -> str:
                 if agreed
                 else N_("%(actor)s recorded that the patient did not consent to everything")
             )
+        case LogKind.SHEET_ANSWERED:
+            red = data["red_flags"]
+            return (
+                N_("%(actor)s answered questions about the case, a red flag with yes")
+                if red
+                else N_("%(actor)s answered questions about the case")
+            )
         case LogKind.INVITED:
             observes = data["role"] == "observer"
             return N_("%(actor)s invited %(name)s as an observer") if observes else N_("%(actor)s invited %(name)s")

@@ -12,6 +12,7 @@ import consult_rooms.pairing_tables
 import consult_rooms.push_tables
 import consult_rooms.quiet
 import consult_rooms.rota_tables
+import consult_rooms.statement_tables
 import consult_rooms.tables
 import consult_rooms.written_tables
 import foundation.audit
@@ -39,6 +40,7 @@ TABLE_MODULES = (
     consult_rooms.push_tables,
     consult_rooms.quiet,
     consult_rooms.rota_tables,
+    consult_rooms.statement_tables,
     consult_rooms.written_tables,
     notify.outbox_tables,
     notify.tables,

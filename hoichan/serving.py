@@ -233,6 +233,7 @@ def services_of(
         csv_import=parts.csv_import,
         requests=parts.requests,
         pairing=parts.pairing,
+        intake=parts.intake,
         desk=parts.desk,
         rooms=parts.rooms,
         opinions=parts.opinions,

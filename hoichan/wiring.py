@@ -27,6 +27,7 @@ from consult_rooms.follow_up_plan import FollowUpPlan
 from consult_rooms.forecast import Forecast
 from consult_rooms.handovers import Handovers
 from consult_rooms.inquiries import Inquiries
+from consult_rooms.intake import Intake
 from consult_rooms.ladder_rules import defaults
 from consult_rooms.leases import Leases
 from consult_rooms.log import ConsultLog
@@ -144,6 +145,7 @@ class Parts:
     runner: LadderRunner
     requests: Requests
     pairing: Pairing
+    intake: Intake
     desk: Desk
     rooms: Rooms
     opinions: Opinions
@@ -302,6 +304,7 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
             forecast=Forecast(database, rosters, directory, audit),
             runner=runner,
             requests=requests,
+            intake=Intake.over(database, store, log, audit, clock, zone),
             pairing=Pairing(
                 Answers(
                     database,

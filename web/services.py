@@ -15,6 +15,7 @@ from consult_rooms.duty import Duty
 from consult_rooms.exchange import Exchange
 from consult_rooms.figures import FiguresDesk
 from consult_rooms.forecast import Forecast
+from consult_rooms.intake import Intake
 from consult_rooms.minutes_office import MinutesOffice
 from consult_rooms.opinions import Opinions
 from consult_rooms.pairing import Pairing
@@ -84,6 +85,7 @@ class Services:
     csv_import: CsvImport
     requests: Requests
     pairing: Pairing
+    intake: Intake
     desk: Desk
     rooms: Rooms
     opinions: Opinions

@@ -21,6 +21,7 @@ from consult_rooms.figures import FiguresDesk
 from consult_rooms.forecast import Forecast
 from consult_rooms.handovers import Handovers
 from consult_rooms.inquiries import Inquiries
+from consult_rooms.intake import Intake
 from consult_rooms.ladder_rules import defaults
 from consult_rooms.leases import Leases
 from consult_rooms.log import ConsultLog
@@ -113,6 +114,7 @@ class World:
     requests: Requests
     answers: Answers
     inquiries: Inquiries
+    intake: Intake
     leases: Leases
     handovers: Handovers
     rooms: Rooms
@@ -344,6 +346,7 @@ async def build(
         requests=Requests(database, store, log, runner, directory, audit, claims, ZONE),
         answers=Answers(database, store, log, runner, directory, audit, claims, ZONE),
         inquiries=Inquiries(database, store, log, claims),
+        intake=Intake.over(database, store, log, audit, clock, ZONE),
         leases=Leases(database, store, log, runner, claims),
         handovers=Handovers(database, store, log, directory, audit, claims, ZONE),
         rooms=Rooms(database, store, log, directory, ZONE),

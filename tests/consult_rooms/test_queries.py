@@ -255,6 +255,9 @@ async def live_through(world: World) -> list[ConsultId]:
             *((kind, {"version": 2}) for kind in (LogKind.MINUTES_SAVED, LogKind.MINUTES_SIGNED)),
             (LogKind.MINUTES_LOCKED, {"version": 2}),
             (LogKind.MINUTES_ADDED, {"addendum": 1}),
+            # What is stated beside the question in `test_question_sheets`.
+            (LogKind.SHEET_ANSWERED, {"template": "stroke", "version": 1, "red_flags": 0}),
+            (LogKind.SHEET_ANSWERED, {"template": "stroke", "version": 1, "red_flags": 2}),
             (LogKind.ADVICE_READ, {"person": 0}),
             *((kind, {"person": 0, "day": 7}) for kind in (LogKind.FOLLOW_UP_DUE, LogKind.FOLLOWED_UP)),
         )

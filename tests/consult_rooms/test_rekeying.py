@@ -61,6 +61,7 @@ async def test_consults_move_to_the_newest_key_and_the_old_one_can_go(world: Wor
     consult = await world.ask(question=Question(situation="Huyết áp 180", recommendation="tiêu sợi huyết?"))
     asked = await world.inquiries.ask(ha, consult.id, "Đường huyết?", "ask-0001")
     await world.inquiries.answer(lan, consult.id, asked, "5,4")
+    await world.intake.sheets.answer(lan, consult.id, "stroke", {"face": "yes"})
     await world.board.acts.comment(world["dieu"], consult.id, "Trạm đã gọi lại")
     await world.answers.accept(ha, consult.id)
     await world.rooms.join(ha, consult.id)
@@ -124,6 +125,8 @@ async def test_consults_move_to_the_newest_key_and_the_old_one_can_go(world: Wor
     ]
     back = await renewed.requests.change_identity(lan, consult.id, None, "reverted")
     assert (back.patient, back.question.situation) == (consult.patient, "Huyết áp 180")
+    stated = await renewed.intake.statements.read(lan, consult.id)
+    assert [one.document["answers"] for one in stated.statements] == [{"face": "yes"}]
     assert (await Drafts(world.database, ConsultStore(Sealer(NEW))).get(lan, draft_id)).fields[0][1] == "Khó thở"
     browsers = Subscriptions(world.database, Audit(world.database), Sealer(NEW))
     assert [one.subscription for one in await browsers.addresses([browser_id])] == [browser]

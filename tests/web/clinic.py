@@ -196,6 +196,7 @@ async def clinic(
         rooms=world.rooms,
         desk=desk_of(world, tmp_path / "desk"),
         queries=world.queries,
+        intake=world.intake,
         board=world.board,
         rota=world.rota,
         duty=world.duty,

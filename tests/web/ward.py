@@ -145,6 +145,7 @@ async def ward(
             opinions=world.opinions,
             scheduling=world.scheduling,
             queries=world.queries,
+            intake=world.intake,
             board=world.board,
             presence=world.presence,
             rota=world.rota,

@@ -26,6 +26,7 @@ from web.views.book_ages import Ages
 from web.views.book_tabs import PARTS, TAB_OF, TABS, TITLES, WHOLE
 from web.views.book_viewers import views_of
 from web.views.book_words import ABSENCE_ICONS, REPORT_KINDS, SEXES, VISIT_KINDS, BookWords
+from web.views.intake import Brief, brief_of
 from web.views.patient_forms import evidence_of, patient_id_of
 
 routes = web.RouteTableDef()
@@ -139,6 +140,7 @@ async def show_panel(
         additions=added,
         viewers=viewers,
         words=viewing_words,
+        brief=await _brief(request, place),
         trends=opened.view.several,
         parts=PARTS.get(tab, {}),
         titles=TITLES,
@@ -154,8 +156,20 @@ async def _identity(request: web.Request, place: Place, *, failure: HoichanError
     session, service = request["session"], request.app[SERVICES].additions
     added = await service.of_temporary(session.staff, session, consult_of(place).id, address=address_of(request))
     return panel_fragment(
-        request, "identity", place, may_confirm=may_confirm, failure=sentence, status=status, additions=added
+        request,
+        "identity",
+        place,
+        may_confirm=may_confirm,
+        failure=sentence,
+        status=status,
+        additions=added,
+        brief=await _brief(request, place),
     )
+
+
+async def _brief(request: web.Request, place: Place) -> Brief:
+    """What was asked and recorded beside the question; outside a consult nothing."""
+    return Brief() if place.consult is None else await brief_of(request, place.consult.id)
 
 
 def _another(request: web.Request, place: Place, *, failure: HoichanError | None = None) -> web.StreamResponse:

@@ -25,6 +25,7 @@ from web.rendering import render
 from web.services import SERVICES, Services
 from web.views.appointments import appointment_of
 from web.views.consult_ways import way
+from web.views.intake import brief_of
 
 routes = web.RouteTableDef()
 
@@ -99,6 +100,7 @@ async def show(request: web.Request) -> web.StreamResponse:
         and consult.state is ConsultState.SCHEDULED,
         reasons=CANCEL_REASONS,
         now=services.clock.now(),
+        brief=await brief_of(request, consult.id),
         **await appointment_of(request, view),
     )
 

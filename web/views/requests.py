@@ -8,6 +8,8 @@ from aiohttp import web
 
 from consult_rooms import bounds
 from consult_rooms.model import Consent, ConsentBy, IdentityState, Patient, Question, Step, Urgency
+from consult_rooms.question_sheets import Offered
+from consult_rooms.question_templates import in_order
 from foundation.errors import Forbidden, HoichanError, Invalid, NotFound, TooMany
 from foundation.i18n import N_
 from foundation.ids import DraftId, SpecialtyId, is_id, new_id
@@ -16,9 +18,10 @@ from identity.policy import Action, Target, require
 from web.forms import Form
 from web.pacing import count_consult
 from web.rendering import render
-from web.services import SERVICES
+from web.services import SERVICES, Services
 from web.views.book_words import SEXES
 from web.views.clinic_side import offered, telephones
+from web.views.sheet_fields import given_in, given_of
 
 routes = web.RouteTableDef()
 
@@ -60,6 +63,9 @@ async def send(request: web.Request) -> web.StreamResponse:
         form.refuse("specialty_id", NO_SPECIALTY)
     patient = await _confirmed(request, form, needed=not emergency)
     question, consent, temporary = question_of(form), consent_of(form, strict=not emergency), _temporary(form)
+    # A template that was retired while the form was open is still answered.
+    templates = [one.template for one in await services.intake.sheets.all()]
+    sheets = given_in(form, templates, services.intake.sheets.until)
     if not form.valid or urgency is None:
         return await _page(request, form, patient=patient, status=422)
     try:
@@ -81,6 +87,8 @@ async def send(request: web.Request) -> web.StreamResponse:
     except (Invalid, TooMany) as error:
         form.take(error, field="specialty_id")
         return await _page(request, form, patient=patient, status=422)
+    for code, given in sheets.items():
+        await services.intake.sheets.answer(session.staff, consult.id, code, given)
     if form.value("draft"):
         await services.desk.drafts.discard(session.staff, DraftId(form.value("draft")[:64]))
     there = f"/requests/{consult.id}"
@@ -136,6 +144,13 @@ def _note(form: Form, error: HoichanError) -> None:
     form.refuse("patient", error.message, **error.parameters)
 
 
+async def _templates(services: Services, form: Form) -> list[Offered]:
+    """The templates that are offered, and retired ones that the form already answers."""
+    every = await services.intake.sheets.all()
+    wanted = {one.template.code: one for one in every if one.retired_at is None or given_of(form, one.template)}
+    return [wanted[template.code] for template in in_order([one.template for one in wanted.values()])]
+
+
 async def _page(
     request: web.Request, form: Form, *, patient: Patient | None = None, status: int = 200
 ) -> web.StreamResponse:
@@ -167,6 +182,8 @@ async def _page(
         written_hours=max(1, round(services.settings.written_routine_minutes / 60)),
         consent_by=tuple(ConsentBy),
         sexes=SEXES,
+        templates=(templates := await _templates(services, form)),
+        opened={one.template.code for one in templates if given_of(form, one.template)},
     )
     if "X-Fragment" in request.headers:
         response.headers["X-Fragment"] = "1"

@@ -14,6 +14,7 @@ from web.forms import Form
 from web.rendering import render
 from web.services import SERVICES
 from web.views.book_words import SEXES
+from web.views.intake import brief_of
 from web.views.request_ladder import ladder_of
 from web.views.requests import consent_of, question_of
 
@@ -177,6 +178,7 @@ async def _context(request: web.Request, found: ConsultView, failure: HoichanErr
         "consent_by": tuple(ConsentBy),
         "sexes": SEXES,
         "now": now,
+        "brief": await brief_of(request, found.consult.id),
     }
 
 

@@ -79,6 +79,9 @@ function show(): void {
   for (const part of document.querySelectorAll<HTMLElement>("[data-for-urgency]")) part.hidden = part.dataset["forUrgency"] !== urgency;
   for (const part of document.querySelectorAll<HTMLElement>("[data-for-specialty]")) part.hidden = part.dataset["forSpecialty"] !== specialty;
   find("#temporary").hidden = !emergency || patient;
+  for (const sheet of document.querySelectorAll<HTMLElement>("[data-suits]")) sheet.toggleAttribute("data-suited", specialty !== "" && (sheet.dataset["suits"] ?? "").split(" ").includes(specialty));
+  // A red flag suggests; nothing changes the urgency but the person.
+  find("#red-flag").hidden = emergency || document.querySelector("[data-red-flag]:checked") === null;
   const button = find<HTMLButtonElement>("#send-request");
   button.classList.toggle("call-now", emergency);
   button.classList.toggle("primary", !emergency);

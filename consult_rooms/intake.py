@@ -1,0 +1,30 @@
+"""Everything that is stated about a consult beside its question, in one hand for those who wire and those who ask."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from consult_rooms.log import ConsultLog
+from consult_rooms.question_sheets import QuestionSheets
+from consult_rooms.statements import Statements
+from consult_rooms.store import ConsultStore
+from foundation.audit import Audit
+from foundation.clock import Clock
+from foundation.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """Question sheets, and the statements that they are kept as."""
+
+    statements: Statements
+    sheets: QuestionSheets
+
+    @classmethod
+    def over(
+        cls, database: Database, store: ConsultStore, log: ConsultLog, audit: Audit, clock: Clock, zone: ZoneInfo
+    ) -> Intake:
+        """All of it over one database."""
+        statements = Statements(database, store, log)
+        return cls(statements, QuestionSheets(database, statements, audit, clock, zone))

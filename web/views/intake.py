@@ -1,0 +1,132 @@
+"""What is asked and recorded about a case beside its question: a page, and the same beside the call as a fragment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from consult_rooms.model import ConsultState, Urgency
+from consult_rooms.question_sheets import sheets_of
+from consult_rooms.question_templates import Sheet
+from consult_rooms.rows import ConsultView
+from consult_rooms.statements import Statement
+from foundation.errors import Conflict, HoichanError, Invalid
+from foundation.ids import ConsultId
+from identity.model import Session
+from web.forms import Form
+from web.rendering import render
+from web.services import SERVICES
+from web.views.sheet_fields import filled, given_of, refuse
+
+routes = web.RouteTableDef()
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """What pages show of it beside the question: the sheets that were answered, each with who and when."""
+
+    sheets: tuple[tuple[Sheet, Statement], ...] = ()
+
+    @property
+    def suggests(self) -> bool:
+        """Whether a red flag answered yes suggests an emergency."""
+        return any(one.red for one, _ in self.sheets)
+
+
+@routes.get("/consults/{consult_id}/intake")
+async def show(request: web.Request) -> web.StreamResponse:
+    """Answers, and the forms for whoever may write; `open` names a template whose form stands open."""
+    return await _page(request, None, open_=request.query.get("open", "")[:40])
+
+
+@routes.post("/consults/{consult_id}/intake/sheets/{code}")
+async def answer(request: web.Request) -> web.StreamResponse:
+    """Save the answers to one template. What cannot be saved comes back as it was typed, beside what stands."""
+    form, services, staff = await Form.read(request), request.app[SERVICES], request["session"].staff
+    consult_id, code = _consult_id(request), request.match_info["code"]
+    seen = form.integer("seen", least=0, most=2**31 - 1)
+    stated = await services.intake.statements.read(staff, consult_id)
+    offered = {one.template.code: one for one in await services.intake.sheets.of(stated)}
+    failure: HoichanError | None = None
+    if (one := offered.get(code)) is not None and form.valid:
+        try:
+            await services.intake.sheets.answer(staff, consult_id, code, given_of(form, one.template), seen=seen)
+        except Invalid as error:
+            refuse(form, one.template, error)
+        except Conflict as error:
+            failure = error
+    elif one is None:  # retired since the page was opened: the service decides, and says so
+        given = {name.rpartition(".")[2]: form.value(name) for name in form.names if name.startswith(f"q.{code}.")}
+        await services.intake.sheets.answer(staff, consult_id, code, given, seen=seen)
+    return await _after(request, form, failure, open_=code)
+
+
+@routes.post("/requests/{consult_id}/emergency")
+async def make_emergency(request: web.Request) -> web.StreamResponse:
+    """Follow what a red flag suggests, and make the request an emergency. Nothing does it by itself."""
+    services, staff = request.app[SERVICES], request["session"].staff
+    consult = (await services.queries.consult(staff, _consult_id(request))).consult
+    await services.requests.change_question(staff, consult.id, consult.question, urgency=Urgency.EMERGENCY)
+    raise web.HTTPSeeOther(f"/requests/{consult.id}")
+
+
+async def brief_of(request: web.Request, consult_id: ConsultId) -> Brief:
+    """What this person may know of it."""
+    session: Session = request["session"]
+    stated = await request.app[SERVICES].intake.statements.read(session.staff, consult_id)
+    return Brief(sheets_of(stated))
+
+
+async def _after(
+    request: web.Request, form: Form, failure: HoichanError | None, *, open_: str = ""
+) -> web.StreamResponse:
+    """After a save: the page that shows it, or what was typed with what is wrong."""
+    if failure is None and form.valid:
+        if _is_fragment(request):
+            return await _page(request, None, saved=True)
+        raise web.HTTPSeeOther(f"/consults/{_consult_id(request)}/intake")
+    return await _page(request, form, failure=failure, open_=open_, status=failure.status if failure else 422)
+
+
+async def _page(
+    request: web.Request,
+    form: Form | None,
+    *,
+    failure: HoichanError | None = None,
+    open_: str = "",
+    saved: bool = False,
+    status: int = 200,
+) -> web.StreamResponse:
+    services, staff = request.app[SERVICES], request["session"].staff
+    view: ConsultView = await services.queries.consult(staff, _consult_id(request))
+    stated = await services.intake.statements.read(staff, view.consult.id)
+    offered = await services.intake.sheets.of(stated)
+    response = render(
+        request,
+        "intake/content.html" if _is_fragment(request) else "intake/page.html",
+        status=status,
+        view=view,
+        consult=view.consult,
+        stated=stated,
+        sheets=sheets_of(stated),
+        offered=offered,
+        form=form or filled(offered),
+        failure=request["language"].error(failure) if failure else "",
+        saved=saved,
+        open=open_,
+        target="#book",
+        in_panel=_is_fragment(request) and view.room_open,
+        over=view.consult.state in (ConsultState.CLOSED, ConsultState.CANCELLED),
+    )
+    if _is_fragment(request):
+        response.headers["X-Fragment"] = "1"
+    return response
+
+
+def _is_fragment(request: web.Request) -> bool:
+    return "X-Fragment" in request.headers
+
+
+def _consult_id(request: web.Request) -> ConsultId:
+    return ConsultId(request.match_info["consult_id"])
