@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from consult_rooms import (
+    advice,
     board_notes,
     busy_calendars,
     chat,
     drafts,
+    drawings,
     follow_ups,
     identities,
     inquiries,
     opinions,
     waiting_list,
 )
+from consult_rooms.advice_tables import advice_versions
 from consult_rooms.aftercare_tables import follow_up_answers
 from consult_rooms.board_tables import coordination_notes
 from consult_rooms.booking_tables import waiting_entries
 from consult_rooms.calendar_tables import busy_calendars as busy_calendars_table
+from consult_rooms.drawing_tables import strokes
 from consult_rooms.minutes_store import addendum_place, draft_place, version_place
 from consult_rooms.minutes_tables import minutes_addenda, minutes_drafts, minutes_versions, signing_keys
 from consult_rooms.pairing_tables import inquiries as inquiries_table
@@ -48,6 +52,8 @@ SEALED = (
     Sealed(minutes_addenda.c.document_sealed, lambda row: addendum_place(row.consult_id, row.person, row.number)),
     Sealed(minutes_drafts.c.content_sealed, lambda row: draft_place(row.consult_id, row.person, row.staff_id)),
     Sealed(signing_keys.c.private_sealed, lambda row: private_place(row.id)),
+    Sealed(strokes.c.shape_sealed, lambda row: drawings.shape_place(row.attachment_id, row.number)),
+    Sealed(advice_versions.c.content_sealed, lambda row: advice.content_place(row.advice_id, row.version)),
     Sealed(drafts_table.c.content_sealed, lambda row: drafts.content_place(row.staff_id, row.id)),
     Sealed(waiting_entries.c.content_sealed, lambda row: waiting_list.content_place(row.id)),
     Sealed(busy_calendars_table.c.address_sealed, lambda row: busy_calendars.address_place(row.id)),

@@ -38,6 +38,8 @@ class Act(StrEnum):
     """Be in the room: join, chat, invite."""
     ADVISE = "advise"
     """Write the opinion."""
+    READ_BACK = "read_back"
+    """Answer an item of advice as the clinic: will do, cannot, done."""
     END = "end"
     CLOSE = "close"
     WRITE = "write"
@@ -88,6 +90,7 @@ CONSULT: Mapping[ConsultState, Mapping[Act, ConsultState]] = {
         Act.RECORD: ConsultState.CLAIMED,
         Act.MEET: ConsultState.CLAIMED,
         Act.ADVISE: ConsultState.CLAIMED,
+        Act.READ_BACK: ConsultState.CLAIMED,
         Act.END: ConsultState.ENDED,
         Act.MISS: ConsultState.CANCELLED,
         Act.WRITE: ConsultState.WRITTEN,
@@ -105,6 +108,7 @@ CONSULT: Mapping[ConsultState, Mapping[Act, ConsultState]] = {
         Act.RECORD: ConsultState.WRITTEN,
         Act.NOTE: ConsultState.WRITTEN,
         Act.ADVISE: ConsultState.WRITTEN,
+        Act.READ_BACK: ConsultState.WRITTEN,
         # The answer closes it; there is no call to end.
         Act.CLOSE: ConsultState.CLOSED,
     },
@@ -113,10 +117,11 @@ CONSULT: Mapping[ConsultState, Mapping[Act, ConsultState]] = {
         Act.CONSENT: ConsultState.ENDED,
         Act.RECORD: ConsultState.ENDED,
         Act.ADVISE: ConsultState.ENDED,
+        Act.READ_BACK: ConsultState.ENDED,
         Act.CLOSE: ConsultState.CLOSED,
     },
-    # A merge found to be wrong is taken back even after the close.
-    ConsultState.CLOSED: {Act.IDENTIFY: ConsultState.CLOSED},
+    # A merge found to be wrong is taken back even after the close, and advice is carried out after it.
+    ConsultState.CLOSED: {Act.IDENTIFY: ConsultState.CLOSED, Act.READ_BACK: ConsultState.CLOSED},
     ConsultState.CANCELLED: {},
 }
 

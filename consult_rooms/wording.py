@@ -85,6 +85,24 @@ _BY_CODE: Mapping[LogKind, tuple[str, Mapping[str, str]]] = {
             "document": N_("%(actor)s sent a document"),
         },
     ),
+    LogKind.ADVISED: (
+        "change",
+        {
+            "given": N_("%(actor)s gave advice %(item)s"),
+            "amended": N_("%(actor)s changed advice %(item)s; it has to be read back again"),
+            "withdrawn": N_("%(actor)s withdrew advice %(item)s"),
+            "will_do": N_("%(actor)s read back advice %(item)s: will do"),
+            "cannot": N_("%(actor)s read back advice %(item)s: cannot"),
+            "done": N_("%(actor)s: advice %(item)s is done"),
+        },
+    ),
+    LogKind.DRAWN: (
+        "change",
+        {
+            "drawn": N_("%(actor)s drew on a photograph"),
+            "undone": N_("%(actor)s took back what they drew on a photograph"),
+        },
+    ),
     LogKind.DECLINED: (
         "reason",
         {
@@ -207,6 +225,7 @@ def sentence(language: Language, row: TimelineRow, zone: ZoneInfo) -> str:
         actor=row.actor_name or "",
         name=row.names.get(mentioned, ""),
         version=data.get("version", ""),
+        item=data.get("item", ""),
         day=data.get("day", ""),
         time=language.moment(datetime.fromisoformat(starts_at), zone) if isinstance(starts_at, str) else "",
     )

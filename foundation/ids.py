@@ -27,6 +27,8 @@ AdditionId = NewType("AdditionId", str)
 AttachmentId = NewType("AttachmentId", str)
 UploadId = NewType("UploadId", str)
 DraftId = NewType("DraftId", str)
+AdviceId = NewType("AdviceId", str)
+"""Of an item of advice."""
 InquiryId = NewType("InquiryId", str)
 HandoverId = NewType("HandoverId", str)
 TemplateId = NewType("TemplateId", str)

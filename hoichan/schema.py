@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import consult_rooms.advice_tables
 import consult_rooms.aftercare_tables
 import consult_rooms.availability_tables
 import consult_rooms.board_tables
 import consult_rooms.booking_tables
 import consult_rooms.calendar_tables
+import consult_rooms.drawing_tables
 import consult_rooms.minutes_tables
 import consult_rooms.pairing_tables
 import consult_rooms.push_tables
@@ -31,8 +33,10 @@ TABLE_MODULES = (
     identity.tables,
     consult_rooms.tables,
     consult_rooms.aftercare_tables,
+    consult_rooms.advice_tables,
     consult_rooms.availability_tables,
     consult_rooms.booking_tables,
+    consult_rooms.drawing_tables,
     consult_rooms.minutes_tables,
     consult_rooms.calendar_tables,
     consult_rooms.board_tables,

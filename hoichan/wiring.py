@@ -54,6 +54,7 @@ from consult_rooms.rota_weeks import RotaWeeks
 from consult_rooms.rulebook import Rulebook
 from consult_rooms.runner import LadderRunner
 from consult_rooms.scheduling import Scheduling
+from consult_rooms.shared_work import SharedWork
 from consult_rooms.signing_keys import KeyRing
 from consult_rooms.store import ConsultStore
 from consult_rooms.swaps import Swaps
@@ -147,6 +148,7 @@ class Parts:
     pairing: Pairing
     intake: Intake
     desk: Desk
+    shared: SharedWork
     rooms: Rooms
     opinions: Opinions
     minutes: MinutesOffice
@@ -340,6 +342,7 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
             ),
             rooms=Rooms(database, store, log, directory, zone),
             opinions=opinions,
+            shared=SharedWork.over(database, store, log, directory),
             minutes=minutes,
             aftercare=Aftercare.over(database, store, log, directory, requests, zone, outcomes),
             scheduling=Scheduling(

@@ -5,10 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, ClassVar
 
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from consult_rooms.model import ParticipantRole
+from signaling.advice_shapes import AdvicePart
 from signaling.board_shapes import ROWS, BoardRowPart, LanePart
+from signaling.drawing_events import Drawn
 from signaling.shapes import (
     CONSULT,
     EXAMPLE_SDP,
@@ -161,6 +164,8 @@ class Joined:
     """Chat lines after the number given, in order."""
     ice_servers: list[IceServerPart]
     """For both peer connections (`iceServers` of `RTCPeerConnection`). Empty when there is no relay."""
+    advice: list[AdvicePart] = Field(default_factory=list)
+    """Items of advice, all of them, when one was given or changed after the number given; none for an observer."""
     example: ClassVar[dict[str, Any]] = {
         "participant_id": PARTICIPANT,
         "role": "requester",
@@ -193,6 +198,7 @@ class Joined:
                 "credential": "bW9yZSB0aGFuIGEgd29yZA==",
             }
         ],
+        "advice": [],
     }
 
 
@@ -285,4 +291,5 @@ Ack = (
     | Published
     | Subscribed
     | Kept
+    | Drawn
 )

@@ -15,8 +15,10 @@ from consult_rooms.rows import RingView, TimelineRow
 from foundation.errors import Forbidden, NotFound
 from foundation.ids import ConsultId, StaffId
 from identity.store import Directory
+from signaling.advice_shapes import Advice
 from signaling.boards import Boards
 from signaling.connections import Connection, Connections, Outlet
+from signaling.drawing_events import Strokes
 from signaling.room_members import RoomMembers
 from signaling.server_events import Agenda, Consult, Invited, Log, Overdue, Oversight, RingStopped
 from signaling.shapes import ChatPart
@@ -39,6 +41,7 @@ _QUIET = frozenset({LogKind.CHAT, LogKind.FIRST_FRAME, LogKind.LINE_CHANGED, Log
     LogKind.ADDED,
     LogKind.ADDITION_WITHDRAWN,
     LogKind.ATTACHED,
+    LogKind.DRAWN,
 }
 """What changes nothing on a list of consults."""
 _BOOKED = frozenset(
@@ -195,6 +198,8 @@ class Announcements:
         lines: list[ChatPart] = []
         if listeners and any(row.entry.kind is LogKind.CHAT for row in rows):
             lines = await self._chat(consult_id, [row.entry for row in rows], listeners)
+        await self._draw(consult_id, [row.entry for row in rows], listeners)
+        await self._advise(consult_id, [row.entry for row in rows], listeners)
         for connection in followers:
             seen = connection.watched[consult_id]
             unseen = [row for row in rows if row.entry.number > seen]
@@ -206,6 +211,30 @@ class Announcements:
                     if line.number > seen:
                         await self._outlet.send(connection, chat_event(consult_id, line))
             await self._outlet.send(connection, Log(consult_id, self._views.entries(unseen, connection.language)))
+
+    async def _advise(
+        self, consult_id: ConsultId, entries: Sequence[LogEntry], listeners: Sequence[Connection]
+    ) -> None:
+        """The items of advice that these entries changed, to everyone in the room who may read them."""
+        changed = {str(entry.data["advice"]) for entry in entries if entry.kind is LogKind.ADVISED}
+        if not changed or not listeners:
+            return
+        staff = await self._directory.staff_many({one.staff_id for one in listeners})
+        for staff_id, person in staff.items():
+            items = [part for part in await self._views.advice(person, consult_id) if part.advice_id in changed]
+            for connection in listeners:
+                if items and connection.staff_id == staff_id:
+                    await self._outlet.send(connection, Advice(consult_id, items))
+
+    async def _draw(self, consult_id: ConsultId, entries: Sequence[LogEntry], listeners: Sequence[Connection]) -> None:
+        """The strokes that these entries made or took back, to everyone in the room: all of them read the thread."""
+        drawn = [entry for entry in entries if entry.kind is LogKind.DRAWN]
+        if not drawn or not listeners:
+            return
+        staff = await self._directory.staff_many({one.staff_id for one in listeners})
+        told = Strokes(consult_id, await self._views.strokes(staff.values(), consult_id, drawn))
+        for connection in listeners:
+            await self._outlet.send(connection, told)
 
     async def _chat(
         self, consult_id: ConsultId, entries: Sequence[LogEntry], listeners: Sequence[Connection]

@@ -38,6 +38,8 @@ from signaling.attendance import Switches
 from signaling.board_events import BoardEvent
 from signaling.boards import Boards
 from signaling.connections import Connection
+from signaling.drawing import Drawing
+from signaling.drawing_events import DrawingEvent
 from signaling.negotiation import Negotiation, tracks
 from signaling.notices import Notices
 from signaling.protocol import ClientEvent, parse, wire
@@ -83,6 +85,7 @@ class Dispatch:
         qualities: Qualities,
         notices: Notices,
         boards: Boards,
+        drawing: Drawing,
         views: Views,
         relays: Relays,
         clock: Clock,
@@ -100,6 +103,7 @@ class Dispatch:
         self._qualities = qualities
         self._notices = notices
         self._boards = boards
+        self._drawing = drawing
         self._views = views
         self._relays = relays
         self._clock = clock
@@ -142,6 +146,8 @@ class Dispatch:
         caller = _caller(connection, session)
         if isinstance(event, room.RoomEvent):
             return await self._meet(caller, event)
+        if isinstance(event, DrawingEvent):
+            return await self._drawing.carry_out(connection, caller.staff, event)
         if isinstance(event, BoardEvent):
             return await self._boards.carry_out(connection, caller.staff, event)
         if isinstance(event, AnswerEvent | WrittenEvent):
@@ -263,6 +269,8 @@ class Dispatch:
             if any(entry.kind is LogKind.CHAT for entry in entries):
                 said = await self._messages(caller.staff, consult_id, event.after)
                 messages = [line for line in said if line.number <= last]
+            advised = any(entry.kind is LogKind.ADVISED for entry in entries)
+            advice = await self._views.advice(caller.staff, consult_id) if advised else []
             connection.follow(consult_id, last)
         rows = await self._queries.described(entries)
         return Joined(
@@ -277,6 +285,7 @@ class Dispatch:
                 IceServerPart(list(server.urls), server.username, server.credential)
                 for server in self._relays.servers(participant.id)
             ],
+            advice=advice,
         )
 
 

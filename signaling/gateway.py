@@ -50,6 +50,7 @@ from signaling.attendance import Attendance
 from signaling.boards import TICK_S, Boards
 from signaling.connections import Connection, Connections
 from signaling.dispatch import INTERNAL, Dispatch, refusal
+from signaling.drawing import Drawing
 from signaling.engineio_seam import ROUND_S, Sockets
 from signaling.negotiation import Negotiation
 from signaling.notices import Notices
@@ -162,6 +163,7 @@ class Gateway:
             qualities=self._qualities,
             notices=self._notices,
             boards=self._boards,
+            drawing=Drawing(shared.drawings, self._members, queries),
             views=views,
             relays=relays,
             clock=clock,

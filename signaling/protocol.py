@@ -1,7 +1,7 @@
 """The Socket.IO protocol as types: one dataclass an event, both ways, with meaning, fields and bounds.
 
-The classes stand in `pairing_events`, `answer_events`, `written_events`, `room_events`, `terminal_events`,
-`board_events`, `server_events` and `acks`; this page is the way in and out.
+The classes stand in `pairing_events`, `answer_events`, `written_events`, `room_events`, `drawing_events`,
+`terminal_events`, `board_events`, `server_events` and `acks`; this page is the way in and out.
 `docs/protocol.md` is generated from them by `signaling.protocol_document`.
 """
 
@@ -19,13 +19,14 @@ from foundation.i18n import N_
 from signaling.acks import Ack
 from signaling.answer_events import AnswerEvent
 from signaling.board_events import BoardEvent
+from signaling.drawing_events import DrawingEvent
 from signaling.pairing_events import PairingEvent
 from signaling.room_events import RoomEvent
 from signaling.server_events import ServerEvent
 from signaling.terminal_events import TerminalEvent
 from signaling.written_events import WrittenEvent
 
-ClientEvent = PairingEvent | AnswerEvent | WrittenEvent | RoomEvent | TerminalEvent | BoardEvent
+ClientEvent = PairingEvent | AnswerEvent | WrittenEvent | RoomEvent | DrawingEvent | TerminalEvent | BoardEvent
 
 CLIENT_EVENTS: Mapping[str, type[ClientEvent]] = MappingProxyType(
     {event.name: event for event in get_args(ClientEvent)}

@@ -9,7 +9,9 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from consult_rooms.model import ParticipantRole, Urgency
+from signaling.advice_shapes import Advice
 from signaling.board_shapes import ROWS, BoardRowPart, LanePart
+from signaling.drawing_events import Strokes
 from signaling.media_events import Layers, MediaLost, Quality, Speakers, SubscribeOffer, Uplink
 from signaling.shapes import (
     CONSULT,
@@ -304,6 +306,8 @@ ServerEvent = (
     | RingStopped
     | Log
     | Chat
+    | Advice
+    | Strokes
     | Room
     | SubscribeOffer
     | Quality

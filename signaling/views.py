@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from zoneinfo import ZoneInfo
 
+from consult_rooms.log_entry import LogEntry
 from consult_rooms.model import ChatMessage
 from consult_rooms.queries import Queries
 from consult_rooms.rows import RingView, TimelineRow
+from consult_rooms.shared_work import SharedWork
 from consult_rooms.wording import sentence
 from foundation.clock import Clock
+from foundation.errors import Forbidden, NotFound
 from foundation.i18n import Language
-from foundation.ids import ConsultId
+from foundation.ids import AttachmentId, ConsultId
+from identity.model import Staff
 from identity.store import Directory
+from signaling.advice_shapes import AdvicePart, advice_part
+from signaling.drawing_events import StrokePart, stroke_part
 from signaling.server_events import Chat, Ring
 from signaling.shapes import ChatPart, EntryPart, InquiryPart, RungPart, TelephonePart, WaitingPart
 
@@ -20,9 +26,12 @@ from signaling.shapes import ChatPart, EntryPart, InquiryPart, RungPart, Telepho
 class Views:
     """Makes the parts of events and acknowledgements."""
 
-    def __init__(self, directory: Directory, queries: Queries, clock: Clock, zone: ZoneInfo) -> None:
+    def __init__(
+        self, directory: Directory, queries: Queries, shared: SharedWork, clock: Clock, zone: ZoneInfo
+    ) -> None:
         self._directory = directory
         self._queries = queries
+        self._shared = shared
         self._clock = clock
         self._zone = zone
 
@@ -81,6 +90,31 @@ class Views:
             ],
             server_time=self._clock.now(),
         )
+
+    async def advice(self, staff: Staff, consult_id: ConsultId) -> list[AdvicePart]:
+        """All items of advice, for who may read them; none for an observer."""
+        try:
+            return [advice_part(item) for item in await self._shared.advice.each(staff, consult_id)]
+        except (Forbidden, NotFound):
+            return []
+
+    async def strokes(
+        self, readers: Iterable[Staff], consult_id: ConsultId, drawn: Sequence[LogEntry]
+    ) -> list[StrokePart]:
+        """What these entries drew or took back, as the first who may reads it."""
+        numbers: dict[str, set[int]] = {}
+        for entry in drawn:
+            numbers.setdefault(str(entry.data["attachment"]), set()).add(int(entry.data["stroke"] or 0))
+        for staff in readers:
+            try:
+                return [
+                    stroke_part(stroke)
+                    for picture, which in numbers.items()
+                    for stroke in await self._shared.drawings.each(staff, consult_id, AttachmentId(picture), which)
+                ]
+            except (Forbidden, NotFound):
+                continue
+        return []
 
     async def chat(self, messages: Sequence[ChatMessage]) -> list[ChatPart]:
         """Chat lines with the names of who wrote them."""

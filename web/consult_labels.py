@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
 
+from consult_rooms.advice_model import AdviceKind, AdviceState
 from consult_rooms.board_acts import BoardReason
 from consult_rooms.candidates import Why
 from consult_rooms.devices import DeviceScope
@@ -40,6 +41,20 @@ CONSULT_LABELS: Mapping[type[StrEnum], Mapping[str, str]] = MappingProxyType(
             ConsultState.ENDED: N_("Awaits the opinion"),
             ConsultState.CLOSED: N_("Opinion given"),
             ConsultState.CANCELLED: N_("Cancelled"),
+        },
+        AdviceKind: {
+            AdviceKind.ACTION: N_("To do"),
+            AdviceKind.DRUG: N_("Drug"),
+            AdviceKind.TEST: N_("Test"),
+            AdviceKind.REFERRAL: N_("Referral"),
+            AdviceKind.WATCH: N_("Watch for"),
+        },
+        AdviceState: {
+            AdviceState.OPEN: N_("Not read back"),
+            AdviceState.WILL_DO: N_("Will do"),
+            AdviceState.CANNOT: N_("Cannot"),
+            AdviceState.DONE: N_("Done"),
+            AdviceState.WITHDRAWN: N_("Withdrawn"),
         },
         Step: {
             Step.ON_CALL: N_("Those on call"),

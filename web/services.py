@@ -28,6 +28,7 @@ from consult_rooms.rooms import Rooms
 from consult_rooms.rota import Rota
 from consult_rooms.rulebook import Rulebook
 from consult_rooms.scheduling import Scheduling
+from consult_rooms.shared_work import SharedWork
 from consult_rooms.telling import Telling
 from foundation.audit import Audit
 from foundation.bus import Bus
@@ -89,6 +90,7 @@ class Services:
     desk: Desk
     rooms: Rooms
     opinions: Opinions
+    shared: SharedWork
     minutes: MinutesOffice
     scheduling: Scheduling
     planning: Planning

@@ -21,6 +21,7 @@ from sqlalchemy import select
 
 from consult_rooms.exchange import Exchange
 from consult_rooms.scheduling import Scheduling
+from consult_rooms.shared_work import SharedWork
 from foundation.audit import audit_entries
 from foundation.bus import Bus
 from foundation.clock import FakeClock
@@ -207,6 +208,7 @@ async def hospital(
         requests=world.requests,
         rooms=world.rooms,
         opinions=world.opinions,
+        shared=SharedWork.over(world.database, world.store, world.log, world.directory),
         presence=world.presence,
         rota=world.rota,
         rulebook=world.rulebook,

@@ -23,7 +23,8 @@ function person(id: string, role: Role, present = true): Participant {
 function answer(over: Partial<Joined> = {}): Joined {
   return {
     participant_id: "me", role: "specialist", state: "claimed", started_at: null,
-    participants: [person("me", "specialist"), person("other", "requester")], entries: [], chat: [], ...over,
+    participants: [person("me", "specialist"), person("other", "requester")], entries: [], advice: [],
+    chat: [], ...over,
   };
 }
 

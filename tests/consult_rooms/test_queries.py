@@ -241,6 +241,12 @@ async def live_through(world: World) -> list[ConsultId]:
             (LogKind.RAISED, {"staff": khai}),
             # Of opinions about each of several patients in `test_opinions`.
             (LogKind.OPINION_LOCKED, {"version": 1}),
+            (LogKind.DRAWN, {"stroke": 1, "change": "drawn"}),
+            (LogKind.DRAWN, {"stroke": 1, "change": "undone"}),
+            *(
+                (LogKind.ADVISED, {"item": 1, "change": change})
+                for change in ("given", "amended", "withdrawn", "will_do", "cannot", "done")
+            ),
             # What coordinators do is tried in `test_board`, what becomes of booked times in `test_changes`, minutes in
             # `test_minutes`.
             *((LogKind.REASSIGNED, {"staff": khai, "to": to}) for to in ("specialist", "coordinator")),

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from sqlalchemy import LargeBinary, select
 
+from consult_rooms.advice import Wording
 from consult_rooms.aftercare_model import Outcome
 from consult_rooms.bookings import Order
 from consult_rooms.busy_calendars import address_place
@@ -15,6 +16,7 @@ from consult_rooms.drafts import Drafts
 from consult_rooms.follow_ups import FollowUps
 from consult_rooms.model import Question
 from consult_rooms.rekeying import SEALED
+from consult_rooms.shared_work import SharedWork
 from consult_rooms.store import ConsultStore
 from foundation.audit import Audit
 from foundation.ids import DraftId, new_id
@@ -27,6 +29,7 @@ from notify.subscriptions import Subscriptions
 from notify.webpush import Subscription
 from records_panel.rekeying import SEALED as BOOKS
 from tests.consult_rooms.conftest import CLINIC, CONSENT, PATIENT, QUESTION, STROKE, World, build
+from tests.consult_rooms.test_drawings import ARROW, picture
 from tests.consult_rooms.test_identities import MERGED
 from tests.consult_rooms.test_minutes import DRAFT, PASSWORD, desk_of
 
@@ -67,6 +70,9 @@ async def test_consults_move_to_the_newest_key_and_the_old_one_can_go(world: Wor
     await world.rooms.join(ha, consult.id)
     await world.rooms.chat(lan, consult.id, "Huyết áp 190", "1")
     await world.opinions.save(ha, consult.id, "Dùng alteplase", 0)
+    shared = SharedWork.over(world.database, world.store, world.log, world.directory)
+    await shared.advice.give(ha, consult.id, Wording("drug", "Alteplase", "0,9 mg/kg"), "key-00001")
+    await shared.drawings.draw(lan, consult.id, await picture(world, consult), ARROW, "str-00001")
     devices = Devices(world.database, world.store, Audit(world.database), world.bus)
     await devices.create(lan, consult.id, name="Máy siêu âm", scope=DeviceScope.VIEW, hours=4)
     await world.requests.change_identity(lan, consult.id, MERGED, "turned")

@@ -18,6 +18,7 @@ from limits.aio.storage import MemoryStorage
 
 from consult_rooms.model import Consult
 from consult_rooms.queries import Queries
+from consult_rooms.shared_work import SharedWork
 from foundation.audit import Audit
 from foundation.bus import Bus, Hint
 from foundation.clock import FakeClock
@@ -138,6 +139,7 @@ class Node:
             rooms=world.rooms,
             queries=self.queries,
             board=world.board.queries,
+            shared=SharedWork.over(world.database, world.store, world.log, world.directory),
             scheduling=world.scheduling,
             consult_log=world.log,
             presence=world.presence,

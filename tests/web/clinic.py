@@ -18,6 +18,7 @@ from limits.aio.storage import MemoryStorage
 
 from consult_rooms.model import Consult
 from consult_rooms.requests import Requests
+from consult_rooms.shared_work import SharedWork
 from foundation.bus import Bus
 from foundation.clock import FakeClock
 from foundation.database import Database
@@ -194,6 +195,7 @@ async def clinic(
         ),
         requests=world.requests,
         rooms=world.rooms,
+        shared=SharedWork.over(world.database, world.store, world.log, world.directory),
         desk=desk_of(world, tmp_path / "desk"),
         queries=world.queries,
         intake=world.intake,

@@ -13,6 +13,7 @@ import pytest
 
 from consult_rooms.desk import Desk
 from consult_rooms.model import Consent, ConsentBy, Consult, ConsultState, IdentityState, Patient, Question, Urgency
+from consult_rooms.shared_work import SharedWork
 from foundation.bus import Bus
 from foundation.clock import FakeClock
 from foundation.database import Database
@@ -143,6 +144,7 @@ async def ward(
             requests=world.requests,
             rooms=world.rooms,
             opinions=world.opinions,
+            shared=SharedWork.over(world.database, world.store, world.log, world.directory),
             scheduling=world.scheduling,
             queries=world.queries,
             intake=world.intake,

@@ -1,5 +1,7 @@
 // Forms and links with data-fragment-target="#id" fetch their answer and put it into that element, without a new page.
 
+import { clientKey } from "./core/protocol.ts";
+
 const HEADER = { "X-Fragment": "1" };
 
 /** The number of the last request for an element: an answer that was overtaken is not shown any more. */
@@ -76,6 +78,13 @@ async function put(target: Element, request: Promise<Response>, place = ""): Pro
   }
 }
 
+/** What was typed has arrived: the form is for the next thing, under a key of its own. */
+function reset(form: HTMLFormElement): void {
+  form.reset();
+  const key = form.elements.namedItem("client_id");
+  if (key instanceof HTMLInputElement) key.value = clientKey();
+}
+
 function targetOf(element: HTMLElement): Element | null {
   const selector = element.dataset["fragmentTarget"];
   return selector ? document.querySelector(selector) : null;
@@ -98,7 +107,11 @@ export function startFragments(): void {
     for (const [name, value] of new FormData(form, submitter)) if (typeof value === "string") body.append(name, value);
     const address = submitter?.getAttribute("formaction") ?? form.action;
     if (form.method === "get") void put(target, fetch(`${form.action}?${body}`, { headers: HEADER }));
-    else void put(target, fetch(address, { method: "POST", headers: HEADER, body }));
+    else {
+      const request = fetch(address, { method: "POST", headers: HEADER, body });
+      if ("resets" in form.dataset) void request.then((response) => response.ok && reset(form)).catch(() => undefined);
+      void put(target, request);
+    }
   });
   document.addEventListener("click", (event) => {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;

@@ -9,6 +9,7 @@ from aiohttp import web
 from web.views import (
     additions,
     administration,
+    advice,
     agenda,
     appointments,
     availability,
@@ -80,6 +81,7 @@ ROUTES: tuple[Iterable[web.AbstractRouteDef], ...] = (
     uploads.routes,
     devices.routes,
     consults.routes,
+    advice.routes,
     minutes.routes,
     minutes_drafts.routes,
     verify.routes,

@@ -23,6 +23,7 @@ from web.errors import problem
 from web.forms import Form
 from web.rendering import render
 from web.services import SERVICES, Services
+from web.views.advice import advice_of
 from web.views.appointments import appointment_of
 from web.views.consult_ways import way
 from web.views.intake import brief_of
@@ -102,6 +103,7 @@ async def show(request: web.Request) -> web.StreamResponse:
         now=services.clock.now(),
         brief=await brief_of(request, consult.id),
         **await appointment_of(request, view),
+        **await advice_of(request, view),
     )
 
 

@@ -17,6 +17,7 @@ from identity.model import Role, Session, Staff
 from web.rendering import render
 from web.services import SERVICES, Services
 from web.views.addition_words import form_of
+from web.views.advice import advice_of
 from web.views.appointments import waiting_room_of
 from web.views.book import embedded_book
 
@@ -45,6 +46,7 @@ async def show_room(request: web.Request) -> web.StreamResponse:
         is_specialist=view.related is Relation.SPECIALIST,
         book=Markup(book),  # noqa: S704 - rendered by our own escaped templates
         **advice,
+        **await advice_of(request, view),
         adding=form_of(request["language"]),
         may_invite=view.related in (Relation.REQUESTER, Relation.SPECIALIST),
     )

@@ -7,6 +7,7 @@ import re
 from aiohttp import hdrs, web
 
 from consult_rooms.attachments import Attachment
+from consult_rooms.drawings import Stroke
 from consult_rooms.thread import ThreadEntry
 from foundation.errors import Invalid
 from foundation.files import FileKind
@@ -38,6 +39,19 @@ async def say(request: web.Request) -> web.StreamResponse:
     consult_id = ConsultId(request.match_info["consult_id"])
     said = await services.desk.threads.say(session.staff, consult_id, form.value("text"), form.value("client_id"))
     return web.json_response({"number": said.number, "at": said.at.isoformat()}, status=201)
+
+
+@routes.get("/consults/{consult_id}/attachments/{attachment_id}/strokes")
+async def show_strokes(request: web.Request) -> web.StreamResponse:
+    """What was drawn on a picture and not taken back, in order."""
+    session, services = request["session"], request.app[SERVICES]
+    found = await services.shared.drawings.each(
+        session.staff,
+        ConsultId(request.match_info["consult_id"]),
+        AttachmentId(request.match_info["attachment_id"][:64]),
+    )
+    told = [_stroke(stroke) for stroke in found if not stroke.undone]
+    return web.json_response({"self": session.staff.id, "strokes": told})
 
 
 @routes.get("/consults/{consult_id}/attachments/{attachment_id}", allow_head=False)
@@ -120,3 +134,19 @@ def _headers(found: Attachment, kind: FileKind) -> dict[str, str]:
 
 
 NO_RANGE = N_("The file does not reach so far.")
+
+
+def _stroke(stroke: Stroke) -> dict[str, object]:
+    """As the event `strokes` of the protocol has it."""
+    return {
+        "attachment_id": stroke.attachment_id,
+        "number": stroke.number,
+        "author_id": stroke.author_id,
+        "author_name": stroke.author_name,
+        "client_id": stroke.client_id,
+        "kind": stroke.shape.kind.value,
+        "points": stroke.shape.points,
+        "text": stroke.shape.text,
+        "at": stroke.at.isoformat(),
+        "undone": stroke.undone,
+    }

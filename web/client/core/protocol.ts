@@ -31,6 +31,22 @@ export interface ChatLine {
   client_id: string;
 }
 
+/** An item of the specialist's advice; `state` is the clinic's answer. */
+export interface AdviceItem {
+  advice_id: string;
+  number: number;
+  person: number;
+  version: number;
+  kind: "action" | "drug" | "test" | "referral" | "watch";
+  text: string;
+  dose: string;
+  state: "open" | "will_do" | "cannot" | "done" | "withdrawn";
+  reason: string;
+  author_name: string;
+  changed_by_name: string;
+  changed_at: string;
+}
+
 export interface Participant {
   participant_id: string;
   staff_id: string;
@@ -88,6 +104,7 @@ export interface Joined {
   participants: Participant[];
   entries: LogEntry[];
   chat: ChatLine[];
+  advice: AdviceItem[];
   ice_servers?: IceServer[];
 }
 
@@ -201,6 +218,7 @@ export interface ServerEvents {
   ring_stopped: RingStopped;
   log: { consult_id: string; entries: LogEntry[] };
   chat: ChatLine & { consult_id: string };
+  advice: { consult_id: string; items: AdviceItem[] };
   room: { consult_id: string; participants: Participant[] };
   subscribe_offer: SubscribeOffer & { consult_id: string };
   quality: Quality;

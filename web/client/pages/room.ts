@@ -9,6 +9,7 @@ import * as room from "../core/room_state.ts";
 import { startFragments } from "../fragments.ts";
 import { Publisher } from "../media/publisher.ts";
 import { Subscriber } from "../media/subscriber.ts";
+import { AdviceDesk } from "../room/advice.ts";
 import { Chat } from "../room/chat.ts";
 import { startDialogs, startMenu, startSwitch } from "../room/dialogs.ts";
 import { Holding, startHandover, type Leaving } from "../room/handover.ts";
@@ -42,6 +43,8 @@ const lineChip = find("#line-chip") as HTMLElement;
 
 const book = find("#book");
 const opinion = find("#opinion-drawer");
+const advicePair = find("#advice-pair");
+const advice = advicePair?.querySelector("#advice-list") ? new AdviceDesk(advicePair, consultId) : null;
 const desk = opinion && new OpinionDesk(opinion, consultId);
 const liveBook = book && new LiveBook(book, consultId, () => void desk?.turn());
 let state = room.EMPTY;
@@ -200,6 +203,8 @@ async function enter(): Promise<void> {
     const long = awaySince !== null && performance.now() - awaySince > LONG_AWAY_MS;
     awaySince = null;
     update(room.joined(state, answer));
+    // What came while the line was cut; the page itself brought what there was before.
+    if (again && answer.advice.length > 0) void advice?.look();
     ownLines.open = true;
     page.dataset["state"] = "joined";
     line.joined(performance.now());
@@ -236,6 +241,7 @@ const here = <T extends { consult_id: string }>(work: (message: T) => void) => (
 };
 connection.on("log", here((message) => update(room.withEntries(state, message.entries))));
 connection.on("chat", here((message) => update(room.withChat(state, [message]))));
+connection.on("advice", here(() => void advice?.look()));
 connection.on("room", here((message) => update(room.withParticipants(state, message.participants))));
 connection.on("quality", here((message) => stage.quality(message)));
 connection.on("speakers", here((message) => stage.speaking(message.participant_ids, state.self)));
