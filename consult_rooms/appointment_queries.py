@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -13,7 +14,7 @@ from consult_rooms.bookings import Bookings
 from consult_rooms.changes import Alternative
 from consult_rooms.expected import Turn, delay, expected_starts
 from consult_rooms.free_slots import nearest
-from consult_rooms.model import ConsultState
+from consult_rooms.model import Consult, ConsultState
 from consult_rooms.standing import standing
 from consult_rooms.store import ConsultStore
 from consult_rooms.tables import appointments, consults
@@ -24,6 +25,8 @@ from identity.model import Staff
 LONGEST = timedelta(hours=8)
 ALONE = timedelta(minutes=30)
 """How long a consult that rang is taken to last."""
+MOST = 20
+"""Specialists whose day one look works out."""
 AGAIN = 3
 """Free times of each kind that a return visit is proposed."""
 
@@ -57,6 +60,29 @@ class AppointmentQueries:
                 if found is not None and delay(booked.starts_at, found) is not None:
                     expected = found
             return AppointmentView(booked, expected)
+
+    async def expected(self, booked: Iterable[Consult]) -> dict[ConsultId, datetime]:
+        """When those of the next hours will really begin, where that is a good deal later than booked.
+
+        For consults that the reader was given already.
+        """
+        async with self._database.reading() as tx:
+            now = await tx.now()
+            soon = [
+                consult
+                for consult in booked
+                if consult.state is ConsultState.SCHEDULED
+                and consult.starts_at is not None
+                and now - LONGEST < consult.starts_at < now + LONGEST
+            ]
+            found: dict[ConsultId, datetime] = {}
+            for specialist_id in sorted({one.specialist_id for one in soon if one.specialist_id is not None})[:MOST]:
+                starts = expected_starts(await self._turns(tx, specialist_id, now), now)
+                for one in soon:
+                    begins = starts.get(one.id)
+                    if begins is not None and one.starts_at is not None and delay(one.starts_at, begins) is not None:
+                        found[one.id] = begins
+            return found
 
     async def again(self, staff: Staff, consult_id: ConsultId) -> list[Alternative]:
         """Free times after a consult: of the same specialist first, then of the field elsewhere."""

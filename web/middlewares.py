@@ -122,6 +122,19 @@ async def forgery(request: web.Request, handler: Handler) -> web.StreamResponse:
     return await handler(request)
 
 
+@web.middleware
+async def unread(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Count the person's new notices, for the menu of a whole page; parts that a script asks for have no menu."""
+    found: Session | None = request["session"]
+    telling = request.app[SERVICES].telling
+    request["unread"] = 0
+    whole = request.method == hdrs.METH_GET and "X-Fragment" not in request.headers and request.path != "/notices"
+    whole = whole and admission_of(request.match_info.handler) is Admission.SESSION
+    if whole and telling is not None and found is not None and not found.locked:
+        request["unread"] = await telling.outbox.unseen(found.staff.id)
+    return await handler(request)
+
+
 async def _find_session(request: web.Request) -> Session | None:
     secret = request.cookies.get(SESSION_COOKIE)
     return await request.app[SERVICES].sessions.find(secret) if secret else None
@@ -157,4 +170,4 @@ def _send_to(request: web.Request, target: str, error: HoichanError) -> web.Stre
     raise web.HTTPSeeOther(target)
 
 
-MIDDLEWARES = (number, errors, refuse_early, session, count, language, forgery)
+MIDDLEWARES = (number, errors, refuse_early, session, count, language, forgery, unread)

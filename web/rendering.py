@@ -67,6 +67,7 @@ def render(request: web.Request, template: str, *, status: int = 200, **context:
         csrf=session.csrf_token if session else "",
         request_path=_way_back(request, status),
         nav=navigation(session, request.path),
+        unread=request.get("unread", 0),
         **context,
     )
     return web.Response(text=text, status=status, content_type="text/html", headers={"Cache-Control": "no-store"})

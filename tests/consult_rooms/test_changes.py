@@ -377,3 +377,17 @@ def test_who_runs_over_pushes_the_next_until_a_gap() -> None:
     assert told == {"c": nine + timedelta(minutes=55), "d": nine + timedelta(minutes=60)}
     assert delay(nine, nine + timedelta(minutes=4)) is None
     assert delay(nine, nine + half) == half
+
+
+async def test_the_agenda_says_when_a_consult_will_really_begin(world: World) -> None:
+    first, second = await world.publish(hours=1, count=2)
+    one, two = await world.book(first), await world.book(second, "second")
+    reading = world.scheduling.appointments
+
+    async def expected() -> dict[ConsultId, datetime]:
+        rows = [(await world.queries.consult(world["lan"], booked.consult_id)).consult for booked in (one, two)]
+        return await reading.expected(rows)
+
+    assert await expected() == {}
+    until = await world.scheduling.changes.late(world["lan"], one.id, 20)
+    assert await expected() == {one.consult_id: until}

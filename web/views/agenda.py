@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
@@ -25,10 +26,14 @@ async def show(request: web.Request) -> web.StreamResponse:
     zone, now = ZoneInfo(services.settings.zone), services.clock.now()
     first = _day(request.query.get("day", "")) or now.astimezone(zone).date()
     days: dict[date, list[Way]] = {}
-    for row in await services.queries.agenda(session.staff, first, DAYS):
+    rows = await services.queries.agenda(session.staff, first, DAYS)
+    expected = await services.scheduling.appointments.expected(row.consult for row in rows)
+    for row in rows:
         starts_at = row.consult.starts_at
         if starts_at is not None:
-            days.setdefault(starts_at.astimezone(zone).date(), []).append(way(row, now))
+            days.setdefault(starts_at.astimezone(zone).date(), []).append(
+                replace(way(row, now), expected_at=expected.get(row.consult.id))
+            )
     is_fragment = "X-Fragment" in request.headers
     response = render(
         request,

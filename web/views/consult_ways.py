@@ -20,6 +20,8 @@ class Way:
     word: str
     waits_for: datetime | None = None
     """When the way opens, for a booked room."""
+    expected_at: datetime | None = None
+    """When it will really begin, if that is a good deal later than booked."""
 
 
 def way(row: ConsultRow, now: datetime) -> Way:
