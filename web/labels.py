@@ -13,6 +13,7 @@ from identity.model import FacilityKind, ManagingLevel, Role, Scope, Sensitivity
 from notify.notice import Channel, NoticeKind, Topic
 from records_panel.glass import GlassReason, Verdict
 from records_panel.import_runs import Outcome
+from web.aftercare_labels import AFTERCARE_LABELS
 from web.availability_labels import AVAILABILITY_LABELS
 from web.consult_labels import CONSULT_LABELS
 
@@ -27,6 +28,7 @@ GLASS_REASONS: Mapping[str, str] = MappingProxyType(
 LABELS: Mapping[type[StrEnum], Mapping[str, str]] = MappingProxyType(
     {
         **CONSULT_LABELS,
+        **AFTERCARE_LABELS,
         **AVAILABILITY_LABELS,
         Role: {
             Role.RURAL_DOCTOR: N_("Doctor on site"),

@@ -17,6 +17,7 @@ _PAGES: tuple[tuple[str, str, frozenset[Role]], ...] = (
     ("/turns", N_("My turns"), frozenset({Role.SPECIALIST})),
     ("/ladder", N_("Who would be rung"), frozenset({Role.COORDINATOR, Role.ADMINISTRATOR})),
     ("/fleet", N_("Terminals"), frozenset({Role.COORDINATOR, Role.ADMINISTRATOR})),
+    ("/owed", N_("What I owe"), frozenset({Role.RURAL_DOCTOR, Role.SPECIALIST})),
     ("/agenda", N_("Agenda"), _CLINICAL),
     ("/written", N_("Written cases"), _CLINICAL),
     ("/consults", N_("Past consults"), _CLINICAL),

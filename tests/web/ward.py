@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from consult_rooms.aftercare import Aftercare
 from consult_rooms.desk import Desk
 from consult_rooms.model import Consent, ConsentBy, Consult, ConsultState, IdentityState, Patient, Question, Urgency
 from consult_rooms.shared_work import SharedWork
@@ -154,6 +155,7 @@ async def ward(
             duty=world.duty,
             figures=world.figures,
             desk=desk,
+            aftercare=Aftercare.over(world.database, world.store, world.log, world.directory, world.requests, ZONE),
             rulebook=world.rulebook,
             forecast=world.forecast,
             patients=records.patients,

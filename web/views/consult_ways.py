@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,6 +10,8 @@ from consult_rooms.access import Relation, room_open
 from consult_rooms.model import ConsultState
 from consult_rooms.rows import ConsultRow
 from foundation.i18n import N_
+from foundation.ids import ConsultId
+from web.services import Services
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,13 @@ class Way:
     """When the way opens, for a booked room."""
     expected_at: datetime | None = None
     """When it will really begin, if that is a good deal later than booked."""
+
+
+async def open_cases(services: Services, rows: Sequence[ConsultRow]) -> Mapping[ConsultId, bool]:
+    """Which of these are open still after the opinion; True: the clinic has not read the advice."""
+    if services.aftercare is None:
+        return {}
+    return await services.aftercare.debts.open_cases([row.consult.id for row in rows])
 
 
 def way(row: ConsultRow, now: datetime) -> Way:

@@ -24,8 +24,9 @@ from web.forms import Form
 from web.rendering import render
 from web.services import SERVICES, Services
 from web.views.advice import advice_of
+from web.views.aftercare import aftercare_of
 from web.views.appointments import appointment_of
-from web.views.consult_ways import way
+from web.views.consult_ways import open_cases, way
 from web.views.intake import brief_of
 
 routes = web.RouteTableDef()
@@ -62,6 +63,7 @@ async def show_past(request: web.Request) -> web.StreamResponse:
         request,
         "consults.html",
         past=[way(row, now) for row in shown],
+        open_cases=await open_cases(services, shown),
         is_first=before is None,
         next_before=shown[-1].consult.created_at.isoformat() if len(rows) > PAGE else None,
     )
@@ -103,6 +105,7 @@ async def show(request: web.Request) -> web.StreamResponse:
         now=services.clock.now(),
         brief=await brief_of(request, consult.id),
         **await appointment_of(request, view),
+        **await aftercare_of(request, view),
         **await advice_of(request, view),
     )
 

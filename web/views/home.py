@@ -21,7 +21,7 @@ from records_panel.glass_reviews import GlassRow
 from web.rendering import render
 from web.services import SERVICES, Services
 from web.views.clinic_side import offered
-from web.views.consult_ways import way
+from web.views.consult_ways import open_cases, way
 from web.views.hospital_side import colleagues, turns
 
 routes = web.RouteTableDef()
@@ -82,7 +82,12 @@ async def _agenda(reader: Reader) -> Filling:
 
 async def _past(reader: Reader) -> Filling:
     rows = await reader.services.queries.past(reader.staff, limit=PAST_ROWS)
-    return {"past": [way(row, reader.now) for row in rows]}
+    return {"past": [way(row, reader.now) for row in rows], "open_cases": await open_cases(reader.services, rows)}
+
+
+async def _unread(reader: Reader) -> Filling:
+    aftercare = reader.services.aftercare
+    return {"unread": 0 if aftercare is None else await aftercare.debts.unread(reader.staff)}
 
 
 async def _queue(reader: Reader) -> Filling:
@@ -131,6 +136,7 @@ class Section:
 SECTIONS: Mapping[str, Section] = MappingProxyType(
     {
         "alert": Section("officer-alert", "top", frozenset({Role.DATA_PROTECTION_OFFICER}), _alert),
+        "unread": Section("unread-advice", "top", frozenset({Role.RURAL_DOCTOR}), _unread),
         "gaps": Section("rota-gaps", "top", frozenset({Role.COORDINATOR}), _gaps),
         "duty": Section("duty", "head", frozenset({Role.SPECIALIST}), _duty),
         "queue": Section("queue", "main", frozenset({Role.COORDINATOR}), _queue),
