@@ -15,8 +15,9 @@ _PAGES: tuple[tuple[str, str, frozenset[Role]], ...] = (
     ("/rota", N_("On-call rota"), frozenset()),
     ("/figures", N_("Figures"), frozenset({Role.COORDINATOR, Role.ADMINISTRATOR})),
     ("/turns", N_("My turns"), frozenset({Role.SPECIALIST})),
-    ("/ladder", N_("Who would be rung"), frozenset({Role.COORDINATOR, Role.ADMINISTRATOR})),
-    ("/fleet", N_("Terminals"), frozenset({Role.COORDINATOR, Role.ADMINISTRATOR})),
+    # Coordinators find these two on their board: a tenth link would take the menu a second row.
+    ("/ladder", N_("Who would be rung"), frozenset({Role.ADMINISTRATOR})),
+    ("/fleet", N_("Terminals"), frozenset({Role.ADMINISTRATOR})),
     ("/owed", N_("What I owe"), frozenset({Role.RURAL_DOCTOR, Role.SPECIALIST})),
     ("/agenda", N_("Agenda"), _CLINICAL),
     ("/written", N_("Written cases"), _CLINICAL),

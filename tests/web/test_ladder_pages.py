@@ -45,8 +45,9 @@ async def test_rules_are_edited_checked_and_never_overwritten_unseen(ward: Ward)
 
 async def test_a_coordinator_sees_who_would_be_rung_and_who_not(ward: Ward) -> None:
     keeper = ward.coordinator
-    await keeper.get("/ladder")
+    await keeper.get("/coordinator")
     assert 'href="/ladder"' in keeper.page
+    await keeper.get("/ladder")
     asked = f"/ladder?facility={ward.cast.clinic.code}&specialty={ward.specialty_id}&urgency=emergency&case_code="
     assert (await keeper.get(asked)).status == 200
     assert re.findall(r'data-step="(\w+)"', keeper.page) == [

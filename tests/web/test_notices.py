@@ -160,6 +160,11 @@ async def test_an_administrator_sets_addresses_in_reach_alone_and_tries_dead_let
     assert (row.state, row.tries, row.fault) == ("waiting", 0, None)
     doctor = await signed_in(hall, "bs.bao")
     assert (await doctor.get("/administration/outbox")).status == 403
+    await doctor.get("/agenda")
+    assert re.search(r'id="unread">1<', doctor.page), "the menu counts what is new"
+    await doctor.get("/notices")
+    await doctor.get("/agenda")
+    assert 'id="unread"' not in doctor.page
 
 
 async def appointment(hall: Hall, hours: int) -> Appointment:
