@@ -1,9 +1,9 @@
 """What minutes cost while 200 consults are written at once: a save of the note, a signature, a document of four pages.
 
-On SQLite and the program's own services, with the passwords' real hashing. 200 writers save their consult's opinion
-every few seconds, as browsers do; beside them minutes are signed and set. `autosave_p95_ms` is from the call to its
-commit, `sign_p95_ms` the whole signature, `password_ms` the check of a password alone; `pdf_p95_ms` the setting of
-four pages in a thread.
+On SQLite and the program's own services, with the passwords' real hashing. 200 writers, of whom one half writes the
+opinion and the other minutes, have the server keep it every few seconds, as browsers do; beside them minutes are
+signed and set. `autosave_p95_ms` is from the call to its commit, `sign_p95_ms` the whole signature, `password_ms` the
+check of a password alone; `pdf_p95_ms` the setting of four pages in a thread.
 
     .venv/bin/python -m bench.minutes [--json] [--quick]
 """
@@ -67,16 +67,20 @@ class Bench:
     def session(self, who: str) -> Session:
         return replace(self._like, id=SessionId(new_id("ses")), staff=self.people[who])
 
-    async def write(self, consult: Consult, seconds: float) -> None:
-        """One writer: the note grows and is saved, the way `web/client/room/opinion.ts` does it."""
+    async def write(self, consult: Consult, seconds: float, *, into_minutes: bool) -> None:
+        """One writer: the note grows and is saved, as `web/client/room/opinion.ts` and `minutes/writing.ts` do it."""
         version, text, until = 0, "", time.monotonic() + seconds
+        office, who = self.parts.minutes, self.people["ha"]
         await asyncio.sleep(random.random() * EVERY_S)
         while time.monotonic() < until:
             text = (text + LINE)[-15_000:]
             began = time.perf_counter()
-            saved = await self.parts.opinions.save(self.people["ha"], consult.id, text, version)
+            if into_minutes:
+                typed = [("summary", text), ("conclusion", LINE)]
+                version = (await office.drafts.keep(who, consult.id, 0, typed, base=0, revision=version)).revision
+            else:
+                version = (await self.parts.opinions.save(who, consult.id, text, version)).version
             self.saves.append((time.perf_counter() - began) * 1000)
-            version = saved.version
             await asyncio.sleep(EVERY_S * (0.5 + random.random()))
 
 
@@ -135,7 +139,10 @@ async def measure(*, quick: bool) -> Figures:
         async with prepared(Path(name)) as bench:
             office, press = bench.parts.minutes, Press()
             seconds = 12.0 if quick else 45.0
-            writers = [asyncio.create_task(bench.write(one, seconds)) for one in bench.held[:WRITERS]]
+            writers = [
+                asyncio.create_task(bench.write(one, seconds, into_minutes=number % 2 == 1))
+                for number, one in enumerate(bench.held[:WRITERS])
+            ]
             signs, pdfs = [], []
             over, ha, lan = bench.held[WRITERS : WRITERS + rounds], bench.session("ha"), bench.session("lan")
             language = bench.parts.languages.get("vi")

@@ -1,9 +1,11 @@
 // The opinion while the call runs: saved as one writes, its state said beside it. It belongs to one patient: when the
 // room turns to another, what was written is saved for whom it was written, and only then the other's comes in its place.
 
+import { ownCopies } from "../thread/own_copies.ts";
 import { clock, say } from "../words.ts";
 
 const PAUSE_MS = 1_200;
+const COPY_MS = 400;
 const AGAIN_MS = 5_000;
 /** Characters of a body that a browser sends on after its page is gone (64 KiB, Fetch §4.6). */
 const SENT_ON = 60_000;
@@ -13,17 +15,23 @@ class Editor {
   readonly #form: HTMLFormElement;
   readonly #text: HTMLTextAreaElement;
   readonly #state: HTMLElement | null;
+  /** Under this name the closing page finds what was not saved (`pages/opinion.ts`). */
+  readonly #copy: string;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #copying: ReturnType<typeof setTimeout> | undefined;
   #saved: string;
   #saving: Promise<void> | null = null;
 
-  constructor(form: HTMLFormElement, state: HTMLElement | null) {
+  constructor(form: HTMLFormElement, state: HTMLElement | null, consultId: string) {
     this.#form = form;
     this.#state = state;
     this.#text = form.elements.namedItem("text") as HTMLTextAreaElement;
     this.person = (form.elements.namedItem("person") as HTMLInputElement).value;
     this.#saved = this.#text.value;
+    this.#copy = `opinion.${consultId}.${this.person}`;
+    void this.#restore(); // this also gets the keys while the line is there: they seal what is typed without it
     this.#text.addEventListener("input", () => {
+      this.#copying ??= setTimeout(() => void this.#seal(), COPY_MS);
       clearTimeout(this.#timer);
       this.#timer = setTimeout(() => void this.save(), PAUSE_MS);
     });
@@ -54,6 +62,25 @@ class Editor {
     return this.#saving;
   }
 
+  /** What an earlier page of this browser could not save any more. Beside another version the closing page shows it. */
+  async #restore(): Promise<void> {
+    const kept = await (await ownCopies())?.kept(this.#copy);
+    const found = kept ? (JSON.parse(kept) as { version: string; text: string }) : null;
+    if (!found || this.#text.readOnly || !this.isSaved || found.version !== (this.#form.elements.namedItem("version") as HTMLInputElement).value) return;
+    this.#text.value = found.text;
+    await this.save();
+  }
+
+  /** What the server has not is kept in this browser, sealed under the person's sign-in. */
+  async #seal(): Promise<void> {
+    clearTimeout(this.#copying);
+    this.#copying = undefined;
+    const copies = await ownCopies();
+    const version = (this.#form.elements.namedItem("version") as HTMLInputElement).value;
+    if (this.isSaved) copies?.drop(this.#copy);
+    else await copies?.keep(this.#copy, JSON.stringify({ version, text: this.#text.value, at: new Date().toISOString() }));
+  }
+
   async #send(): Promise<void> {
     const sent = this.#text.value;
     this.#say(say("saving"));
@@ -67,6 +94,7 @@ class Editor {
       if (!response.ok || answer.version === undefined) throw new Error(answer.detail ?? "");
       (this.#form.elements.namedItem("version") as HTMLInputElement).value = String(answer.version);
       this.#saved = sent;
+      void this.#seal();
       this.#say(say("saved", { time: clock(answer.saved_at ?? "", true) }));
       if (!this.isSaved) this.#timer = setTimeout(() => void this.save(), PAUSE_MS);
     } catch (error) {
@@ -84,12 +112,14 @@ class Editor {
 export class OpinionDesk {
   readonly #section: HTMLElement;
   readonly #address: string;
+  readonly #consultId: string;
   #editor: Editor | null = null;
   #turning = false;
   #changes = 0;
 
   constructor(section: HTMLElement, consultId: string) {
     this.#section = section;
+    this.#consultId = consultId;
     this.#address = `/consults/${consultId}/room/opinion`;
     this.#begin();
   }
@@ -133,6 +163,6 @@ export class OpinionDesk {
 
   #begin(): void {
     const form = this.#section.querySelector("form");
-    this.#editor = form && new Editor(form, this.#section.querySelector<HTMLElement>("#opinion-state"));
+    this.#editor = form && new Editor(form, this.#section.querySelector<HTMLElement>("#opinion-state"), this.#consultId);
   }
 }
