@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
+import vobject  # type: ignore[import-untyped]  # vobject has no type marker
 from playwright.async_api import Browser, expect
 
 from consult_rooms.model import Consent, ConsentBy, Consult, IdentityState, Patient, Question, Urgency
@@ -17,6 +19,8 @@ from tests.conftest import free_port
 from tests.e2e.axe import violations
 from tests.e2e.people import PHONE, signed_in
 from tests.e2e.server import DemoServer
+from tests.e2e.test_consult import STROKE, end
+from tests.notify.outgoing import mail_server
 
 ROWS = 1_000
 UPDATES_PER_S = 20
@@ -24,6 +28,10 @@ MEASURED_S = 4
 FRAME_MS = 50
 ZONE = f"Etc/GMT{(datetime.now(UTC).hour + 3) % 24 - 11:+d}"
 """One in which it is about eight in the morning, so that there is a day ahead whenever this runs."""
+SMTP_PORT = free_port()
+LENGTH = timedelta(minutes=15)
+LIVE_MS = 30_000
+"""Within this time everybody concerned sees a change."""
 FRAMES = """seconds => new Promise((done) => {
   const frames = [];
   let last = performance.now();
@@ -42,9 +50,95 @@ FRAMES = """seconds => new Promise((done) => {
 def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoServer]:
     """A server of this page's own: a thousand open requests would stand in every other test's way."""
     var = tmp_path_factory.mktemp("board") / "var"
-    running = DemoServer(var, free_port(), HOICHAN_ZONE=ZONE)
+    mail = {"HOICHAN_SMTP_HOST": "127.0.0.1", "HOICHAN_SMTP_PORT": str(SMTP_PORT), "HOICHAN_SMTP_TLS": "none"}
+    running = DemoServer(var, free_port(), HOICHAN_ZONE=ZONE, HOICHAN_MAIL_FROM="hoichan@example.vn", **mail)
     yield running
     assert running.stop() == 0, running.log()[-4000:]
+
+
+async def test_a_planned_week_is_booked_mailed_and_overtaken_by_an_emergency_live(
+    browser: Browser, own_server: DemoServer
+) -> None:
+    async with (
+        mail_server(SMTP_PORT) as mail,
+        signed_in(browser, own_server, "dp.khue") as coordinator,
+        signed_in(browser, own_server, "bs.thuha") as specialist,
+        signed_in(browser, own_server, "bs.bao") as clinic,
+        signed_in(browser, own_server, "bs.chuong") as other,
+    ):
+        await specialist.go("/notices")
+        await specialist.page.fill("#mail", "thuha@example.vn")
+        await specialist.page.locator("form[action='/notices'] button.primary").click()
+        await specialist.page.wait_for_url("**/notices?done=1")
+        await specialist.go("/")
+
+        # A week, from a template: its first time is today, a few minutes from now.
+        starts = _next_quarter()
+        page = coordinator.page
+        await coordinator.go("/availability/new")
+        offer = page.locator("#offer option", has_text="Thu Hà").first
+        await page.select_option("#offer", str(await offer.get_attribute("value")))
+        for day in range(7):
+            await page.check(f"[name=weekday][value='{day}']", force=True)
+        await page.fill("#starts", f"{starts:%H:%M}")
+        await page.fill("#ends", f"{starts + LENGTH:%H:%M}")
+        await page.fill("#minutes", "15")
+        await page.check("[name=on_holidays]", force=True)
+        await page.click("#template-form [value=preview]")
+        await expect(page.locator("[data-preview]")).to_contain_text(f"{starts:%H:%M}")
+        assert await violations(page) == [], "the preview of a template"
+        await page.click("#template-form [value=save]")
+        await page.wait_for_url(lambda url: "/availability/new" not in url)
+        await coordinator.go("/coordinator")
+        await page.wait_for_selector("#board[data-state=live]")
+
+        # The clinic finds the time and books it itself.
+        specialty = await clinic.specialty_id(STROKE)
+        await clinic.go(f"/free-slots?specialty={specialty}")
+        assert await violations(clinic.page) == [], "free times"
+        found = clinic.page.locator("li[data-slot]", has_text="Thu Hà").filter(has_text=f"{starts:%H:%M}–").first
+        slot_id = await found.get_attribute("data-slot")
+        await found.get_by_role("link").click()
+        await clinic.page.wait_for_selector("#situation")
+        await clinic.page.select_option("#requester_id", label="BS. Lê Quốc Bảo")
+        await clinic.identify("051058004471", "12/03/1958")
+        await clinic.page.fill("#situation", "Tái khám sau nhồi máu não")
+        await clinic.page.check("[name=consent_consult]", force=True)
+        await clinic.page.check("[name=consent_record]", force=True)
+        await clinic.page.select_option("#consent_by", "self")
+        await clinic.page.locator(".send-bar button.primary").click()
+        await clinic.page.wait_for_url("**/consults/con_*")
+        consult = clinic.page.url.removeprefix(own_server.url)
+
+        # The coordinator's lane and the specialist's agenda show it unasked, and the mail brings the calendar.
+        slot = page.locator(f"#lanes [data-slot='{slot_id}']")
+        await expect(slot).to_have_attribute("data-state", "booked", timeout=LIVE_MS)
+        mine = specialist.page.locator("section[data-live$='part=agenda'] tr", has_text=f"{starts:%H:%M}")
+        await expect(mine.first).to_contain_text("Nguyễn Văn Lành", timeout=LIVE_MS)
+        async with asyncio.timeout(LIVE_MS / 1000):
+            while not mail.received:
+                await asyncio.sleep(0.1)
+        (told,) = mail.received
+        assert told["To"] == "thuha@example.vn"
+        assert "Nguyễn Văn Lành" not in str(told)
+        (invitation,) = [part for part in told.walk() if part.get_content_type() == "text/calendar"]
+        calendar = vobject.readOne(invitation.get_content())
+        assert (calendar.method.value, calendar.vevent.dtstart.value) == ("REQUEST", starts)
+
+        # An emergency that she takes overtakes it: the lane says so, and the clinic in the waiting room may choose.
+        await clinic.go(f"{consult}/preview")
+        await other.call_emergency(specialty, "Yếu nửa người", "60", "male")
+        await specialist.accept()
+        await expect(slot).to_have_attribute("data-state", "displaced", timeout=LIVE_MS)
+        await expect(clinic.page.locator(f"a[href='{consult}']", has_text="Chọn giờ khác")).to_be_visible(
+            timeout=LIVE_MS
+        )
+        await clinic.go(consult)
+        await clinic.page.locator("form[action$='/choose'] button").first.click()
+        await expect(slot).to_have_count(0, timeout=LIVE_MS)
+        await end(specialist, "Chuyển viện ngay")
+        for person in (coordinator, specialist, clinic, other):
+            assert person.errors == [], person.user_name
 
 
 async def test_a_thousand_rows_stay_smooth_while_twenty_a_second_change(
@@ -134,6 +228,12 @@ async def test_a_coordinator_sees_escalates_and_moves_live(browser: Browser, own
         await coordinator.go("/coordinator/phones")
         assert await violations(page) == []
         assert coordinator.errors == []
+
+
+def _next_quarter() -> datetime:
+    """The next quarter of an hour that is not too near for a form to be filled."""
+    soon = datetime.now(ZoneInfo(ZONE)) + timedelta(minutes=3)
+    return soon.replace(minute=soon.minute // 15 * 15, second=0, microsecond=0) + LENGTH
 
 
 async def _day(server: DemoServer) -> list[str]:

@@ -76,11 +76,11 @@ class MailServer:
 
 
 @asynccontextmanager
-async def mail_server() -> AsyncIterator[MailServer]:
-    """On loopback, in this loop."""
+async def mail_server(port: int = 0) -> AsyncIterator[MailServer]:
+    """On loopback, in this loop; at a free port unless told one."""
     told = MailServer()
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: SMTP(told, enable_SMTPUTF8=True, loop=loop), "127.0.0.1", 0)
+    server = await loop.create_server(lambda: SMTP(told, enable_SMTPUTF8=True, loop=loop), "127.0.0.1", port)
     told.port = int(server.sockets[0].getsockname()[1])
     yield told
     server.close()
