@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Row, and_, func, select, update
 
-from consult_rooms import bounds, identities
+from consult_rooms import bounds, identities, outgoing
 from consult_rooms.access import Relation, reads_opinion
 from consult_rooms.advice_model import ANSWERS, AdviceItem, AdviceKind, AdviceState
 from consult_rooms.advice_tables import advice_items, advice_versions
@@ -170,6 +170,7 @@ class Advice:
                 return known
             _require_current(known, version)
             content = {"text": known.text, "dose": known.dose, "reason": why}
+            await outgoing.anew(tx, consult_id)
             return await self._write(tx, staff, consult_id, _at(known), known.kind, said, content, said.value)
 
     async def each(self, staff: Staff, consult_id: ConsultId) -> tuple[AdviceItem, ...]:

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from sqlalchemy import update
 
-from consult_rooms import bounds
+from consult_rooms import bounds, outgoing
 from consult_rooms.follow_up_plan import FollowUpPlan
 from consult_rooms.log import ConsultLog
 from consult_rooms.log_entry import LogKind
@@ -140,6 +140,7 @@ class MinutesSigning:
                 lock = update(minutes).where(*of(minutes, consult_id, saved.person))
                 await tx.execute(lock.values(locked_at=await tx.now()))
                 await self._log.append(tx, consult_id, LogKind.MINUTES_LOCKED, staff.id, {"version": version})
+                await outgoing.anew(tx, consult_id)
                 await self._plan.begin(tx, consult_id, saved.person)
             told: dict[str, str | int | bool | None] = {"version": version, "sha256": saved.digest, "locked": whole}
             entry = entry_of(session, SIGN, consult_id, ready.there, told)
@@ -195,6 +196,7 @@ class MinutesSigning:
                 )
             )
             await self._log.append(tx, consult_id, LogKind.MINUTES_ADDED, staff.id, {"addendum": number})
+            await outgoing.anew(tx, consult_id)
             entry = entry_of(session, ADD, consult_id, locked.there, {"addendum": number, "sha256": digest})
             await self._audit.record(tx, replace(entry, address=address, target=key.id))
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, select, update
 
-from consult_rooms import bounds, identities
+from consult_rooms import bounds, identities, outgoing
 from consult_rooms.access import Relation, reads_opinion
 from consult_rooms.follow_up_plan import FollowUpPlan
 from consult_rooms.identities import Person
@@ -166,6 +166,7 @@ class Opinions:
             raise Conflict("opinion.closed", LOCKED)
         now = await tx.now()
         await tx.execute(update(opinions).where(*_of(consult_id, number)).values(closed_at=now))
+        await outgoing.put(tx, consult_id, number)
         await self._plan.begin(tx, consult_id, number)
         locked = select(opinions.c.person).where(opinions.c.consult_id == consult_id, opinions.c.closed_at.is_not(None))
         if {one.number for one in persons} - set((await tx.execute(locked)).scalars()):

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from consult_rooms import bounds, identities
+from consult_rooms import bounds, identities, outgoing
 from consult_rooms.access import Relation
 from consult_rooms.claims import Claims
 from consult_rooms.log import ConsultLog, Data
@@ -264,6 +264,7 @@ class Requests:
                 return consult
             if self._follow is not None and how is not IdentityChange.TURNED:  # what belongs to one stays with that one
                 await self._follow(tx, staff.id, consult, new)
+            await outgoing.anew(tx, consult_id)
             await self._log.append(
                 tx, consult_id, LogKind.IDENTITY_CHANGED, staff.id, {"kind": how, "identity": new.identity}
             )

@@ -10,6 +10,7 @@ import consult_rooms.booking_tables
 import consult_rooms.calendar_tables
 import consult_rooms.drawing_tables
 import consult_rooms.minutes_tables
+import consult_rooms.outgoing_tables
 import consult_rooms.pairing_tables
 import consult_rooms.push_tables
 import consult_rooms.quiet
@@ -32,14 +33,15 @@ TABLE_MODULES = (
     foundation.chain,
     identity.tables,
     consult_rooms.tables,
-    consult_rooms.aftercare_tables,
     consult_rooms.advice_tables,
+    consult_rooms.aftercare_tables,
     consult_rooms.availability_tables,
     consult_rooms.booking_tables,
     consult_rooms.drawing_tables,
     consult_rooms.minutes_tables,
     consult_rooms.calendar_tables,
     consult_rooms.board_tables,
+    consult_rooms.outgoing_tables,
     consult_rooms.pairing_tables,
     consult_rooms.push_tables,
     consult_rooms.quiet,

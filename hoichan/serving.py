@@ -123,6 +123,7 @@ async def _serve(
         rounds.forever("notices", parts.told.delivery.run_due, pause_s=1.0)
         rounds.forever("old notices", parts.told.delivery.tidy, pause_s=3_600.0)
         rounds.forever("calendars of busy times", parts.told.telling.busy.run_due, pause_s=10.0)
+        rounds.forever("consults into books", parts.write_backs.carrier.run_due, pause_s=5.0)
         rounds.forever("checkpoints", parts.database.checkpoint)
         tasks.forever("audit chain", parts.chainer.run)
         settle()  # while no request goes on: some 200,000 objects
@@ -254,6 +255,7 @@ def services_of(
         viewings=parts.viewings,
         import_runs=parts.import_runs,
         summary_export=parts.summary_export,
+        write_backs=parts.write_backs.desk,
         additions=parts.additions,
         planning=parts.planning,
         rota=parts.rota,

@@ -61,6 +61,7 @@ from consult_rooms.swaps import Swaps
 from consult_rooms.tables import CONSULT_LOG
 from consult_rooms.thread import Threads
 from consult_rooms.trust_list import TrustList
+from consult_rooms.turn_notices import TurnNotices
 from consult_rooms.uploads import Bounds, Uploads
 from consult_rooms.writing import Writing
 from consult_rooms.written import WrittenCases
@@ -82,6 +83,7 @@ from hoichan.book_sources import opened_sources
 from hoichan.configured import dues_of, pusher_of, rates_of, relays_of, sealer_of, signer_of, steps_of, targets_of
 from hoichan.connections import opened_bus, opened_database, redis_address
 from hoichan.telling import Told, telling
+from hoichan.writing_back import WritingBack, writing_back
 from identity.accounts import Accounts
 from identity.administration import Administration
 from identity.authentication import Authentication
@@ -168,6 +170,7 @@ class Parts:
     viewings: Viewings
     import_runs: ImportRuns
     summary_export: SummaryExport
+    write_backs: WritingBack
     additions: Additions
     relays: Relays
     paces: Paces
@@ -220,6 +223,7 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
         rules = defaults(steps_of(settings), settings.coordinator_step_seconds)
         quiet = Quiet(database, bus)
         rosters = Rosters(database, presence, zone, rules)
+        turns = TurnNotices(news.telling.outbox, settings.zone)
         writing = Writing(log, dues_of(settings))
         runner = LadderRunner(database, log, rosters, writing)
         store = ConsultStore(sealer)
@@ -299,7 +303,7 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
             duty=Duty(
                 RotaDates(database, directory, rota),
                 RotaWeeks(database, directory, zone),
-                Swaps(database, directory, rota, zone),
+                Swaps(database, directory, rota, zone, turns),
                 RotaImport(database, directory, rota, audit),
             ),
             rulebook=Rulebook(database, audit, rules),
@@ -365,6 +369,7 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
                 zone,
                 ahead=timedelta(days=settings.slots_ahead_days),
                 country=settings.holidays_country,
+                notices=turns,
             ),
             exchange=Exchange(database, store, log, directory),
             devices=Devices(database, store, audit, bus),
@@ -386,6 +391,7 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
             viewings=Viewings(database, audit, guard, directory, sealer, searches),
             import_runs=ImportRuns(database),
             summary_export=SummaryExport(panel, book),
+            write_backs=writing_back(database, store, directory, audit, book, sources.books if sources else ()),
             additions=additions,
             relays=relays_of(settings, clock),
             paces=Paces(clock, rates_of(settings)),

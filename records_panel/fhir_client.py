@@ -92,6 +92,20 @@ class FhirBook:
         patient = {"fullUrl": f"{self._settings.base}/Patient/{id_}", "resource": opening.patient}
         return bundle_of([patient, *opening.entries], [answer], self._clock.now())
 
+    async def known_as(self, patient_id: PatientId) -> str:
+        """The id that the server has for this patient, looked for as `fetch` does.
+
+        Raises `SourceFailed`, `NotFound("patient.unknown")`.
+        """
+        identity, linked = await self._links.read(patient_id, self.key)
+        opening = _Opening(identity, asyncio.get_running_loop().time() + self._settings.deadline_s)
+        id_ = word((await self._in_time(opening, self._patient(opening, linked))).get("id"))
+        if id_ != linked:
+            await self._links.write(patient_id, self.key, id_ or None)
+        if not id_:
+            raise NotFound("patient.unknown", UNKNOWN)
+        return id_
+
     async def _in_time(self, opening: _Opening, work: Coroutine[Any, Any, T]) -> T:
         try:
             async with asyncio.timeout_at(opening.until):

@@ -1,7 +1,8 @@
-"""One FHIR R4 server by its REST interface (R4 3.1): reads and searches, nothing that changes anything there.
+"""One FHIR R4 server by its REST interface (R4 3.1): reads and searches; what `fhir_writing` sends goes through here.
 
-Each call is admitted by a breaker, proven by a token, bounded in number, size and time, and tried again when it may
-succeed in a moment. All calls here are safe to repeat (RFC 9110 §9.2.1; a `_search` by POST is one by definition).
+Each call is admitted by a breaker, proven by a token, and bounded in number, size and time. A read is tried again when
+it may succeed in a moment: it is safe to repeat (RFC 9110 §9.2.1; a `_search` by POST is one by definition). What is
+sent is not tried again here: whoever sends has an outbox.
 """
 
 from __future__ import annotations
@@ -106,6 +107,41 @@ class FhirServer:
                     kinds.add(kind)
             summary = summary or any(_is_summary(operation) for operation in operations)
         return Capabilities(word(statement.get("fhirVersion")), summary, frozenset(kinds) or None)
+
+    async def send(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """One call that changes something there, once. Raises `SourceFailed` when the server has not judged it."""
+        async with self._gate:
+            if not self.breaker.admits():
+                raise SourceFailed(Reason.RESTING)
+            try:
+                answer = await self._send(method, path, body, headers)
+            except SourceFailed as error:
+                if error.reason in (Reason.TIMEOUT, Reason.UNREACHABLE, Reason.FAILING):
+                    self.breaker.failed()
+                else:
+                    self.breaker.succeeded()
+                raise
+            self.breaker.succeeded()
+            return answer
+
+    async def _send(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        token = await self.service.token() if self.service else ""
+        proof = {"Authorization": f"Bearer {token}"} if token else {}
+        told = {"Accept": ACCEPT, "Content-Type": ACCEPT, "Prefer": "return=representation", **headers, **proof}
+        url = f"{self.settings.base}/{path}"
+        try:
+            answer = await self.fetcher.request(
+                method, url, headers=told, body=body, timeout_s=_CALL_S, most_bytes=MOST_BYTES, tls=self.tls
+            )
+        except FetchFailed as error:
+            raise SourceFailed.by_fault(error) from None
+        if answer.status in (401, 403):
+            if self.service and token:
+                self.service.forget(token)
+            raise SourceFailed(Reason.REFUSED, http_status=answer.status)
+        if answer.status >= 500:
+            raise SourceFailed(Reason.FAILING, http_status=answer.status)
+        return answer
 
     def _whole(self, url: str) -> str:
         return url if "://" in url else f"{self.settings.base}/{url}"

@@ -40,6 +40,7 @@ class SourceSettings(BaseModel):
     summary: Literal["auto", "yes", "no"] = Field("auto", description="whether it has Patient/$summary; auto: ask it")
     cccd_systems: tuple[_System, ...] = Systems().cccd
     bhyt_systems: tuple[_System, ...] = Systems().bhyt
+    writes: bool = Field(False, description="whether closed consults are written there")
     deadline_s: float = Field(5, gt=0, le=60, description="for the first page; three times as long for the whole book")
     page_size: int = Field(200, ge=1, le=1000)
     most_pages: int = Field(10, ge=1, le=100, description="of each kind of entries")

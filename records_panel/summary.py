@@ -95,7 +95,7 @@ def document(patient: Json, resources: Iterable[Json], made_at: datetime) -> Jso
         entries = [
             {"reference": f"{resource['resourceType']}/{resource['id']}"}
             for resource in kept
-            if resource["resourceType"] in kinds
+            if resource["resourceType"] in kinds and not _said_elsewhere(resource)
         ]
         section: Json = {"title": title, "code": {"coding": [{"system": LOINC, "code": loinc}]}}
         if entries:
@@ -168,6 +168,18 @@ def _belongs(resource: Json) -> bool:
         known = codes(resource.get("type")) | any_codes(resource.get("category"))
         return not known.isdisjoint(DIRECTIVE_CODES)
     return kind in _IN_SUMMARY
+
+
+def _said_elsewhere(resource: Json) -> bool:
+    """Whether it is of a section's type and means something else: a drug only proposed, a consent to a treatment."""
+    kind = resource["resourceType"]
+    if kind == "MedicationRequest":
+        return word(resource.get("intent")) in ("proposal", "plan")
+    return kind == "Consent" and codes(resource.get("scope")) == {"treatment"} and not _is_directive(resource)
+
+
+def _is_directive(resource: Json) -> bool:
+    return not any_codes(resource.get("category")).isdisjoint(DIRECTIVE_CODES)
 
 
 def _brief(resource: Json) -> Json:

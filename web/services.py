@@ -54,6 +54,7 @@ from records_panel.panel import Panel
 from records_panel.patients import Patients
 from records_panel.summary_export import SummaryExport
 from records_panel.viewings import Viewings
+from records_panel.writeback_desk import WritebackDesk
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,7 @@ class Services:
     viewings: Viewings
     import_runs: ImportRuns
     summary_export: SummaryExport
+    write_backs: WritebackDesk
     additions: Additions
     rota: Rota
     duty: Duty

@@ -34,6 +34,7 @@ from records_panel.additions import Additions
 from records_panel.break_glass import BreakGlass
 from records_panel.panel import Panel
 from records_panel.searches import Searches
+from records_panel.writeback_desk import WritebackDesk
 from tests.conftest import compiled
 from tests.consult_rooms.conftest import World, build
 from tests.consult_rooms.desk import desk_of
@@ -196,6 +197,7 @@ async def clinic(
         requests=world.requests,
         rooms=world.rooms,
         shared=SharedWork.over(world.database, world.store, world.log, world.directory),
+        write_backs=WritebackDesk(world.database, world.store, services.audit, {}),
         desk=desk_of(world, tmp_path / "desk"),
         queries=world.queries,
         intake=world.intake,

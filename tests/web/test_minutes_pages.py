@@ -225,7 +225,8 @@ async def test_the_document_is_pdf_a_with_vietnamese_text_and_codes_that_verify(
     signed = json.loads(await (await doctor.get(f"{scene.page}.json")).text())
     found = re.search(r"HCM1\.[\w.-]+", re.sub(r"\s", "", text))
     assert found is not None
-    assert found[0].startswith(signed["payload"])
+    # Poppler takes a hyphen at a line's end for one that parts a word.
+    assert found[0].replace("-", "").startswith(signed["payload"].replace("-", ""))
     told = read_payload(signed["payload"])
     assert told.digest == digest_of(signed["document"])
     trust = json.loads(await (await scene.ward.stranger.get("/trust-list.json")).text())

@@ -24,6 +24,7 @@ from identity.entries import SpecialtyEntry, StaffEntry
 from identity.model import Role, Staff
 from records_panel.citizens import Evidence
 from records_panel.panel import Panel
+from records_panel.writeback_desk import WritebackDesk
 from tests.consult_rooms.conftest import World, build
 from tests.consult_rooms.desk import desk_of
 from tests.records_panel.conftest import LANH, Records
@@ -146,6 +147,7 @@ async def ward(
             rooms=world.rooms,
             opinions=world.opinions,
             shared=SharedWork.over(world.database, world.store, world.log, world.directory),
+            write_backs=WritebackDesk(world.database, world.store, services.audit, {}),
             scheduling=world.scheduling,
             queries=world.queries,
             intake=world.intake,

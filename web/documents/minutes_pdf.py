@@ -94,7 +94,7 @@ def minutes_data(
         "plan": [{"what": fit.text(one.what), "who": fit.text(one.who)} for one in content.plan],
         "addenda": [_addendum(one, fit, language, zone) for one in view.addenda],
         "signatures": [_signature(view, one, fit, language, zone) for one in content.signers],
-        "codes": _codes(view, language, address),
+        "codes": codes_of(view, language, address),
         "footer": fit.text(footer),
     }
     data["notes"] = [f"{code} {name}".strip() for code, name in fit.notes()]
@@ -161,7 +161,7 @@ def _addendum(one: Addendum, fit: Setting, language: Language, zone: ZoneInfo) -
     }
 
 
-def _codes(view: MinutesView, language: Language, address: str) -> list[dict[str, str]]:
+def codes_of(view: MinutesView, language: Language, address: str) -> list[dict[str, str]]:
     """A code for the minutes and one for each addendum; none before the first signature."""
     if view.saved is None or not view.signatures:
         return []

@@ -35,6 +35,7 @@ from web.views import (
     minutes,
     minutes_drafts,
     notices,
+    papers,
     patients,
     phone_tree,
     requests,
@@ -55,6 +56,7 @@ from web.views import (
     waiting,
     waiting_list,
     walk_in,
+    write_backs,
     written,
 )
 
@@ -85,6 +87,8 @@ ROUTES: tuple[Iterable[web.AbstractRouteDef], ...] = (
     aftercare.routes,
     advice.routes,
     minutes.routes,
+    papers.routes,
+    write_backs.routes,
     minutes_drafts.routes,
     verify.routes,
     coordinator.routes,

@@ -28,6 +28,7 @@ from web.views.aftercare import aftercare_of
 from web.views.appointments import appointment_of
 from web.views.consult_ways import open_cases, way
 from web.views.intake import brief_of
+from web.views.write_backs import unwritten_of
 
 routes = web.RouteTableDef()
 
@@ -87,7 +88,9 @@ async def show(request: web.Request) -> web.StreamResponse:
         opinions=opinions,
         chat=await _chat(services, session, view),
         timeline=[
-            (row.entry, sentence(request["language"], row, zone), TONES.get(row.entry.kind, "quiet")) for row in rows
+            (row.entry, sentence(request["language"], row, zone), TONES.get(row.entry.kind, "quiet"))
+            for row in rows
+            if row.entry.kind is not LogKind.DRAWN  # as many as strokes; the picture shows them
         ],
         opens_book=await _opens_book(request, consult.id),
         is_specialist=view.related is Relation.SPECIALIST,
@@ -104,6 +107,7 @@ async def show(request: web.Request) -> web.StreamResponse:
         reasons=CANCEL_REASONS,
         now=services.clock.now(),
         brief=await brief_of(request, consult.id),
+        unwritten=await unwritten_of(request, consult.id),
         **await appointment_of(request, view),
         **await aftercare_of(request, view),
         **await advice_of(request, view),

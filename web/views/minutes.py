@@ -133,7 +133,7 @@ async def pdf(request: web.Request) -> web.StreamResponse:
         language,
         _zone(request),
         footer=services.settings.minutes_footer,
-        address=f"{_origin(request)}/verify",
+        address=f"{origin_of(request)}/verify",
         demo=language.text(N_("Demo data, of no legal force")) if services.is_demo else "",
     )
     made = await request.app[PRESS].pdf(TEMPLATE, data, view.locked_at or view.saved.saved_at)
@@ -251,7 +251,7 @@ def _zone(request: web.Request) -> ZoneInfo:
     return ZoneInfo(request.app[SERVICES].settings.zone)
 
 
-def _origin(request: web.Request) -> str:
+def origin_of(request: web.Request) -> str:
     """The address under which this installation is reached, for paper: one of its own origins, never what was asked."""
     origins = sorted(request.app[SERVICES].settings.allowed_origins)
     asked = str(request.url.origin())
