@@ -19,7 +19,7 @@ async def test_from_unread_advice_to_the_outcome_of_day_7(ward: Ward) -> None:
     assert f'href="{here}/opinion"' in ward.specialist.page
     await ward.world.opinions.close(ward.expert, consult.id)
 
-    for path in ("/?part=unread", "/owed", "/consults", here):
+    for path in ("/", "/?part=unread", "/owed", "/consults", here):
         assert (await ward.doctor.get(path)).status == 200
         assert 'data-tone="emergency"' in ward.doctor.page or path == "/owed", path
     await ward.doctor.get("/owed")

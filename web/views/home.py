@@ -87,7 +87,7 @@ async def _past(reader: Reader) -> Filling:
 
 async def _unread(reader: Reader) -> Filling:
     aftercare = reader.services.aftercare
-    return {"unread": 0 if aftercare is None else await aftercare.debts.unread(reader.staff)}
+    return {"unread_advice": 0 if aftercare is None else await aftercare.debts.unread(reader.staff)}
 
 
 async def _queue(reader: Reader) -> Filling:
