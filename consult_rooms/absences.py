@@ -14,6 +14,7 @@ from consult_rooms.availability_tables import availability_exceptions
 from consult_rooms.closures import AvailabilityException, ExceptionKind, public_holidays
 from consult_rooms.materialising import Materialising, mark_due
 from consult_rooms.stands import exceptions
+from consult_rooms.turn_notices import TurnNotices
 from foundation.database import Database, Transaction
 from foundation.errors import Invalid, NotFound
 from foundation.i18n import N_
@@ -36,10 +37,17 @@ NO_HOLIDAY = N_("This day is no public holiday.")
 class Absences:
     """For coordinators and administrators of a hospital (`Action.KEEP_CALENDAR`)."""
 
-    def __init__(self, database: Database, directory: Directory, materialising: Materialising) -> None:
+    def __init__(
+        self,
+        database: Database,
+        directory: Directory,
+        materialising: Materialising,
+        notices: TurnNotices | None = None,
+    ) -> None:
         self._database = database
         self._directory = directory
         self._materialising = materialising
+        self._notices = notices
 
     @property
     def country(self) -> str:
@@ -121,6 +129,8 @@ class Absences:
                     created_at=now,
                 )
             )
+            if person is not None and person.id != staff.id and self._notices is not None:
+                await self._notices.leave(tx, exception_id, facility_id, person.id, starts_at)
             people = await self._concerned(tx, facility_id, None if person is None else person.id)
             await mark_due(tx, people, now)
         await self._materialising.make(people)

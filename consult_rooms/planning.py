@@ -14,6 +14,7 @@ from consult_rooms.conflicts import Conflicts
 from consult_rooms.joins import Joins
 from consult_rooms.materialising import Materialising
 from consult_rooms.store import ConsultStore
+from consult_rooms.turn_notices import TurnNotices
 from foundation.bus import Bus
 from foundation.database import Database
 from identity.store import Directory
@@ -41,6 +42,7 @@ class Planning:
         *,
         ahead: timedelta,
         country: str,
+        notices: TurnNotices | None = None,
     ) -> Planning:
         """All of them over one store. `ahead` and `country`: see `Materialising`."""
         joins = Joins(directory, store, zone)
@@ -48,7 +50,7 @@ class Planning:
         return cls(
             materialising,
             Availability(database, directory, materialising),
-            Absences(database, directory, materialising),
+            Absences(database, directory, materialising, notices),
             Conflicts(database, store, joins),
             Conferences(database, store, directory, bus, materialising),
             ConferenceQueries(database, store, joins),

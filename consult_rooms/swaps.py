@@ -23,6 +23,7 @@ from consult_rooms.rota_ledger import Change, ChangeKind, locked, packed, record
 from consult_rooms.rota_tables import turn_swaps
 from consult_rooms.rota_weeks import RotaWeek, turns_of
 from consult_rooms.tables import on_call_shifts
+from consult_rooms.turn_notices import TurnNotices
 from foundation.database import Database, Transaction
 from foundation.errors import Conflict, Forbidden, Invalid, NotFound
 from foundation.i18n import N_
@@ -70,11 +71,19 @@ class Swap:
 class Swaps:
     """Asks, answers and withdraws."""
 
-    def __init__(self, database: Database, directory: Directory, rota: Rota, zone: ZoneInfo) -> None:
+    def __init__(
+        self,
+        database: Database,
+        directory: Directory,
+        rota: Rota,
+        zone: ZoneInfo,
+        notices: TurnNotices | None = None,
+    ) -> None:
         self._database = database
         self._directory = directory
         self._rota = rota
         self._zone = zone
+        self._notices = notices
 
     async def ask(
         self, staff: Staff, given: tuple[str, date], to_id: StaffId, taken: tuple[str, date] | None = None
@@ -125,6 +134,8 @@ class Swaps:
                     asked_at=swap.asked_at,
                 )
             )
+            if self._notices is not None:
+                await self._notices.swap_asked(tx, swap.id, swap.facility_id, to_id, self._begins(swap))
             self._rota.hint(tx, staff.id, to_id)
         return swap
 
@@ -140,6 +151,7 @@ class Swaps:
                 changes.append(Change(ChangeKind.SWAPPED, replace(turn.shift, staff_id=to_id), turn.day))
                 await _hand(tx, turn, to_id)
             await record(tx, swap.facility_id, staff.id, changes)
+            await self._answered(tx, swap)
             self._rota.hint(tx, swap.from_id, swap.to_id)
         return replace(swap, state=SwapState.ACCEPTED)
 
@@ -148,6 +160,7 @@ class Swaps:
         async with self._database.transaction() as tx:
             swap = await self._answerable(tx, swap_id, to_id=staff.id)
             await self._settle(tx, swap, SwapState.DECLINED)
+            await self._answered(tx, swap)
             self._rota.hint(tx, swap.from_id, swap.to_id)
 
     async def withdraw(self, staff: Staff, swap_id: str) -> None:
@@ -155,6 +168,8 @@ class Swaps:
         async with self._database.transaction() as tx:
             swap = await self._answerable(tx, swap_id, from_id=staff.id)
             await self._settle(tx, swap, SwapState.WITHDRAWN)
+            if self._notices is not None:
+                await self._notices.swap_withdrawn(tx, swap.id)
             self._rota.hint(tx, swap.from_id, swap.to_id)
 
     async def mine(self, staff: Staff) -> list[Swap]:
@@ -165,6 +180,13 @@ class Swaps:
         """Those of a hospital, for those who keep its calendar, of turns from yesterday on, by date."""
         require(staff, Action.KEEP_CALENDAR, Target(facility_id=facility_id))
         return await self._listed(turn_swaps.c.facility_id == facility_id)
+
+    async def _answered(self, tx: Transaction, swap: Swap) -> None:
+        if self._notices is not None:
+            await self._notices.swap_answered(tx, swap.id, swap.facility_id, swap.from_id, self._begins(swap))
+
+    def _begins(self, swap: Swap) -> datetime:
+        return datetime.combine(swap.given.day, swap.given.shift.starts, self._zone)
 
     async def _listed(self, which: ColumnElement[bool]) -> list[Swap]:
         async with self._database.reading() as tx:

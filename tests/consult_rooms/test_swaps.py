@@ -8,11 +8,19 @@ from datetime import date, datetime, time, timedelta
 import pytest
 
 from consult_rooms.model import Level
+from consult_rooms.planning import Planning
 from consult_rooms.rota_ledger import ChangeKind
-from consult_rooms.swaps import Swap, SwapState
+from consult_rooms.swaps import Swap, Swaps, SwapState
+from consult_rooms.turn_notices import TurnNotices
+from foundation.audit import Audit
 from foundation.errors import Conflict, Forbidden, Invalid, NotFound
 from foundation.ids import StaffId
 from identity.tables import staff as staff_table
+from notify.contacts import Contacts
+from notify.notice import NoticeKind
+from notify.outbox import Outbox
+from notify.wording import Wording
+from tests.conftest import languages
 from tests.consult_rooms.conftest import STROKE, STROKE_HOSPITAL, ZONE, World
 
 
@@ -44,6 +52,35 @@ async def add(world: World, who: str, day: date, starts: int, ends: int, level: 
         ends=time(ends),
         level=level,
     )
+
+
+async def test_who_is_asked_and_who_asked_are_told_and_of_ones_leave(world: World) -> None:
+    contacts = Contacts(world.database, Audit(world.database), world.store.sealer)
+    outbox = Outbox(world.database, contacts, [])
+    notices = TurnNotices(outbox, str(ZONE))
+    swaps = Swaps(world.database, world.directory, world.rota, ZONE, notices)
+    day = tuesday(world)
+    asked = await swaps.ask(world["ha"], await turn_of(world, day), world["khai"].id)
+    [told] = await outbox.own(world["khai"].id)
+    assert (told.kind, told.values["path"]) == (NoticeKind.SWAP_ASKED, "/turns")
+    title, body = Wording(languages()).of(told.kind, told.values, "vi", str(ZONE))
+    assert f"{day:%d/%m/%Y}" in title
+    assert "Đột quỵ" not in title + body, "not even the field"
+    await swaps.decline(world["khai"], asked.id)
+    assert [one.kind for one in await outbox.own(world["ha"].id)] == [NoticeKind.SWAP_ANSWERED]
+    planning = Planning.over(
+        world.database,
+        world.store,
+        world.directory,
+        world.bus,
+        ZONE,
+        ahead=timedelta(days=7),
+        country="",
+        notices=notices,
+    )
+    starts = world.clock.now() + timedelta(days=1)
+    await planning.absences.leave(world["dieu"], world["ha"].id, starts, starts + timedelta(days=1))
+    assert NoticeKind.LEAVE in [one.kind for one in await outbox.own(world["ha"].id)]
 
 
 async def test_a_turn_passes_to_a_colleague_who_accepts(world: World) -> None:
