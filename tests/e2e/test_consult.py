@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import io
 
+from PIL import Image
 from playwright.async_api import Browser, expect
 
 from tests.e2e.people import FRAMES, Person, signed_in
@@ -35,6 +37,8 @@ async def test_an_emergency_under_a_temporary_identity(browser: Browser, server:
         await doctor.say("Đã chụp CT lúc 13:50")
         await expect(specialist.page.locator("#chat-list")).to_contain_text("Đã chụp CT lúc 13:50")
 
+        await _advice_is_read_back(specialist, doctor)
+        await _both_draw_on_a_picture(specialist, doctor)
         await _reload_comes_back(doctor, specialist)
         await expect(doctor.page.locator("#chat-list")).to_contain_text("Đã chụp CT lúc 13:50")
 
@@ -49,6 +53,52 @@ async def test_an_emergency_under_a_temporary_identity(browser: Browser, server:
         assert kinds.count("joined") == 2, "a reload is not another entry"
         assert specialist.errors == []
         assert doctor.errors == []
+
+
+async def _advice_is_read_back(specialist: Person, doctor: Person) -> None:
+    """The clinic says that it cannot, and why; the specialist sees it beside the call."""
+    page, theirs = specialist.page, doctor.page
+    await page.click(".drawer-tabs [data-show=advice]")
+    await page.select_option("#kind-new", "drug")
+    await page.fill("#text-new", "Aspirin")
+    await page.fill("#dose-new", "300 mg, uống ngay")
+    await page.click("#advice-form button[type=submit]")
+    await expect(page.locator("#text-new")).to_have_value("")
+    item = theirs.locator("#advice-list li[data-state=open]")
+    await expect(item).to_contain_text("300 mg, uống ngay")
+    await expect(theirs.locator(".drawer-tabs [data-advice-count]")).to_have_text("1")
+    await item.locator("summary").click()
+    await item.locator("[name=reason]").fill("Trạm không có aspirin")
+    await item.locator("details button").click()
+    await expect(page.locator("#advice-list li[data-state=cannot]")).to_contain_text("Lý do: Trạm không có aspirin")
+    await expect(theirs.locator(".drawer-tabs [data-advice-count]")).to_be_hidden()
+
+
+async def _both_draw_on_a_picture(specialist: Person, doctor: Person) -> None:
+    """An arrow of one is seen by the other at once, and is gone when it is taken back."""
+    page, theirs = specialist.page, doctor.page
+    picture = io.BytesIO()
+    Image.new("RGB", (640, 480), "#345").save(picture, "JPEG")
+    await theirs.set_input_files(
+        "#attach", files=[{"name": "a.jpg", "mimeType": "image/jpeg", "buffer": picture.getvalue()}]
+    )
+    for one in (page, theirs):
+        await one.click("#chat-list a.attached")
+        await expect(one.locator(".drawing-canvas img")).to_be_visible()
+    box = await page.locator(".drawing-canvas").bounding_box()
+    assert box is not None
+    await page.mouse.move(box["x"] + box["width"] / 4, box["y"] + box["height"] / 4)
+    await page.mouse.down()
+    await page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    await page.mouse.up()
+    for one in (page, theirs):
+        await expect(one.locator(".drawing-canvas g[data-kind=arrow]")).to_have_count(1)
+    await expect(theirs.locator(".drawing-layers")).to_contain_text("Hà")
+    await theirs.click("#drawing-undo")  # one's own alone: nothing
+    await page.click("#drawing-undo")
+    await expect(theirs.locator(".drawing-canvas g[data-kind=arrow]")).to_have_count(0)
+    for one in (page, theirs):
+        await one.locator(".drawing-bar .button", has_text="Đóng").click()
 
 
 async def test_a_consult_with_the_patients_book(browser: Browser, server: DemoServer) -> None:

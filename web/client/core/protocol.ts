@@ -47,6 +47,22 @@ export interface AdviceItem {
   changed_at: string;
 }
 
+export type StrokeKind = "arrow" | "circle" | "freehand" | "text";
+
+/** One stroke over a picture; points count from 0 to 10,000 along each side. */
+export interface Stroke {
+  attachment_id: string;
+  number: number;
+  author_id: string;
+  author_name: string;
+  client_id: string;
+  kind: StrokeKind;
+  points: number[][];
+  text: string;
+  at: string;
+  undone: boolean;
+}
+
 export interface Participant {
   participant_id: string;
   staff_id: string;
@@ -218,6 +234,7 @@ export interface ServerEvents {
   ring_stopped: RingStopped;
   log: { consult_id: string; entries: LogEntry[] };
   chat: ChatLine & { consult_id: string };
+  strokes: { consult_id: string; strokes: Stroke[] };
   advice: { consult_id: string; items: AdviceItem[] };
   room: { consult_id: string; participants: Participant[] };
   subscribe_offer: SubscribeOffer & { consult_id: string };

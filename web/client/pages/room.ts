@@ -22,6 +22,7 @@ import { showRibbon } from "../room/ribbon.ts";
 import { Sources } from "../room/sources.ts";
 import { Stage } from "../room/stage.ts";
 import { Viewing } from "../room/viewing.ts";
+import { DrawingBoard } from "../thread/drawing_board.ts";
 import { entriesAfter } from "../thread/entries.ts";
 import { Files } from "../thread/files.ts";
 import { element, icon, say } from "../words.ts";
@@ -88,6 +89,11 @@ const ownLines = new OwnLines(
 const chat = new Chat(find("#chat-drawer") as HTMLElement, (message) => {
   update(room.withPending(state, message));
   ownLines.add(message);
+});
+
+const drawing = new DrawingBoard(consultId, find("#chat-list") as HTMLElement, observes ? null : {
+  draw: (attachmentId, stroke) => connection.call("draw", { consult_id: consultId, attachment_id: attachmentId, ...stroke }),
+  undo: (attachmentId, number) => connection.call("undo_stroke", { consult_id: consultId, attachment_id: attachmentId, number }),
 });
 
 function self(): Participant | undefined {
@@ -204,6 +210,7 @@ async function enter(): Promise<void> {
     awaySince = null;
     update(room.joined(state, answer));
     // What came while the line was cut; the page itself brought what there was before.
+    if (again) void drawing.look();
     if (again && answer.advice.length > 0) void advice?.look();
     ownLines.open = true;
     page.dataset["state"] = "joined";
@@ -242,6 +249,7 @@ const here = <T extends { consult_id: string }>(work: (message: T) => void) => (
 connection.on("log", here((message) => update(room.withEntries(state, message.entries))));
 connection.on("chat", here((message) => update(room.withChat(state, [message]))));
 connection.on("advice", here(() => void advice?.look()));
+connection.on("strokes", here((message) => drawing.take(message.strokes)));
 connection.on("room", here((message) => update(room.withParticipants(state, message.participants))));
 connection.on("quality", here((message) => stage.quality(message)));
 connection.on("speakers", here((message) => stage.speaking(message.participant_ids, state.self)));

@@ -4,6 +4,7 @@ import { token } from "../adding/sending.ts";
 import { Outbox, type Line } from "../core/outbox.ts";
 import { clientKey } from "../core/protocol.ts";
 import { line, entriesAfter } from "../thread/entries.ts";
+import { DrawingBoard } from "../thread/drawing_board.ts";
 import { Files } from "../thread/files.ts";
 import { ownCopies } from "../thread/own_copies.ts";
 import { element, say } from "../words.ts";
@@ -79,6 +80,7 @@ form.addEventListener("submit", (event) => {
   showPending();
   void flush();
 });
+new DrawingBoard(consultId, list, null);
 new Files(consultId, root.querySelector("#sender") as HTMLElement, () => void look());
 
 async function start(): Promise<void> {

@@ -13,7 +13,7 @@ function tone(entry: LogEntry): string {
 export function showRibbon(ribbon: HTMLElement, entries: readonly LogEntry[]): void {
   ribbon.replaceChildren(
     ...entries
-      .filter((entry) => entry.kind !== "chat")
+      .filter((entry) => entry.kind !== "chat" && entry.kind !== "drawn")
       .map((entry) => element("li", { "data-kind": entry.kind, "data-tone": tone(entry) }, element("time", { datetime: entry.at }, clock(entry.at, true)), entry.text)),
   );
   ribbon.scrollLeft = ribbon.scrollWidth;
