@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from consult_rooms.log import ConsultLog
 from consult_rooms.question_sheets import QuestionSheets
+from consult_rooms.records import Records
 from consult_rooms.statements import Statements
 from consult_rooms.store import ConsultStore
 from foundation.audit import Audit
@@ -16,10 +17,11 @@ from foundation.database import Database
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """Question sheets, and the statements that they are kept as."""
+    """Question sheets, further consents and roll-calls, and the statements that they are kept as."""
 
     statements: Statements
     sheets: QuestionSheets
+    records: Records
 
     @classmethod
     def over(
@@ -27,4 +29,4 @@ class Intake:
     ) -> Intake:
         """All of it over one database."""
         statements = Statements(database, store, log)
-        return cls(statements, QuestionSheets(database, statements, audit, clock, zone))
+        return cls(statements, QuestionSheets(database, statements, audit, clock, zone), Records(statements))

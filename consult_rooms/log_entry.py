@@ -99,6 +99,10 @@ class LogKind(StrEnum):
     """The clinic compared two identifiers in the waiting room."""
     SHEET_ANSWERED = "sheet_answered"
     """The questions of a template were answered; what, only the sheet tells."""
+    FURTHER_CONSENT = "further_consent"
+    """The patient consented to a recording or to teaching, or refused."""
+    ROLL_CALLED = "roll_called"
+    """Somebody recorded who is in one of the rooms; whom, only the people of the consult read."""
 
 
 @dataclass(frozen=True, slots=True)

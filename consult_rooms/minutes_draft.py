@@ -48,7 +48,9 @@ def content(draft: MinutesDraft, there: Sequence[Attendee]) -> Content:
     people = [_seated(one, draft) for one in there]
     for name, unit in draft.guests:
         if cleaned := bounds.text(name, LINE, "guests"):
-            people.append(Attendee(Seat.PRESENT, _line(cleaned), _line(bounds.text(unit, LINE, "guests"))))
+            guest = Attendee(Seat.PRESENT, _line(cleaned), _line(bounds.text(unit, LINE, "guests")))
+            if guest not in people:  # the form shows those of the roll-call among its guests
+                people.append(guest)
     made = Content(
         people=tuple(people),
         summary=bounds.text(draft.summary, TEXT, "summary"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,7 +15,8 @@ from consult_rooms.log_entry import LogKind
 from consult_rooms.minutes_document import Facts, Place
 from consult_rooms.minutes_model import Attendee, Content, Seat, Voice
 from consult_rooms.model import Consult, Participant, ParticipantRole
-from consult_rooms.statements import statements_of
+from consult_rooms.roll_call import CAPACITIES, Side, people_of
+from consult_rooms.statements import Statement, StatementKind, statements_of
 from consult_rooms.store import ConsultStore
 from consult_rooms.tables import consult_log
 from foundation.database import Transaction
@@ -85,6 +87,7 @@ async def known(
         ends_at=_whole(consult.ended_at),
     )
     stated = await statements_of(tx, store.sealer, consult.id)
+    people += _called(stated, names_of={Side.CLINIC: facts.clinic.name, Side.HOSPITAL: facts.header.name})
     return Known(about, persons, facts, people, case_summary(one for one in stated if one.person == about.number))
 
 
@@ -92,6 +95,17 @@ def suggested(about: Known, opinion: str) -> Content:
     """The minutes before anybody has written them: who was there, what was asked before, the specialist's opinion."""
     chair = next((one.name for one in about.people if one.seat is Seat.CHAIR), "")
     return Content(people=about.people, summary=about.summary, opinions=(Voice(chair, opinion),) if opinion else ())
+
+
+def _called(stated: Sequence[Statement], names_of: Mapping[Side, str]) -> tuple[Attendee, ...]:
+    """Who was named in the roll-calls that hold, each as present, with what they were there as and in whose room."""
+    held = {one.code: one for one in stated if one.kind is StatementKind.ROLL}
+    return tuple(
+        Attendee(Seat.PRESENT, one.name, f"{CAPACITIES[one.capacity].vi}, {names_of[side]}")
+        for side in Side
+        if side in held
+        for one in people_of(held[side].document)
+    )
 
 
 async def _times(tx: Transaction, consult: Consult) -> dict[StaffId, tuple[datetime | None, datetime | None]]:

@@ -188,6 +188,16 @@ _BY_CODE: Mapping[LogKind, tuple[str, Mapping[str, str]]] = {
     ),
 }
 
+_FURTHER: Mapping[tuple[str, bool], str] = {
+    ("recording", True): N_("%(actor)s recorded the patient's consent to a recording"),
+    ("recording", False): N_("%(actor)s recorded that the patient refused a recording"),
+    ("teaching", True): N_("%(actor)s recorded the patient's consent to use in teaching"),
+    ("teaching", False): N_("%(actor)s recorded that the patient refused use in teaching"),
+}
+_ROLLS: Mapping[str, str] = {
+    "clinic": N_("%(actor)s called the roll of the clinic's room"),
+    "hospital": N_("%(actor)s called the roll of the hospital's room"),
+}
 _SENDS: Mapping[str, str] = {
     "hd": N_("%(actor)s: the uplink is good again, full picture sent"),
     "reduced": N_("%(actor)s: slow uplink, less sharp picture sent"),
@@ -246,6 +256,10 @@ def _message(entry: LogEntry) -> str:
                 if agreed
                 else N_("%(actor)s recorded that the patient did not consent to everything")
             )
+        case LogKind.FURTHER_CONSENT:
+            return _FURTHER[str(data["purpose"]), bool(data["given"])]
+        case LogKind.ROLL_CALLED:
+            return _ROLLS[str(data["side"])]
         case LogKind.SHEET_ANSWERED:
             red = data["red_flags"]
             return (

@@ -10,6 +10,7 @@ from consult_rooms.advice_model import AdviceKind, AdviceState
 from consult_rooms.board_acts import BoardReason
 from consult_rooms.candidates import Why
 from consult_rooms.devices import DeviceScope
+from consult_rooms.further_consents import Purpose
 from consult_rooms.ladder_rules import Condition, Effect
 from consult_rooms.model import (
     CancelReason,
@@ -28,6 +29,10 @@ from foundation.i18n import N_
 
 CONSULT_LABELS: Mapping[type[StrEnum], Mapping[str, str]] = MappingProxyType(
     {
+        Purpose: {
+            Purpose.RECORDING: N_("A recording of the consult"),
+            Purpose.TEACHING: N_("Use in teaching"),
+        },
         Urgency: {
             Urgency.EMERGENCY: N_("Emergency"),
             Urgency.URGENT: N_("Urgent"),

@@ -101,3 +101,23 @@ async def test_an_administrator_retires_a_template(clinic: Clinic) -> None:
     assert "Ca này đã bắt đầu với bảng này" in html.unescape(clinic.doctor.page)
     response = await clinic.doctor.get("/administration/templates")
     assert response.status == 403
+
+
+async def test_consents_and_the_roll_are_recorded_beside_the_questions(clinic: Clinic) -> None:
+    consult_id = await clinic.ask(**FLAG)
+    await clinic.world.answers.accept(clinic.expert, consult_id)
+    path = f"/consults/{consult_id}/intake"
+    spoken = {"purpose": "teaching", "given": "yes", "by": "guardian", "spoken": "1", "note": "Mẹ"}
+    response = await clinic.specialist.post(f"{path}/consents", spoken)
+    assert response.status == 422, "a witness is missing"
+    assert 'value="Mẹ"' in html.unescape(clinic.specialist.page)
+    assert (await clinic.specialist.post(f"{path}/consents", spoken | {"given": "", "witness": "A"})).status == 422
+    assert (await clinic.specialist.post(f"{path}/consents", spoken | {"witness": "Chị Hoa"})).status == 303
+    people = {"seen": "0", "name": ["Lê Văn Con", ""], "capacity": ["relative", "other"]}
+    assert (await clinic.doctor.post(f"{path}/roll/clinic", people)).status == 303
+    response = await clinic.doctor.post(f"{path}/roll/clinic", people | {"name": ["Người khác", ""]})
+    assert response.status == 409
+    page = html.unescape(clinic.doctor.page)
+    assert "Người khác" in page, "what was typed stays"
+    assert "Lê Văn Con" in page, "beside what stands"
+    assert "Chị Hoa" in page
