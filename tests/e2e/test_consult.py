@@ -79,9 +79,8 @@ async def _both_draw_on_a_picture(specialist: Person, doctor: Person) -> None:
     page, theirs = specialist.page, doctor.page
     picture = io.BytesIO()
     Image.new("RGB", (640, 480), "#345").save(picture, "JPEG")
-    await theirs.set_input_files(
-        "#attach", files=[{"name": "a.jpg", "mimeType": "image/jpeg", "buffer": picture.getvalue()}]
-    )
+    content = picture.getvalue()
+    await theirs.set_input_files("#attach", {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": content})
     for one in (page, theirs):
         await one.click("#chat-list a.attached")
         await expect(one.locator(".drawing-canvas img")).to_be_visible()
