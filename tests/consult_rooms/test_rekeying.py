@@ -14,6 +14,7 @@ from consult_rooms.calendar_tables import busy_calendars
 from consult_rooms.devices import Devices, DeviceScope
 from consult_rooms.drafts import Drafts
 from consult_rooms.follow_ups import FollowUps
+from consult_rooms.minutes_drafts import MinutesDrafts
 from consult_rooms.model import Question
 from consult_rooms.rekeying import SEALED
 from consult_rooms.shared_work import SharedWork
@@ -56,6 +57,8 @@ async def test_consults_move_to_the_newest_key_and_the_old_one_can_go(world: Wor
     desk = await desk_of(world)
     over = await desk.held("minutes")
     await desk.minutes.save(desk.session("lan"), over.id, DRAFT, 0)
+    typed = MinutesDrafts(world.database, world.store)
+    await typed.keep(world["ha"], over.id, 0, [("summary", "Đang gõ")], base=1, revision=0)
     for who in ("lan", "ha", "khai"):
         await desk.sign(who, over)
     await desk.signing.add(desk.session("lan"), over.id, 1, "CT: không xuất huyết.", password=PASSWORD)

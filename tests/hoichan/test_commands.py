@@ -56,6 +56,9 @@ HELP = [
     (["audit", "verify"], ["--since", "--until", "--public-key", "--anchors", "Exit status 0", "One line a fault"]),
     (["audit", "export"], ["AuditEvent", "--since", "--until", "--output", "opaque ids only"]),
     (["audit", "key"], ["public key", "PEM"]),
+    (["signing"], ["key", "renew", "trust list"]),
+    (["signing", "key"], ["id of the key", "publishing"]),
+    (["signing", "renew"], ["--compromised", "Verifiers follow by themselves"]),
 ]
 
 
