@@ -7,25 +7,25 @@ entry of the waiting list. So none waits in a ring. They are one file because of
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Row, delete, select, update
+from sqlalchemy import Row, String, bindparam, delete, or_, select, update
 
 from consult_rooms import bounds, calendar, identities, resources
 from consult_rooms.appointment import Appointment, Slot, VisitType
 from consult_rooms.busy_units import require_free
 from consult_rooms.conference_table import seat
-from consult_rooms.holds import HELD, unheld
-from consult_rooms.log import ConsultLog
+from consult_rooms.holds import HELD
+from consult_rooms.log import ConsultLog, Data
 from consult_rooms.log_entry import LogKind
 from consult_rooms.model import Consent, Consult, ConsultState, ParticipantRole, Patient, Question, Urgency
 from consult_rooms.store import ConsultStore, new_code
 from consult_rooms.tables import appointments, consults, participants, slots
 from foundation.bus import Bus
-from foundation.database import Transaction
+from foundation.database import Instant, Transaction
 from foundation.errors import Conflict, Invalid, NotFound
 from foundation.i18n import N_
 from foundation.ids import AppointmentId, ConsultId, FacilityId, ResourceId, SlotId, StaffId, TerminalId, new_id
@@ -79,8 +79,7 @@ class Bookings:
 
     async def require_coordinator(self, staff: Staff, clinic_id: FacilityId, tx: Transaction | None = None) -> None:
         """Raise Forbidden for anybody but a coordinator of the clinic or of a hospital linked to it."""
-        hubs = await self._directory.hubs_of(clinic_id, tx=tx)
-        target = Target(facility_id=clinic_id, hub_ids=frozenset(hub.id for hub in hubs))
+        target = Target(facility_id=clinic_id, hub_ids=await self._directory.hub_ids_of(clinic_id, tx=tx))
         require(staff, Action.COORDINATE, target)
 
     async def require_booker(
@@ -107,9 +106,7 @@ class Bookings:
 
     async def slot(self, tx: Transaction, slot_id: SlotId) -> Slot:
         """A published slot. Raises NotFound("slot.unknown"), also for a withdrawn one."""
-        row = (
-            await tx.execute(select(slots).where(slots.c.id == slot_id, slots.c.withdrawn_at.is_(None)))
-        ).one_or_none()
+        row = (await tx.execute(_SLOT, {"one_id": slot_id})).one_or_none()
         if row is None:
             raise NotFound("slot.unknown", UNKNOWN_SLOT)
         return slot_of(row)
@@ -125,19 +122,11 @@ class Bookings:
         now = await tx.now()
         if slot.starts_at <= now:
             raise Conflict("slot.past", calendar.PAST)
-        if slot.facility_id not in {hub.id for hub in await self._directory.hubs_of(clinic_id, tx=tx)}:
+        if slot.facility_id not in await self._directory.hub_ids_of(clinic_id, tx=tx):
             raise Invalid("slot.not_linked", NOT_LINKED, field="slot_id")
         await require_free(tx, slot.specialist_id, slot.starts_at, slot.ends_at)
-        taken = await tx.execute(
-            update(slots)
-            .where(
-                slots.c.id == slot_id,
-                slots.c.appointment_id.is_(None),
-                slots.c.withdrawn_at.is_(None),
-                unheld(now, holder),
-            )
-            .values(appointment_id=appointment_id, held_by=None, held_until=None)
-        )
+        told = {"one_id": slot_id, "taken_by": appointment_id, "taken_at": now, "keeper": holder}
+        taken = await tx.execute(_TAKEN, told)
         if not taken.rowcount:
             left = await self.slot(tx, slot_id)
             kept = left.appointment_id is None and left.held(now)
@@ -175,49 +164,53 @@ class Bookings:
         await calendar.reserve(tx, [(resource, quarter, appointment_id) for quarter in wanted], busy)
         await resources.reserve(tx, appointment_id, resource_ids, wanted)
 
-    async def write(self, tx: Transaction, order: Order, slot: Slot, appointment_id: AppointmentId) -> Appointment:
+    async def write(
+        self, tx: Transaction, order: Order, slot: Slot, appointment_id: AppointmentId, code: str | None = None
+    ) -> Appointment:
         """The booked consult with both people in it, for a slot that this transaction has taken.
+
+        `code` is one that `code_ahead` gave; without it the month's row is held until the commit.
 
         Raises Invalid `resource.unfit`, Conflict `slot.terminal_busy` or `slot.resource_busy`.
         """
         consult_id, now = ConsultId(new_id("con")), await tx.now()
         await resources.require_fit(tx, order.resource_ids, (order.clinic_id, slot.facility_id))
         await self.hold_clinic(tx, appointment_id, order.clinic_id, order.terminal_id, order.resource_ids, slot)
+        booked = Appointment(
+            id=appointment_id,
+            slot_id=slot.id,
+            consult_id=consult_id,
+            clinic_id=order.clinic_id,
+            terminal_id=order.terminal_id,
+            requester_id=order.requester_id,
+            starts_at=slot.starts_at,
+            ends_at=slot.ends_at,
+            version=1,
+        )
         await tx.execute(
-            consults.insert().values(
-                id=consult_id,
-                code=await new_code(tx, now.astimezone(self._zone)),
-                state=ConsultState.SCHEDULED,
-                urgency=order.urgency,
-                specialty_id=slot.specialty_id,
-                requester_id=order.requester_id,
-                requester_facility_id=order.clinic_id,
-                owner_id=order.requester_id,
-                terminal_id=order.terminal_id,
-                idempotency_hash=order.key,
-                created_at=now,
-                log_number=0,
+            _WRITTEN,
+            {
+                "id": consult_id,
+                "code": code or await new_code(tx, now.astimezone(self._zone)),
+                "state": ConsultState.SCHEDULED,
+                "urgency": order.urgency,
+                "specialty_id": slot.specialty_id,
+                "requester_id": order.requester_id,
+                "requester_facility_id": order.clinic_id,
+                "owner_id": order.requester_id,
+                "terminal_id": order.terminal_id,
+                "idempotency_hash": order.key,
+                "created_at": now,
+                "log_number": 1,
                 **self.times(slot),
                 **self._store.patient_values(consult_id, order.patient),
                 **self._store.question_values(consult_id, order.question),
                 **self._store.consent_values(consult_id, order.consent),
-            )
+            },
         )
-        await tx.execute(
-            appointments.insert().values(
-                id=appointment_id,
-                slot_id=slot.id,
-                consult_id=consult_id,
-                clinic_id=order.clinic_id,
-                terminal_id=order.terminal_id,
-                requester_id=order.requester_id,
-                starts_at=slot.starts_at,
-                ends_at=slot.ends_at,
-                version=1,
-            )
-        )
+        await tx.execute(_BOOKED, asdict(booked))
         await resources.note(tx, appointment_id, order.resource_ids)
-        await identities.begin(tx, self._store, await self._store.get(tx, consult_id))
+        await identities.begin(tx, self._store, consult_id, order.requester_id, order.patient)
         await self._store.admit(
             tx,
             consult_id,
@@ -227,23 +220,18 @@ class Bookings:
             ],
         )
         await seat(tx, self._store, consult_id, slot)
-        await self._log.append(
-            tx,
-            consult_id,
-            LogKind.SCHEDULED,
-            order.actor_id,
-            {
-                "facility": order.clinic_id,
-                "terminal": order.terminal_id,
-                "specialty": slot.specialty_id,
-                "specialist": slot.specialist_id,
-                "slot": slot.id,
-                "starts_at": slot.starts_at.isoformat(),
-                "owner": order.requester_id,
-            },
-        )
+        told: Data = {
+            "facility": order.clinic_id,
+            "terminal": order.terminal_id,
+            "specialty": slot.specialty_id,
+            "specialist": slot.specialist_id,
+            "slot": slot.id,
+            "starts_at": slot.starts_at.isoformat(),
+            "owner": order.requester_id,
+        }
+        await self._log.numbered(tx, consult_id, 1, [(LogKind.SCHEDULED, order.actor_id, told)])
         self.hint(tx, slot.specialist_id, order.requester_id)
-        return await self.appointment(tx, appointment_id)
+        return booked
 
     def times(self, slot: Slot) -> dict[str, Any]:
         """A consult's columns that follow from its slot."""
@@ -302,6 +290,26 @@ class Bookings:
                 await self._bus.publish("agenda", {"staff": person})
 
         tx.after_commit(hint)
+
+
+# Made once: making a statement takes as long as asking it.
+_SLOT = select(slots).where(slots.c.id == bindparam("one_id", type_=String), slots.c.withdrawn_at.is_(None))
+_TAKEN = (
+    update(slots)
+    .where(
+        slots.c.id == bindparam("one_id", type_=String),
+        slots.c.appointment_id.is_(None),
+        slots.c.withdrawn_at.is_(None),
+        or_(
+            slots.c.held_until.is_(None),
+            slots.c.held_until <= bindparam("taken_at", type_=Instant),
+            slots.c.held_by == bindparam("keeper", type_=String),
+        ),
+    )
+    .values(appointment_id=bindparam("taken_by", type_=String), held_by=None, held_until=None)
+)
+"""`holds.unheld` for the taker."""
+_WRITTEN, _BOOKED = consults.insert().inline(), appointments.insert().inline()
 
 
 def slot_of(row: Row[Any]) -> Slot:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, delete, exists, select
+from sqlalchemy import ColumnElement, String, bindparam, delete, exists, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from consult_rooms import calendar
@@ -14,7 +14,7 @@ from consult_rooms.busy_reading import Times, merged
 from consult_rooms.calendar_tables import busy_calendars, busy_times
 from consult_rooms.closures import ExceptionKind
 from consult_rooms.tables import quarter_units, slots
-from foundation.database import Transaction
+from foundation.database import Instant, Transaction
 from foundation.errors import Conflict
 from foundation.i18n import N_
 from foundation.ids import BusyCalendarId, StaffId
@@ -68,27 +68,31 @@ def attended() -> ColumnElement[bool]:
 
 async def require_free(tx: Transaction, staff_id: StaffId, starts_at: datetime, ends_at: datetime) -> None:
     """Raise Conflict `slot.busy` or `slot.leave` when the specialist is busy elsewhere in this time, or on leave."""
-    over = (
-        select(busy_times.c.starts_at)
-        .where(busy_times.c.staff_id == staff_id, busy_times.c.starts_at < ends_at, busy_times.c.ends_at > starts_at)
-        .limit(1)
-    )
-    if (await tx.execute(over)).first() is not None:
+    told = {"who": staff_id, "begins": starts_at, "closes": ends_at}
+    elsewhere = (await tx.execute(_ELSEWHERE, told)).one()
+    if elsewhere.busy:
         raise Conflict("slot.busy", BUSY)
-    away = (
-        select(availability_exceptions.c.id)
-        .where(
-            availability_exceptions.c.staff_id == staff_id,
-            availability_exceptions.c.kind == ExceptionKind.LEAVE,
-            availability_exceptions.c.removed_at.is_(None),
-            availability_exceptions.c.ends_at > starts_at,
-            availability_exceptions.c.starts_at < ends_at,
-        )
-        .limit(1)
-    )
-    if (await tx.execute(away)).first() is not None:
+    if elsewhere.away:
         raise Conflict("slot.leave", LEAVE)
 
+
+# Made once: making a statement takes as long as asking it.
+_WHO = bindparam("who", type_=String)
+_BEGINS, _CLOSES = bindparam("begins", type_=Instant), bindparam("closes", type_=Instant)
+_ELSEWHERE = select(
+    exists()
+    .where(busy_times.c.staff_id == _WHO, busy_times.c.starts_at < _CLOSES, busy_times.c.ends_at > _BEGINS)
+    .label("busy"),
+    exists()
+    .where(
+        availability_exceptions.c.staff_id == _WHO,
+        availability_exceptions.c.kind == ExceptionKind.LEAVE,
+        availability_exceptions.c.removed_at.is_(None),
+        availability_exceptions.c.ends_at > _BEGINS,
+        availability_exceptions.c.starts_at < _CLOSES,
+    )
+    .label("away"),
+)
 
 BUSY = N_("The specialist's own calendar says that this time is taken.")
 LEAVE = N_("The specialist is on leave at this time.")

@@ -59,9 +59,11 @@ async def people(tx: Transaction, store: ConsultStore, consult_id: ConsultId) ->
     return persons, Person(now, found[now])
 
 
-async def begin(tx: Transaction, store: ConsultStore, consult: Consult) -> None:
+async def begin(
+    tx: Transaction, store: ConsultStore, consult_id: ConsultId, requester_id: StaffId, patient: Patient
+) -> None:
     """Keep the identity of the request as the first of the history."""
-    await _write(tx, store, consult, 0, consult.requester_id, REQUESTED, consult.patient)
+    await _write(tx, store, consult_id, 0, requester_id, REQUESTED, patient)
 
 
 async def change(
@@ -101,7 +103,7 @@ async def change(
             # What was asked and allowed for one person is neither for the next.
             left = _left(store, consult, number)
             values = {**store.question_values(consult.id, Question()), **store.consent_values(consult.id, None)}
-    await _write(tx, store, consult, number, actor, kind, new, left)
+    await _write(tx, store, consult.id, number, actor, kind, new, left)
     await tx.execute(
         update(consults).where(consults.c.id == consult.id).values(**store.patient_values(consult.id, new), **values)
     )
@@ -158,7 +160,7 @@ async def changes(tx: Transaction, consult: Consult) -> int:
 async def _write(
     tx: Transaction,
     store: ConsultStore,
-    consult: Consult,
+    consult_id: ConsultId,
     number: int,
     actor: StaffId,
     kind: str,
@@ -168,13 +170,13 @@ async def _write(
     await tx.execute(
         _KEPT,
         {
-            "consult_id": consult.id,
+            "consult_id": consult_id,
             "number": number,
             "at": await tx.now(),
             "actor": actor,
             "kind": kind,
             "patient_id": patient.patient_id,
-            "patient_sealed": store.sealed_patient(f"{consult.id}:{number}", patient, PLACE),
+            "patient_sealed": store.sealed_patient(f"{consult_id}:{number}", patient, PLACE),
             "left_sealed": left,
         },
     )

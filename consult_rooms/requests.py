@@ -155,7 +155,7 @@ class Requests:
                     },
                 )
                 consult = self._store.consult(row.mappings().one())
-                await identities.begin(tx, self._store, consult)
+                await identities.begin(tx, self._store, consult_id, staff.id, person)
                 if first is not None:
                     await self._runner.ring(tx, consult_id, first)
                 await self._log.numbered(tx, consult_id, len(entries), entries)

@@ -27,7 +27,7 @@ from consult_rooms.log_entry import LogKind
 from consult_rooms.model import CANCEL_REASONS, CancelReason, Consent, ConsultState, Patient, Question, Urgency
 from consult_rooms.resources import Resources
 from consult_rooms.standing import standing
-from consult_rooms.store import ConsultStore
+from consult_rooms.store import ConsultStore, code_ahead
 from consult_rooms.tables import appointments, slots
 from consult_rooms.told import Nobody, Told
 from consult_rooms.transitions import Act, after
@@ -37,7 +37,7 @@ from consult_rooms.waiting_room import WaitingRoom
 from foundation.audit import Audit
 from foundation.bus import Bus
 from foundation.database import Database
-from foundation.errors import Conflict, Invalid
+from foundation.errors import Conflict, Invalid, NotFound
 from foundation.i18n import N_
 from foundation.ids import (
     AppointmentId,
@@ -85,6 +85,7 @@ class Scheduling:
         self._log = log
         self._directory = directory
         self._told = told or Nobody()
+        self._zone = zone
         self._bookings = Bookings(store, log, directory, bus, zone, room_opens)
         self._offers = WaitingOffers(database, self._told, offer_for)
         self.holds = Holds(database, hold_for)
@@ -210,17 +211,16 @@ class Scheduling:
                 resource_ids=frozenset(resource_ids),
             )
         )
-        if (known := await self._by_key(requester_id, key)) is not None:
-            return known
         appointment_id = AppointmentId(new_id("apt"))
+        code = await code_ahead(self._database, self._zone)
         try:
             async with self._database.transaction() as tx:
                 slot = await self._bookings.take(tx, slot_id, appointment_id, clinic_id, staff.id)
-                booked = await self._bookings.write(tx, order, slot, appointment_id)
+                booked = await self._bookings.write(tx, order, slot, appointment_id, code)
                 await self._told.booked(tx, appointment_id)
                 return booked
-        except (IntegrityError, Conflict):
-            # The same key came twice at once; the other was first.
+        except (IntegrityError, Conflict, Invalid, NotFound):
+            # The same key came before, which is seldom: it is looked for only now.
             if (known := await self._by_key(requester_id, key)) is None:
                 raise
             return known

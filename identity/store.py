@@ -43,6 +43,8 @@ _ACQUAINTED = (
     .join(facilities, facilities.c.id == staff.c.facility_id)
     .where(staff.c.id.in_(_IDS))
 )
+_HUBS = select(facilities).where(facilities.c.id.in_(hubs_of(bindparam("one_id", type_=String))))
+_HUB_IDS = hubs_of(bindparam("one_id", type_=String))
 _TERMINAL = select(terminals).where(terminals.c.id == bindparam("one_id", type_=String))
 
 
@@ -96,8 +98,13 @@ class Directory:
 
     async def hubs_of(self, spoke_id: FacilityId, *, tx: Transaction | None = None) -> list[Facility]:
         """The active hospitals that consult for this clinic, by name."""
-        found = await self._facilities(facilities.c.id.in_(hubs_of(spoke_id)), tx)
+        found = [facility_of(row) for row in await self._rows(_HUBS, tx, {"one_id": spoke_id})]
         return sorted(found, key=lambda facility: fold(facility.name))
+
+    async def hub_ids_of(self, spoke_id: FacilityId, *, tx: Transaction | None = None) -> frozenset[FacilityId]:
+        """The ids of `hubs_of`."""
+        async with self._reading(tx) as read:
+            return frozenset(map(FacilityId, (await read.execute(_HUB_IDS, {"one_id": spoke_id})).scalars()))
 
     async def links_of(self, spoke_id: FacilityId, *, tx: Transaction | None = None) -> list[Link]:
         """The active hospitals that consult for this clinic, in the order in which they are asked, then by name."""
