@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -230,8 +230,3 @@ def _answer(item: Item, value: str) -> Answer:
 
 def _plain(name: str) -> str:
     return " ".join("".join(mark if mark.isalnum() else " " for mark in fold(name)).split())
-
-
-def in_order(found: Sequence[Template], *names: str) -> list[Template]:
-    """Those that suit a specialty of these names first, those for all next, the others behind."""
-    return sorted(found, key=lambda one: (not one.suits(*names), not one.words))

@@ -9,7 +9,6 @@ from aiohttp import web
 from consult_rooms import bounds
 from consult_rooms.model import Consent, ConsentBy, IdentityState, Patient, Question, Step, Urgency
 from consult_rooms.question_sheets import Offered
-from consult_rooms.question_templates import in_order
 from foundation.errors import Forbidden, HoichanError, Invalid, NotFound, TooMany
 from foundation.i18n import N_
 from foundation.ids import DraftId, SpecialtyId, is_id, new_id
@@ -148,7 +147,7 @@ async def _templates(services: Services, form: Form) -> list[Offered]:
     """The templates that are offered, and retired ones that the form already answers."""
     every = await services.intake.sheets.all()
     wanted = {one.template.code: one for one in every if one.retired_at is None or given_of(form, one.template)}
-    return [wanted[template.code] for template in in_order([one.template for one in wanted.values()])]
+    return sorted(wanted.values(), key=lambda one: not one.template.words)
 
 
 async def _page(
