@@ -46,6 +46,8 @@ async def test_an_emergency_under_a_temporary_identity(browser: Browser, server:
         await doctor.page.wait_for_url(f"**/consults/{consult_id}")
         await doctor.go(f"/consults/{consult_id}")
         await expect(doctor.page.locator("body")).to_contain_text("Chuyển ngay đến đơn vị đột quỵ.")
+        await doctor.page.click("#thread-list a.attached")  # drawn on, and to be seen afterwards
+        await expect(doctor.page.locator(".drawing-canvas img")).to_be_visible()
         kinds = await doctor.page.locator("#timeline li").evaluate_all("items => items.map(item => item.dataset.kind)")
         for kind in ("requested", "rung", "claimed", "joined", "first_frame", "chat", "ended", "closed"):
             assert kind in kinds, (kind, kinds)
