@@ -125,7 +125,14 @@ async def clinic(
     panel = Panel(sqlite_database, world.store, services.audit, records.book, zone=ZONE)
     files = Files(tmp_path / "files", sealer)
     additions = Additions(sqlite_database, world.store, world.log, world.directory, services.audit, records.book, files)
-    whole = replace(services, patients=records.patients, panel=panel, requests=world.requests, additions=additions)
+    whole = replace(
+        services,
+        patients=records.patients,
+        panel=panel,
+        requests=world.requests,
+        intake=world.intake,
+        additions=additions,
+    )
     server = TestServer(application.build(whole, compiled()), host="127.0.0.1")
     await server.start_server()
     site = Site(server, whole)
