@@ -75,22 +75,6 @@ def test_tampering_is_told_in_lines_and_by_the_exit_status(var: Path, tmp_path: 
     assert result.stderr.endswith("6 faults\n")
 
 
-def test_a_consults_log_whose_end_was_cut_off_is_told(var: Path, tmp_path: Path) -> None:
-    copy = tmp_path / "var"
-    shutil.copytree(var, copy)
-    ((links,),) = rows(copy, "SELECT max(position) FROM chain_links WHERE source = 'consult_log'")
-    last = int(str(links)) - 5
-    here = f"source = 'consult_log' AND position = {last}"
-    ((number,),) = rows(copy, f"SELECT number FROM chain_links WHERE {here}")
-    rows(copy, f"DELETE FROM consult_log WHERE sequence > {number}")
-    told = f"(SELECT digest FROM chain_links WHERE {here}), position = {last}, anchored_position = {last}"
-    rows(copy, f"UPDATE chains SET digest = {told}, settled = {number} WHERE source = 'consult_log'")
-    rows(copy, f"DELETE FROM chain_links WHERE source = 'consult_log' AND position > {last}")
-    result = hoichan("audit", "verify", var=copy)
-    assert (result.returncode, result.stdout.split()[:2]) == (1, ["truncated", "consult_log"])
-    assert f"ends at position {last}" in result.stdout
-
-
 def test_an_auditor_elsewhere_needs_the_public_key_alone(var: Path, tmp_path: Path) -> None:
     printed = hoichan("audit", "key", var=var)
     assert printed.stdout == public_pem(AnchorSigner.from_file(var / "audit-key.pem").public_keys[-1])
