@@ -19,6 +19,7 @@ from consult_rooms import identities
 from consult_rooms.access import Relation, knows_patient
 from consult_rooms.log import ConsultLog, Data
 from consult_rooms.log_entry import LogKind
+from consult_rooms.model import Consult, Participant
 from consult_rooms.standing import standing
 from consult_rooms.statement_tables import statements
 from consult_rooms.store import ConsultStore
@@ -153,16 +154,22 @@ class Statements:
         async with self._database.reading() as tx:
             place = await standing(tx, self._store, staff, consult_id)
             place.require(*Relation)
-            _, now = await identities.people(tx, self._store, consult_id)
-            found = await statements_of(tx, self._store.sealer, consult_id)
-        related = place.related
-        names = related is not None and knows_patient(place.consult, related, place.participant)
+        return await self.known(place.consult, place.related, place.participant)
+
+    async def known(self, consult: Consult, related: Relation | None, participant: Participant | None) -> Stated:
+        """The same for a reader whose place in the consult has been decided; who has none knows nothing of it."""
+        if related is None:
+            return Stated((), may_write=False, names_people=False)
+        async with self._database.reading() as tx:
+            found = await statements_of(tx, self._store.sealer, consult.id)
+            person = (await identities.people(tx, self._store, consult.id))[1].number if found else 0
+        names = knows_patient(consult, related, participant)
         shown = tuple(
             one
             for one in found
-            if (one.kind is StatementKind.ROLL or one.person == now.number) and (names or one.kind in CLINICAL)
+            if (one.kind is StatementKind.ROLL or one.person == person) and (names or one.kind in CLINICAL)
         )
-        may_write = related in WRITERS and Act.RECORD in CONSULT[place.consult.state]
+        may_write = related in WRITERS and Act.RECORD in CONSULT[consult.state]
         return Stated(shown, may_write, names)
 
 

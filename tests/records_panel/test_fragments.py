@@ -379,12 +379,12 @@ async def test_every_demo_book_renders_on_every_tab(clinic: Clinic) -> None:
             assert response.status == 200
 
 
-async def test_the_panel_asks_the_database_five_times(clinic: Clinic, sqlite_database: Database) -> None:
-    """Session, place with everything that decides, audit, summary, additions. The audit before the summary."""
+async def test_the_panel_asks_the_database_six_times(clinic: Clinic, sqlite_database: Database) -> None:
+    """Session, place with everything that decides, audit, summary, additions, statements. Audit before summary."""
     consult = await clinic.ask_for(*demo_book("stroke"))
     await fragment(clinic.specialist, f"/consults/{consult.id}/book")  # connections open
     with statements(sqlite_database) as seen:
         await fragment(clinic.specialist, f"/consults/{consult.id}/book")
-    assert len(seen) == 5, "\n".join(text[:160] for text in seen)
+    assert len(seen) == 6, "\n".join(text[:160] for text in seen)
     assert "INSERT INTO audit_entries" in seen[2]
     assert "FROM summaries" in seen[3]

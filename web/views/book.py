@@ -9,6 +9,7 @@ from aiohttp import web
 
 from consult_rooms.access import Relation
 from consult_rooms.model import Consult, IdentityChange, IdentityState, Patient
+from consult_rooms.question_sheets import sheets_of
 from consult_rooms.standing import NOT_THIS_ROLE
 from foundation.errors import Conflict, Forbidden, HoichanError, Invalid, Unavailable
 from foundation.ids import ConsultId, GlassId
@@ -26,7 +27,7 @@ from web.views.book_ages import Ages
 from web.views.book_tabs import PARTS, TAB_OF, TABS, TITLES, WHOLE
 from web.views.book_viewers import views_of
 from web.views.book_words import ABSENCE_ICONS, REPORT_KINDS, SEXES, VISIT_KINDS, BookWords
-from web.views.intake import Brief, brief_of
+from web.views.intake import Brief
 from web.views.patient_forms import evidence_of, patient_id_of
 
 routes = web.RouteTableDef()
@@ -169,7 +170,10 @@ async def _identity(request: web.Request, place: Place, *, failure: HoichanError
 
 async def _brief(request: web.Request, place: Place) -> Brief:
     """What was asked and recorded beside the question; outside a consult nothing."""
-    return Brief() if place.consult is None else await brief_of(request, place.consult.id)
+    if place.consult is None:
+        return Brief()
+    known = request.app[SERVICES].intake.statements.known
+    return Brief(sheets_of(await known(place.consult, place.related, place.participant)))
 
 
 def _another(request: web.Request, place: Place, *, failure: HoichanError | None = None) -> web.StreamResponse:
