@@ -45,6 +45,7 @@ availability_exceptions = Table(
     Column("removed_by", ForeignKey("staff.id")),
     Column("removed_at", Instant),
     Index("ix_availability_exceptions_facility_ends", "facility_id", "ends_at"),
+    Index("ix_availability_exceptions_staff_ends", "staff_id", "ends_at"),
 )
 """Leave of a person; days that a hospital closes, or opens though they are public holidays."""
 
