@@ -42,7 +42,7 @@ def rows(var: Path, statement: str) -> list[tuple[object, ...]]:
 def test_a_killed_installation_is_whole(var: Path) -> None:
     result = hoichan("audit", "verify", var=var)
     assert (result.returncode, result.stdout) == (0, ""), result.stdout + result.stderr
-    assert re.search(r"^audit: 3 rows verified, 0 not linked yet, \d+ anchors, the last of 20", result.stderr)
+    assert re.search(r"^audit: \d+ rows verified, 0 not linked yet, \d+ anchors, the last of 20", result.stderr)
     assert re.search(r"^consult_log: \d{3,} rows verified, 0 not linked yet", result.stderr, re.MULTILINE)
     assert result.stderr.endswith("whole\n")
     (heads,) = rows(var, "SELECT count(*) FROM chains WHERE position = anchored_position")
