@@ -22,7 +22,9 @@ from foundation.i18n import N_
 from records_panel.fhir_reading import Json, as_dict
 
 _FORM, _DIFFERENCE = b"\x01", b"\x02"
-_LEVEL = 15
+_LEVEL = 19
+_DIFFERENCE_LEVEL = 15
+"""Of a summary: more would cost time and give nothing."""
 _LARGEST_BASE = 1024 * 1024
 MOST_BYTES = 256 * 1024 * 1024
 """Of a row unpacked: what is larger is no book, but something that wants this process's memory."""
@@ -32,7 +34,7 @@ def packed(content: Json, *, base: bytes | None = None) -> bytes:
     """The content as a row holds it, not yet sealed; with `base` as what differs from that packed row."""
     plain = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
     if base is not None and len(against := plain_of(base)) <= _LARGEST_BASE:
-        return _DIFFERENCE + zstandard.ZstdCompressor(level=_LEVEL, dict_data=_raw(against)).compress(plain)
+        return _DIFFERENCE + zstandard.ZstdCompressor(level=_DIFFERENCE_LEVEL, dict_data=_raw(against)).compress(plain)
     return _FORM + zstandard.ZstdCompressor(level=_LEVEL, dict_data=_phrases()).compress(plain)
 
 
