@@ -51,7 +51,7 @@ class Person:
         if age:
             await page.fill("[name=age_years]", age)
         if sex:
-            await page.select_option("[name=sex]", sex)
+            await page.select_option("#temporary-sex", sex)
         await page.click("#send-request")
         await page.wait_for_selector("#waiting")
         self.called.append(str(await page.get_attribute("#waiting", "data-consult-id")))

@@ -141,6 +141,52 @@ async def test_a_planned_week_is_booked_mailed_and_overtaken_by_an_emergency_liv
             assert person.errors == [], person.user_name
 
 
+async def test_a_coordinator_sees_escalates_and_moves_live(browser: Browser, own_server: DemoServer) -> None:
+    first, second, third = await _day(own_server)
+    async with (
+        signed_in(browser, own_server, "dp.khue") as coordinator,
+        signed_in(browser, own_server, "bs.bao") as doctor,
+    ):
+        page = coordinator.page
+        await coordinator.go("/coordinator")
+        await page.wait_for_selector("#board[data-state=live]")
+        specialty = await doctor.specialty_id("Thần kinh")
+        consult_id = await doctor.call_emergency(specialty, "Yếu nửa người", "60", "male")
+        row = page.locator(f"#open [data-consult='{consult_id}']")
+        await expect(row).to_contain_text("nam, 60 tuổi")
+        await expect(row.locator(".breach")).to_contain_text("còn")
+        assert await violations(page) == [], "the board"
+
+        await row.focus()
+        await page.keyboard.press("e")
+        await page.select_option("#act-body [name=reason]", "unanswered")
+        await page.fill("#act-body [name=note]", "Trạm gọi lại lần hai")
+        assert await violations(page) == []
+        await page.click("#act-body [data-act=widen]")
+        await expect(page.locator("#act-body .banner")).to_be_visible()
+        await page.keyboard.press("Escape")
+        await expect(row).to_be_focused()
+        await expect(row.locator(".held")).to_contain_text("Trạm gọi lại lần hai")
+
+        lane = page.locator("#lanes .lane[data-staff]")
+        await page.click("#day-parts [data-part='1']")
+        await lane.locator(f"[data-slot='{first}']").press("Enter")
+        await page.keyboard.press("ArrowRight")
+        await expect(lane.locator(f"[data-slot='{second}']")).to_be_focused()
+        await page.keyboard.press("Enter")
+        await expect(lane.locator(f"[data-slot='{second}']")).to_have_attribute("data-state", "booked")
+        await expect(lane.locator(f"[data-slot='{first}']")).to_have_attribute("data-state", "free")
+        await lane.locator(f"[data-slot='{second}']").drag_to(lane.locator(f"[data-slot='{third}']"))
+        await expect(lane.locator(f"[data-slot='{third}']")).to_have_attribute("data-state", "booked")
+
+        await page.set_viewport_size(PHONE)  # type: ignore[arg-type]  # a plain dict is one
+        assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert await violations(page) == []
+        await coordinator.go("/coordinator/phones")
+        assert await violations(page) == []
+        assert coordinator.errors == []
+
+
 async def test_a_thousand_rows_stay_smooth_while_twenty_a_second_change(
     browser: Browser, own_server: DemoServer
 ) -> None:
@@ -182,52 +228,6 @@ async def test_a_thousand_rows_stay_smooth_while_twenty_a_second_change(
             slow = [frame for frame in frames if frame > FRAME_MS]
             assert len(slow) <= len(frames) // 20, (len(frames), sorted(slow)[-5:])
             assert person.errors == []
-
-
-async def test_a_coordinator_sees_escalates_and_moves_live(browser: Browser, own_server: DemoServer) -> None:
-    first, second, third = await _day(own_server)
-    async with (
-        signed_in(browser, own_server, "dp.khue") as coordinator,
-        signed_in(browser, own_server, "bs.bao") as doctor,
-    ):
-        page = coordinator.page
-        await coordinator.go("/coordinator")
-        await page.wait_for_selector("#board[data-state=live]")
-        specialty = await doctor.specialty_id("Thần kinh")
-        consult_id = await doctor.call_emergency(specialty, "Yếu nửa người", "60", "male")
-        row = page.locator(f"#open [data-consult='{consult_id}']")
-        await expect(row).to_contain_text("60")
-        await expect(row.locator(".breach")).to_contain_text("còn")
-        assert await violations(page) == [], "the board"
-
-        await row.focus()
-        await page.keyboard.press("e")
-        await page.select_option("#act-body [name=reason]", "unanswered")
-        await page.fill("#act-body [name=note]", "Trạm gọi lại lần hai")
-        assert await violations(page) == []
-        await page.click("#act-body [data-act=widen]")
-        await expect(page.locator("#act-body .banner")).to_be_visible()
-        await page.keyboard.press("Escape")
-        await expect(row).to_be_focused()
-        await expect(row.locator(".held")).to_contain_text("Trạm gọi lại lần hai")
-
-        lane = page.locator("#lanes .lane[data-staff]")
-        await page.click("#day-parts [data-part='1']")
-        await lane.locator(f"[data-slot='{first}']").press("Enter")
-        await page.keyboard.press("ArrowRight")
-        await expect(lane.locator(f"[data-slot='{second}']")).to_be_focused()
-        await page.keyboard.press("Enter")
-        await expect(lane.locator(f"[data-slot='{second}']")).to_have_attribute("data-state", "booked")
-        await expect(lane.locator(f"[data-slot='{first}']")).to_have_attribute("data-state", "free")
-        await lane.locator(f"[data-slot='{second}']").drag_to(lane.locator(f"[data-slot='{third}']"))
-        await expect(lane.locator(f"[data-slot='{third}']")).to_have_attribute("data-state", "booked")
-
-        await page.set_viewport_size(PHONE)  # type: ignore[arg-type]  # a plain dict is one
-        assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        assert await violations(page) == []
-        await coordinator.go("/coordinator/phones")
-        assert await violations(page) == []
-        assert coordinator.errors == []
 
 
 def _next_quarter() -> datetime:
