@@ -18,15 +18,11 @@ from typing import Any
 
 from bench.report import Figures, arguments, percentiles, show
 from consult_rooms.figures import FiguresDesk, Which
-from consult_rooms.log import ConsultLog
 from consult_rooms.tables import consults
-from foundation.audit import Audit
-from foundation.bus import MemoryBus
 from foundation.clock import FakeClock
 from foundation.database import Database, metadata
 from foundation.ids import FacilityId, new_id
 from foundation.sealing import Sealer
-from identity.store import Directory
 from identity.tables import facilities, links
 from tests.conftest import PostgresServer
 from tests.consult_rooms.conftest import STROKE, STROKE_HOSPITAL, TARGETS, ZONE, seed
@@ -90,10 +86,7 @@ async def _measured(url: str, count: int) -> dict[str, dict[str, float]]:
         keeper = await _fill(database, clock, count)
         async with database.engine.begin() as connection:
             await connection.exec_driver_sql("ANALYZE")
-        bus = MemoryBus(clock)
-        desk = FiguresDesk(
-            database, Directory(database), ConsultLog(database, bus), Audit(database), ZONE, dict(TARGETS)
-        )
+        desk = FiguresDesk(database, ZONE, dict(TARGETS))
         first = clock.now().astimezone(ZONE).date() - timedelta(weeks=_WEEKS - 1)
         took: dict[str, list[float]] = {"figures_ms": [], "cases_ms": []}
         for _ in range(_ROUNDS):

@@ -4,16 +4,33 @@ index that begins with the facility, so that it costs what these clinics asked i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Integer, Select, and_, case, cast, extract, func, literal, or_, select, union
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    CompoundSelect,
+    Integer,
+    Select,
+    String,
+    and_,
+    case,
+    cast,
+    extract,
+    func,
+    literal,
+    or_,
+    select,
+    union,
+    union_all,
+)
 
 from consult_rooms.model import CancelReason, ConsultState, Urgency
 from consult_rooms.tables import consults, slots
-from foundation.ids import ConsultId, FacilityId
+from foundation.ids import FacilityId
 from identity.tables import links
 
 BOOKED_AHEAD = timedelta(days=400)
@@ -60,10 +77,15 @@ def requests(span: Span) -> Select[Any]:
     ).group_by(*keys)
 
 
-def waits(span: Span, dimension: str | None) -> Select[Any]:
-    """Median and ninetieth percentile of the seconds to the answer, by the nearest rank, for each `key`."""
+def waits(span: Span, dimensions: Iterable[str]) -> CompoundSelect[Any]:
+    """Median and ninetieth percentile of the seconds to the answer, by the nearest rank: of all, where `dimension` is
+    empty, and for each `key` of each dimension. One statement, so that the requests are read once for all of them."""
     asked = _asked(span)
-    key = literal(0) if dimension is None else asked.c[dimension]
+    return union_all(_waits(asked, ""), *(_waits(asked, dimension) for dimension in dimensions))
+
+
+def _waits(asked: CTE, dimension: str) -> Select[Any]:
+    key = cast(asked.c[dimension], String) if dimension else literal("", String)
     ranked = (
         select(
             key.label("key"),
@@ -79,6 +101,7 @@ def waits(span: Span, dimension: str | None) -> Select[Any]:
         return func.max(case((ranked.c.place == place, ranked.c.waited)))
 
     return select(
+        literal(dimension, String).label("dimension"),
         ranked.c.key,
         at((ranked.c.many + 1) // 2).label("median"),
         at((ranked.c.many * 9 + 9) // 10).label("ninetieth"),
@@ -131,11 +154,6 @@ def cases(span: Span, now: datetime, *, missed: bool, late: bool) -> Select[Any]
         given_up = and_(consults.c.state == ConsultState.CANCELLED, consults.c.claimed_at.is_(None))
         query = query.where(or_(waited.is_(None), waited > _target(span)), ~given_up)
     return query.order_by(consults.c.created_at.desc())
-
-
-def one(sqlite: bool, consult_id: ConsultId) -> Select[Any]:
-    """One consult in the form of `cases`."""
-    return select(*_CASE, consults.c.requester_id, _waited(sqlite).label("waited")).where(consults.c.id == consult_id)
 
 
 def seconds(earlier: Any, later: Any, *, sqlite: bool) -> ColumnElement[int]:

@@ -14,23 +14,16 @@ from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
-
 from consult_rooms import figure_queries
 from consult_rooms.figure_queries import Span
-from consult_rooms.log import ConsultLog
-from consult_rooms.log_entry import LogEntry
 from consult_rooms.model import Urgency
-from consult_rooms.store import UNKNOWN
-from consult_rooms.tables import consults, participants
-from foundation.audit import Audit, AuditEntry
+from consult_rooms.tables import consults
 from foundation.database import Database
-from foundation.errors import Invalid, NotFound
+from foundation.errors import Invalid
 from foundation.i18n import N_
 from foundation.ids import ConsultId, FacilityId, SpecialtyId
 from identity.model import Staff
-from identity.policy import Action, Target, may, require
-from identity.store import Directory
+from identity.policy import Action, Target, require
 
 MOST_WEEKS = 26
 CASES = 200
@@ -115,35 +108,14 @@ class Case:
     in_time: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Course:
-    """A case and its log, without names of patients or clinical text."""
-
-    case: Case
-    entries: tuple[LogEntry, ...]
-    takes_part: bool
-    """Whether the reader is of the case, and so may open it."""
-
-
 class FiguresDesk:
     """Reads figures for those who keep the calendar of a hospital or clinic: its coordinators and administrators.
 
     `targets` is within how long somebody should have answered, by urgency.
     """
 
-    def __init__(
-        self,
-        database: Database,
-        directory: Directory,
-        log: ConsultLog,
-        audit: Audit,
-        zone: ZoneInfo,
-        targets: Mapping[Urgency, timedelta],
-    ) -> None:
+    def __init__(self, database: Database, zone: ZoneInfo, targets: Mapping[Urgency, timedelta]) -> None:
         self._database = database
-        self._directory = directory
-        self._log = log
-        self._audit = audit
         self._zone = zone
         self._targets = {urgency: round(target.total_seconds()) for urgency, target in targets.items()}
 
@@ -191,11 +163,12 @@ class FiguresDesk:
                 for line in of(row):
                     line.offered_minutes += row["offered"] // 60
                     line.used_minutes += row["used"] // 60
-            for dimension in (None, *Dimension):
-                for row in await tx.execute(figure_queries.waits(span, dimension)):
-                    key = mondays[row.key] if dimension is Dimension.WEEK else row.key or ""
-                    line = total if dimension is None else lines[dimension].setdefault(key, Line(key))
-                    line.median_s, line.ninetieth_s = row.median, row.ninetieth
+            for row in await tx.execute(figure_queries.waits(span, Dimension)):
+                line = total
+                if row.dimension:
+                    key = mondays[int(row.key)] if row.dimension == Dimension.WEEK else row.key or ""
+                    line = lines[Dimension(row.dimension)].setdefault(key, Line(key))
+                line.median_s, line.ninetieth_s = row.median, row.ninetieth
         return Figures(span.starts[0].date(), weeks, total, {one: tuple(lines[one].values()) for one in Dimension})
 
     async def cases(
@@ -220,32 +193,6 @@ class FiguresDesk:
             elif dimension is Dimension.FACILITY:
                 query = query.where(consults.c.requester_facility_id == key)
             return [self._case(row) for row in (await tx.execute(query.limit(CASES))).mappings()]
-
-    async def course(self, staff: Staff, consult_id: ConsultId) -> Course:
-        """One case's log, audited before it is told.
-
-        Raises NotFound `consult.unknown` for a case of clinics that this person has no figures of.
-        """
-        async with self._database.reading() as tx:
-            row = (await tx.execute(figure_queries.one(self._database.is_sqlite, consult_id))).mappings().one_or_none()
-            if row is None:
-                raise NotFound("consult.unknown", UNKNOWN)
-            clinic_id = FacilityId(row[consults.c.requester_facility_id])
-            hubs = await self._directory.hubs_of(clinic_id, tx=tx)
-            mine = select(participants.c.id).where(
-                participants.c.consult_id == consult_id, participants.c.staff_id == staff.id
-            )
-            takes_part = (await tx.execute(mine)).first() is not None
-        if not any(
-            may(staff, Action.KEEP_CALENDAR, Target(facility_id=one)) for one in (clinic_id, *(hub.id for hub in hubs))
-        ):
-            raise NotFound("consult.unknown", UNKNOWN)
-        await self._audit.commit(
-            AuditEntry(actor=staff.id, action="figures.course", target=consult_id, consult_id=consult_id)
-        )
-        entries = await self._log.since(consult_id, 0)
-        takes_part = takes_part or staff.id == row[consults.c.requester_id]
-        return Course(self._case(row), tuple(entries), takes_part)
 
     def _case(self, row: Any) -> Case:
         urgency, waited = Urgency(row[consults.c.urgency]), row["waited"]

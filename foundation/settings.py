@@ -167,6 +167,16 @@ class Settings(BaseSettings):
     )
     answer_urgent_seconds: float = Field(1800, gt=0, description="the same for urgent requests")
     answer_routine_seconds: float = Field(28800, gt=0, description="the same for routine requests")
+    video_emergency_seconds: float = Field(
+        120, gt=0, description="within which time of the answer one side should see the other: emergencies"
+    )
+    video_urgent_seconds: float = Field(300, gt=0, description="the same for urgent requests")
+    video_routine_seconds: float = Field(600, gt=0, description="the same for routine requests")
+    opinion_emergency_seconds: float = Field(
+        3600, gt=0, description="within which time of the request an opinion should be closed: emergencies"
+    )
+    opinion_urgent_seconds: float = Field(14400, gt=0, description="the same for urgent requests")
+    opinion_routine_seconds: float = Field(86400, gt=0, description="the same for routine requests")
     follow_up_days: str = Field(
         "1,7,21", description="days after the advice on which the clinic is asked for the outcome; empty: never"
     )

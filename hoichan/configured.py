@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import click
 
+from consult_rooms.milestones import Goal, Targets
 from consult_rooms.model import Urgency
 from foundation.anchors import AnchorSigner
 from foundation.clock import Clock
@@ -73,6 +74,15 @@ def targets_of(settings: Settings) -> dict[Urgency, timedelta]:
         Urgency.URGENT: timedelta(seconds=settings.answer_urgent_seconds),
         Urgency.ROUTINE: timedelta(seconds=settings.answer_routine_seconds),
     }
+
+
+def goals_of(settings: Settings) -> Targets:
+    """Within which time each goal of a consult's timeline is to be reached."""
+    video, opinion = (
+        {urgency: timedelta(seconds=getattr(settings, f"{goal}_{urgency}_seconds")) for urgency in Urgency}
+        for goal in (Goal.VIDEO, Goal.OPINION)
+    )
+    return {Goal.ANSWER: targets_of(settings), Goal.VIDEO: video, Goal.OPINION: opinion}
 
 
 def steps_of(settings: Settings) -> dict[Urgency, float]:

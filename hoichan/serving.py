@@ -261,6 +261,7 @@ def services_of(
         rota=parts.rota,
         duty=parts.duty,
         figures=parts.figures,
+        timelines=parts.timelines,
         rulebook=parts.rulebook,
         forecast=parts.forecast,
         ready=ready,

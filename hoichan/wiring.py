@@ -60,6 +60,7 @@ from consult_rooms.store import ConsultStore
 from consult_rooms.swaps import Swaps
 from consult_rooms.tables import CONSULT_LOG
 from consult_rooms.thread import Threads
+from consult_rooms.timelines import Timelines
 from consult_rooms.trust_list import TrustList
 from consult_rooms.turn_notices import TurnNotices
 from consult_rooms.uploads import Bounds, Uploads
@@ -80,7 +81,17 @@ from foundation.sealing import Sealer
 from foundation.segments import Segments
 from foundation.settings import Settings
 from hoichan.book_sources import opened_sources
-from hoichan.configured import dues_of, pusher_of, rates_of, relays_of, sealer_of, signer_of, steps_of, targets_of
+from hoichan.configured import (
+    dues_of,
+    goals_of,
+    pusher_of,
+    rates_of,
+    relays_of,
+    sealer_of,
+    signer_of,
+    steps_of,
+    targets_of,
+)
 from hoichan.connections import opened_bus, opened_database, redis_address
 from hoichan.telling import Told, telling
 from hoichan.writing_back import WritingBack, writing_back
@@ -143,6 +154,7 @@ class Parts:
     rota: Rota
     duty: Duty
     figures: FiguresDesk
+    timelines: Timelines
     rulebook: Rulebook
     forecast: Forecast
     runner: LadderRunner
@@ -299,7 +311,8 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
             log=log,
             presence=presence,
             rota=rota,
-            figures=FiguresDesk(database, directory, log, audit, zone, targets_of(settings)),
+            figures=FiguresDesk(database, zone, targets_of(settings)),
+            timelines=Timelines(database, store, directory, log, audit, goals_of(settings)),
             duty=Duty(
                 RotaDates(database, directory, rota),
                 RotaWeeks(database, directory, zone),

@@ -16,6 +16,7 @@ from records_panel.import_runs import Outcome
 from web.aftercare_labels import AFTERCARE_LABELS
 from web.availability_labels import AVAILABILITY_LABELS
 from web.consult_labels import CONSULT_LABELS
+from web.timeline_labels import TIMELINE_LABELS
 
 GLASS_REASONS: Mapping[str, str] = MappingProxyType(
     {
@@ -30,6 +31,7 @@ LABELS: Mapping[type[StrEnum], Mapping[str, str]] = MappingProxyType(
         **CONSULT_LABELS,
         **AFTERCARE_LABELS,
         **AVAILABILITY_LABELS,
+        **TIMELINE_LABELS,
         Role: {
             Role.RURAL_DOCTOR: N_("Doctor on site"),
             Role.SPECIALIST: N_("Specialist"),

@@ -30,6 +30,7 @@ from consult_rooms.rulebook import Rulebook
 from consult_rooms.scheduling import Scheduling
 from consult_rooms.shared_work import SharedWork
 from consult_rooms.telling import Telling
+from consult_rooms.timelines import Timelines
 from foundation.audit import Audit
 from foundation.bus import Bus
 from foundation.clock import Clock
@@ -112,6 +113,7 @@ class Services:
     rota: Rota
     duty: Duty
     figures: FiguresDesk
+    timelines: Timelines
     rulebook: Rulebook
     forecast: Forecast
     ready: Callable[[], Awaitable[dict[str, bool]]]

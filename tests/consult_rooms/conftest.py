@@ -25,6 +25,7 @@ from consult_rooms.intake import Intake
 from consult_rooms.ladder_rules import defaults
 from consult_rooms.leases import Leases
 from consult_rooms.log import ConsultLog
+from consult_rooms.milestones import Goal
 from consult_rooms.model import Consent, ConsentBy, Consult, IdentityState, Patient, Question, Urgency
 from consult_rooms.opinions import Opinions
 from consult_rooms.pairing import Pairing
@@ -43,6 +44,7 @@ from consult_rooms.runner import LadderRunner
 from consult_rooms.scheduling import Scheduling
 from consult_rooms.store import ConsultStore
 from consult_rooms.swaps import Swaps
+from consult_rooms.timelines import Timelines
 from consult_rooms.writing import Writing
 from foundation.audit import Audit
 from foundation.bus import Bus
@@ -60,6 +62,11 @@ TARGETS = {
     Urgency.EMERGENCY: timedelta(minutes=2),
     Urgency.URGENT: timedelta(minutes=15),
     Urgency.ROUTINE: timedelta(hours=4),
+}
+GOALS = {
+    Goal.ANSWER: TARGETS,
+    Goal.VIDEO: {urgency: timedelta(minutes=2) for urgency in Urgency},
+    Goal.OPINION: {urgency: timedelta(hours=1) for urgency in Urgency},
 }
 RULES = defaults({Urgency.EMERGENCY: 30.0, Urgency.URGENT: 120.0, Urgency.ROUTINE: 300.0}, 300.0)
 ANSWER = {
@@ -105,6 +112,7 @@ class World:
     rota: Rota
     duty: Duty
     figures: FiguresDesk
+    timelines: Timelines
     rosters: Rosters
     rulebook: Rulebook
     forecast: Forecast
@@ -330,7 +338,8 @@ async def build(
         directory=directory,
         presence=presence,
         rota=turns,
-        figures=FiguresDesk(database, directory, log, audit, ZONE, TARGETS),
+        figures=FiguresDesk(database, ZONE, TARGETS),
+        timelines=Timelines(database, store, directory, log, audit, GOALS),
         duty=Duty(
             RotaDates(database, directory, turns),
             RotaWeeks(database, directory, ZONE),

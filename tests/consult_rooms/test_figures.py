@@ -1,4 +1,4 @@
-"""Figures against counting by hand, on both stores; whose figures one may read; a case's course without its words."""
+"""Figures against counting by hand, on both stores; whose figures one may read."""
 
 from __future__ import annotations
 
@@ -7,12 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from consult_rooms.figures import Dimension, Which
-from consult_rooms.log_entry import LogKind
 from consult_rooms.model import Consult, Urgency
-from foundation.audit import audit_entries
-from foundation.errors import Forbidden, Invalid, NotFound
-from foundation.ids import ConsultId
-from tests.consult_rooms.conftest import CLINIC, NAME, QUESTION, STROKE_HOSPITAL, ZONE, World
+from foundation.errors import Forbidden, Invalid
+from tests.consult_rooms.conftest import CLINIC, STROKE_HOSPITAL, ZONE, World
 
 WAITS = (5, 30, 110, 121, 4_000)
 """Seconds until each was taken; an emergency has two minutes."""
@@ -75,32 +72,13 @@ async def test_a_week_ends_at_local_midnight(world: World) -> None:
 
 
 async def test_only_those_in_charge_read_the_figures_of_their_own(world: World) -> None:
-    asked = await world.ask("one")
+    await world.ask("one")
     today = world.clock.now().date()
     for who in ("ha", "lan", "xadieu"):
         with pytest.raises(Forbidden):
             await world.figures.read(world[who], STROKE_HOSPITAL, today, 1)
         with pytest.raises(Forbidden):
             await world.figures.cases(world[who], STROKE_HOSPITAL, today, 1)
-        with pytest.raises(NotFound):
-            await world.figures.course(world[who], asked.id)
-    with pytest.raises(NotFound):
-        await world.figures.course(world["dieu"], ConsultId("con_" + "0" * 32))
     for weeks in (0, 27):
         with pytest.raises(Invalid):
             await world.figures.read(world["dieu"], STROKE_HOSPITAL, today, weeks)
-
-
-async def test_a_course_tells_what_happened_and_is_audited_before(world: World) -> None:
-    asked = await answered(world, "course", 20)
-    course = await world.figures.course(world["dieu"], asked.id)
-    kinds = [entry.kind for entry in course.entries]
-    assert kinds[0] is LogKind.REQUESTED
-    assert LogKind.CLAIMED in kinds
-    assert not course.takes_part
-    told = str(course)
-    assert NAME not in told
-    assert QUESTION.situation not in told
-    async with world.database.reading() as tx:
-        rows = (await tx.execute(audit_entries.select().where(audit_entries.c.action == "figures.course"))).all()
-    assert [(row.actor, row.consult_id) for row in rows] == [(world["dieu"].id, asked.id)]

@@ -259,8 +259,10 @@ async def test_figures_are_shown_given_out_and_led_back_to_each_case(ward: Ward)
     assert re.search(r'data-key="2026-11-23"', keeper.page)
     await keeper.get("/figures/cases?by=week&key=2026-11-23&which=all&weeks=4")
     assert consult.code in keeper.page
-    await keeper.get(f"/figures/cases/{consult.id}")
+    assert f'href="/consults/{consult.id}/timeline"' in keeper.page
+    await keeper.get(f"/consults/{consult.id}/timeline")
     assert 'data-kind="claimed"' in keeper.page
+    assert 'data-goal="answer"' in keeper.page
     for word in ("Yếu nửa người", "Lành", "170/90"):
         assert word not in html.unescape(keeper.page)
     assert f'href="/consults/{consult.id}"' not in keeper.page
@@ -270,5 +272,4 @@ async def test_figures_are_shown_given_out_and_led_back_to_each_case(ward: Ward)
     assert book.sheetnames == ["Theo tuần", "Theo chuyên khoa", "Theo bệnh viện", "Theo cơ sở yêu cầu"]
     for browser in (ward.doctor, ward.specialist):
         assert (await browser.get("/figures")).status == 403
-        assert (await browser.get(f"/figures/cases/{consult.id}")).status == 404
     assert (await keeper.get(f"/figures?facility={ward.cast.clinic.id}")).status == 403

@@ -156,6 +156,7 @@ async def ward(
             rota=world.rota,
             duty=world.duty,
             figures=world.figures,
+            timelines=world.timelines,
             desk=desk,
             aftercare=Aftercare.over(world.database, world.store, world.log, world.directory, world.requests, ZONE),
             rulebook=world.rulebook,

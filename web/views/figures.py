@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
 from consult_rooms.figures import CASES, MOST_WEEKS, Dimension, Figures, Line, Which
-from consult_rooms.wording import sentence
 from foundation.i18n import N_, Language
-from foundation.ids import ConsultId, FacilityId, SpecialtyId
+from foundation.ids import FacilityId, SpecialtyId
 from foundation.sheet_writing import CSV_TYPE, XLSX_TYPE, Cell, csv_of, xlsx_of
 from identity.model import Session
 from identity.policy import Action, may
@@ -141,27 +139,6 @@ async def cases(request: web.Request) -> web.StreamResponse:
         which=which,
         fields=await services.directory.specialties_many({one.specialty_id for one in found}),
         places=await services.directory.facilities_many(places),
-    )
-
-
-@routes.get("/figures/cases/{consult_id}")
-async def course(request: web.Request) -> web.StreamResponse:
-    """One case's timeline: kinds, times and actors. It names no patient and holds nothing that a doctor wrote."""
-    services: Services = request.app[SERVICES]
-    found = await services.figures.course(request["session"].staff, ConsultId(request.match_info["consult_id"]))
-    case = found.case
-    places = await services.directory.facilities_many({one for one in (case.clinic_id, case.hospital_id) if one})
-    zone = ZoneInfo(services.settings.zone)
-    rows = await services.queries.described(list(found.entries))
-    return render(
-        request,
-        "figures_course.html",
-        case=case,
-        takes_part=found.takes_part,
-        field=await services.directory.specialty(case.specialty_id),
-        clinic=places[case.clinic_id],
-        hospital=None if case.hospital_id is None else places[case.hospital_id],
-        timeline=[(row.entry, sentence(request["language"], row, zone)) for row in rows],
     )
 
 
