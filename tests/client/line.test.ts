@@ -20,6 +20,9 @@ test("reconnected is said only after media was decoded again", () => {
   assert.equal(line.say({ at: 6_500, ...good }).words, "line_returning", "what was decoded before the return does not count");
   line.decoded(7_000);
   assert.equal(line.say({ at: 7_100, ...good }).words, "line_back");
+  const weak = line.say({ at: 7_200, ...good, uplink: "low" });
+  assert.deepEqual([weak.words, weak.short], ["line_back", "line_weak_short"], "also when it came back weak");
+  assert.equal(line.say({ at: 12_000, ...good, uplink: "low" }).words, "own_uplink_low");
   assert.equal(line.say({ at: 12_000, ...good }).words, "");
 });
 

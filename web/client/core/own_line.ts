@@ -55,10 +55,12 @@ export class OwnLine {
       return { words: "line_cut", short: "line_cut_short", seconds: Math.round((at - this.#cutAt) / 1000), tone: "urgent" };
     }
     if (judged === "lost") return weak("line_lost");
-    if (uplink !== "hd") return weak(`own_uplink_${uplink}`);
-    if (judged === "weak") return weak("line_weak");
-    const short = audioOnly ? "line_audio_only" : "line_good";
+    // That it is back is said first, however weak it came back: the head's short word tells of that meanwhile.
     const back = this.#backAt !== null && at - this.#backAt < BACK_MS;
+    if (!back && uplink !== "hd") return weak(`own_uplink_${uplink}`);
+    if (!back && judged === "weak") return weak("line_weak");
+    const isWeak = uplink !== "hd" || judged === "weak";
+    const short = isWeak ? "line_weak_short" : audioOnly ? "line_audio_only" : "line_good";
     return { words: back ? "line_back" : "", short, seconds: 0, tone: audioOnly ? "quiet" : "ok" };
   }
 }
