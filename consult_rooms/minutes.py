@@ -12,10 +12,10 @@ from consult_rooms.access import Relation
 from consult_rooms.identities import Person
 from consult_rooms.log import ConsultLog
 from consult_rooms.log_entry import LogKind
-from consult_rooms.minutes_document import Facts, about, content_of, identity, written
+from consult_rooms.minutes_document import Facts, about, advice_in, content_of, identity, written
 from consult_rooms.minutes_draft import MinutesDraft, content
 from consult_rooms.minutes_facts import Known, known, suggested
-from consult_rooms.minutes_model import Addendum, Attendee, Content, Saved, Signature, changed
+from consult_rooms.minutes_model import Addendum, Advised, Attendee, Content, Saved, Signature, changed
 from consult_rooms.minutes_store import MinutesStore, draft_of_writer, of, version_place
 from consult_rooms.minutes_tables import minutes, minutes_drafts, minutes_versions
 from consult_rooms.model import Consult, ConsultState
@@ -65,6 +65,16 @@ class MinutesView:
     def version(self) -> int:
         """The newest version, 0 before the first."""
         return 0 if self.saved is None else self.saved.version
+
+    @property
+    def advice(self) -> tuple[Advised, ...]:
+        """The items of advice as they were saved and are signed; before the first save as they stand."""
+        return self.facts.advice if self.saved is None else advice_in(self.saved.document)
+
+    @property
+    def advice_moved(self) -> bool:
+        """Whether items were given, changed or answered since the last save."""
+        return self.advice != self.facts.advice
 
     @property
     def is_over(self) -> bool:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from consult_rooms.minutes_model import Attendee, Content, Seat, Task, Voice
+from consult_rooms.advice_model import AdviceKind, AdviceState
+from consult_rooms.minutes_model import Advised, Attendee, Content, Seat, Task, Voice
 from consult_rooms.model import Patient
 from consult_rooms.signatures import canonical, moment
 from foundation.ids import StaffId
@@ -43,6 +44,8 @@ class Facts:
     question: str
     starts_at: datetime | None
     ends_at: datetime | None
+    advice: tuple[Advised, ...] = ()
+    """The items about this patient, with what the clinic answered, in the order in which they were given."""
 
 
 def written(facts: Facts, person: int, version: int, content: Content) -> str:
@@ -75,6 +78,20 @@ def written(facts: Facts, person: int, version: int, content: Content) -> str:
             ],
             "summary": content.summary,
             "opinions": [{"name": one.name, "text": one.text, "dissent": one.dissent} for one in content.opinions],
+            "advice": [
+                {
+                    "number": one.number,
+                    "kind": one.kind.value,
+                    "text": one.text,
+                    "dose": one.dose,
+                    "state": one.state.value,
+                    "reason": one.reason,
+                    "given_by": one.given_by,
+                    "answered_by": one.answered_by,
+                    "answered": _at(one.answered_at),
+                }
+                for one in facts.advice
+            ],
             "conclusion": content.conclusion,
             "plan": [{"what": one.what, "who": one.who} for one in content.plan],
         }
@@ -112,6 +129,24 @@ def content_of(document: str) -> Content:
         opinions=tuple(Voice(one["name"], one["text"], one["dissent"]) for one in found["opinions"]),
         conclusion=found["conclusion"],
         plan=tuple(Task(one["what"], one["who"]) for one in found["plan"]),
+    )
+
+
+def advice_in(document: str) -> tuple[Advised, ...]:
+    """The items of advice in a document; none in one that was saved before documents held them."""
+    return tuple(
+        Advised(
+            one["number"],
+            AdviceKind(one["kind"]),
+            one["text"],
+            one["dose"],
+            AdviceState(one["state"]),
+            one["reason"],
+            one["given_by"],
+            one["answered_by"],
+            _instant(one["answered"]),
+        )
+        for one in json.loads(document).get("advice", ())
     )
 
 

@@ -15,8 +15,8 @@ TEXT = 20_000
 """Characters of one text at most; WHOLE of all together."""
 WHOLE = 100_000
 LINE = 200
-ROWS = 40
-"""Opinions, tasks and guests at most, of each."""
+ROWS = 80
+"""Opinions, tasks and guests at most, of each: more than a consult can have items of advice, which begin the plan."""
 
 TOO_MUCH = N_("This is too long for one document: %(limit)s characters at most in all parts together.")
 TOO_MANY = N_("These are too many lines: %(limit)s at most.")

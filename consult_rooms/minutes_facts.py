@@ -9,11 +9,13 @@ from datetime import datetime
 from sqlalchemy import func, select
 
 from consult_rooms import identities
+from consult_rooms.advice import items_of
+from consult_rooms.advice_model import ANSWERS, AdviceItem, AdviceState
 from consult_rooms.case_summary import case_summary
 from consult_rooms.identities import Person
 from consult_rooms.log_entry import LogKind
 from consult_rooms.minutes_document import Facts, Place
-from consult_rooms.minutes_model import Attendee, Content, Seat, Voice
+from consult_rooms.minutes_model import Advised, Attendee, Content, Seat, Task, Voice
 from consult_rooms.model import Consult, Participant, ParticipantRole
 from consult_rooms.roll_call import CAPACITIES, Side, people_of
 from consult_rooms.statements import Statement, StatementKind, statements_of
@@ -85,6 +87,9 @@ async def known(
         else "",
         starts_at=_whole(min(came, default=consult.claimed_at)),
         ends_at=_whole(consult.ended_at),
+        advice=tuple(
+            _advised(one) for one in await items_of(tx, store, directory, consult.id) if one.person == about.number
+        ),
     )
     stated = await statements_of(tx, store.sealer, consult.id)
     people += _called(stated, names_of={Side.CLINIC: facts.clinic.name, Side.HOSPITAL: facts.header.name})
@@ -92,9 +97,35 @@ async def known(
 
 
 def suggested(about: Known, opinion: str) -> Content:
-    """The minutes before anybody has written them: who was there, what was asked before, the specialist's opinion."""
-    chair = next((one.name for one in about.people if one.seat is Seat.CHAIR), "")
-    return Content(people=about.people, summary=about.summary, opinions=(Voice(chair, opinion),) if opinion else ())
+    """The minutes before anybody has written them: who was there, what was asked before, the specialist's opinion.
+
+    What was advised and is still to be done begins the plan. Who said for the clinic that it will be done is
+    responsible for it; the secretary, who asked, for what nobody has read back.
+    """
+    names = {one.seat: one.name for one in reversed(about.people)}
+    clinic = names.get(Seat.SECRETARY, "")
+    plan = tuple(
+        Task(f"{one.text}: {one.dose}" if one.dose else one.text, one.answered_by or clinic)
+        for one in about.facts.advice
+        if one.state in (AdviceState.OPEN, AdviceState.WILL_DO)
+    )
+    voices = (Voice(names.get(Seat.CHAIR, ""), opinion),) if opinion else ()
+    return Content(people=about.people, summary=about.summary, opinions=voices, plan=plan)
+
+
+def _advised(one: AdviceItem) -> Advised:
+    answered = one.state in ANSWERS
+    return Advised(
+        one.number,
+        one.kind,
+        one.text,
+        one.dose,
+        one.state,
+        one.reason,
+        one.author_name,
+        one.changed_by_name if answered else "",
+        _whole(one.changed_at) if answered else None,
+    )
 
 
 def _called(stated: Sequence[Statement], names_of: Mapping[Side, str]) -> tuple[Attendee, ...]:

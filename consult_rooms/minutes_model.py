@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from consult_rooms.advice_model import AdviceKind, AdviceState
 from foundation.ids import ConsultId, StaffId
 
 
@@ -61,6 +62,25 @@ class Task:
 
     what: str
     who: str
+
+
+@dataclass(frozen=True, slots=True)
+class Advised:
+    """One item of advice as it stood when the minutes were saved: nobody types it.
+
+    `given_by` worded it. `answered_by` and `answered_at` say who read it back for the clinic and when; "" and None
+    while nobody has, or where it was withdrawn. `reason` is why the clinic cannot.
+    """
+
+    number: int
+    kind: AdviceKind
+    text: str
+    dose: str
+    state: AdviceState
+    reason: str
+    given_by: str
+    answered_by: str = ""
+    answered_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from limits.aio.storage import MemoryStorage
 from sqlalchemy import Table, func, select, update
 
+from consult_rooms.advice import Advice, Wording
+from consult_rooms.advice_model import AdviceState
 from consult_rooms.minutes import Minutes
+from consult_rooms.minutes_document import advice_in
 from consult_rooms.minutes_draft import TEXT, MinutesDraft
 from consult_rooms.minutes_model import Seat, Task, Voice
 from consult_rooms.minutes_signing import MinutesSigning
@@ -133,6 +136,49 @@ async def test_people_and_times_come_from_the_room_and_the_opinion_begins_the_te
     async with desk.world.database.reading() as tx:
         acts = (await tx.execute(select(audit_entries.c.action).where(audit_entries.c.patient_id.is_not(None)))).all()
     assert ("minutes.read",) in acts
+
+
+async def test_advice_stands_with_the_clinics_answers_and_what_is_still_to_be_done_begins_the_plan(desk: Desk) -> None:
+    world, consult = desk.world, await desk.held()
+    ha, lan = world["ha"], world["lan"]
+    advice = Advice(world.database, world.store, world.log, world.directory)
+    said = [
+        ("drug", "Aspirin", "300 mg"),
+        ("test", "Đường huyết", ""),
+        ("referral", "Đơn vị đột quỵ", ""),
+        ("watch", "Sốt", ""),
+    ]
+    given = [
+        await advice.give(ha, consult.id, Wording(kind, text, dose), f"key-0000{number}")
+        for number, (kind, text, dose) in enumerate(said)
+    ]
+    await advice.answer(lan, consult.id, given[0].id, 1, "cannot", "Trạm không có")
+    await advice.answer(lan, consult.id, given[1].id, 1, "will_do")
+    await advice.withdraw(ha, consult.id, given[3].id, 1)
+    view = await desk.minutes.read(desk.session("ha"), consult.id)
+    assert view.content.plan == (Task("Đường huyết", "BS. Lan"), Task("Đơn vị đột quỵ", "BS. Lan"))
+    told = [(one.number, one.state, one.reason, one.given_by, one.answered_by) for one in view.advice]
+    assert told == [
+        (1, AdviceState.CANNOT, "Trạm không có", "BS. Hà", "BS. Lan"),
+        (2, AdviceState.WILL_DO, "", "BS. Hà", "BS. Lan"),
+        (3, AdviceState.OPEN, "", "BS. Hà", ""),
+        (4, AdviceState.WITHDRAWN, "", "BS. Hà", ""),
+    ]
+
+    # What is saved is what is signed: a later answer is told, and comes in with the next version alone.
+    saved = await desk.minutes.save(desk.session("ha"), consult.id, DRAFT, 0)
+    assert json.loads(saved.document)["advice"][0]["dose"] == "300 mg"
+    await advice.answer(lan, consult.id, given[2].id, 1, "done")
+    view = await desk.minutes.read(desk.session("ha"), consult.id)
+    assert (view.advice[2].state, view.advice_moved) == (AdviceState.OPEN, True)
+    assert (await desk.minutes.save(desk.session("ha"), consult.id, DRAFT, 1)).version == 2
+    view = await desk.minutes.read(desk.session("ha"), consult.id)
+    assert (view.advice[2].state, view.advice_moved) == (AdviceState.DONE, False)
+
+    # A document from before items were in it reads as one without.
+    old = json.loads(saved.document)
+    del old["advice"]
+    assert advice_in(json.dumps(old)) == ()
 
 
 async def test_strangers_observers_and_coordinators_read_no_minutes(desk: Desk) -> None:
@@ -273,7 +319,7 @@ async def test_a_text_that_is_too_long_names_its_field(desk: Desk) -> None:
     for draft, code, field in (
         (replace(DRAFT, summary="ư" * 100_000), "text.too_long", "summary"),
         (replace(DRAFT, opinions=[Voice("A", "ộ" * TEXT)] * 5), "minutes.too_much", "summary"),
-        (replace(DRAFT, plan=[Task("x", "y")] * 41), "minutes.too_many", "plan"),
+        (replace(DRAFT, plan=[Task("x", "y")] * 81), "minutes.too_many", "plan"),
     ):
         error = await refused(desk.minutes.save(ha, consult.id, draft, 0))
         assert isinstance(error, Invalid)

@@ -11,10 +11,12 @@ from zoneinfo import ZoneInfo
 
 import segno
 
+from consult_rooms.advice_model import AdviceKind, AdviceState
 from consult_rooms.minutes import MinutesView
-from consult_rooms.minutes_model import Addendum, Attendee, Seat
+from consult_rooms.minutes_model import Addendum, Advised, Attendee, Seat
 from consult_rooms.signatures import MOST_IN_PAYLOAD, payload
 from foundation.i18n import N_, Language
+from web.consult_labels import CONSULT_LABELS
 from web.documents.repertoire import FONT, Setting
 
 TEMPLATE = Path(__file__).with_name("minutes.typ")
@@ -41,6 +43,9 @@ _WORDS = {
     "question": N_("Question"),
     "opinions": N_("4. Opinions"),
     "dissent": N_("Dissent"),
+    "advice": N_("Advice, item by item"),
+    "item": N_("Item of advice"),
+    "answer": N_("The clinic's answer"),
     "conclusion": N_("5. Conclusion"),
     "plan": N_("6. What is to be done"),
     "what": N_("Task"),
@@ -90,6 +95,7 @@ def minutes_data(
         "summary": fit.text(content.summary),
         "opinions": opinions,
         "dissent": dissent,
+        "advice": [_advised(one, fit, language, zone) for one in view.advice],
         "conclusion": fit.text(content.conclusion),
         "plan": [{"what": fit.text(one.what), "who": fit.text(one.who)} for one in content.plan],
         "addenda": [_addendum(one, fit, language, zone) for one in view.addenda],
@@ -138,6 +144,23 @@ def _person(one: Attendee, fit: Setting, language: Language, zone: ZoneInfo) -> 
         "name": fit.text(one.name),
         "unit": fit.text(one.unit),
         "times": fit.text(times_of(one, language, zone)),
+    }
+
+
+def answer_line(one: Advised, language: Language, zone: ZoneInfo) -> str:
+    """Who answered an item for the clinic, and when; empty while nobody has."""
+    return "" if one.answered_at is None else f"{one.answered_by}, {language.moment(one.answered_at, zone)}"
+
+
+def _advised(one: Advised, fit: Setting, language: Language, zone: ZoneInfo) -> dict[str, object]:
+    return {
+        "number": str(one.number),
+        "kind": language.text(CONSULT_LABELS[AdviceKind][one.kind]),
+        "text": fit.text(f"{one.text}: {one.dose}" if one.dose else one.text),
+        "withdrawn": one.state is AdviceState.WITHDRAWN,
+        "state": language.text(CONSULT_LABELS[AdviceState][one.state]),
+        "reason": fit.text(one.reason),
+        "by": fit.text(answer_line(one, language, zone)),
     }
 
 

@@ -15,7 +15,7 @@ from foundation.errors import Conflict, HoichanError, Invalid, NotFound, TooMany
 from foundation.i18n import N_
 from foundation.ids import ConsultId
 from web.admission import body_limit
-from web.documents.minutes_pdf import TEMPLATE, minutes_data, patient_line, times_of
+from web.documents.minutes_pdf import TEMPLATE, answer_line, minutes_data, patient_line, times_of
 from web.documents.press import PRESS
 from web.errors import problem
 from web.forms import Form
@@ -210,6 +210,7 @@ async def _page(
             zone,
         ),
         times=lambda one: times_of(one, language, zone),
+        answer=lambda one: answer_line(one, language, zone),
         waiting=view.awaits(staff),
         may_add=view.locked_at is not None and any(one.staff_id == staff.id for one in view.content.people),
         footer=request.app[SERVICES].settings.minutes_footer,
