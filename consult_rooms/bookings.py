@@ -16,7 +16,7 @@ from sqlalchemy import Row, String, bindparam, delete, or_, select, update
 
 from consult_rooms import bounds, calendar, identities, resources
 from consult_rooms.appointment import Appointment, Slot, VisitType
-from consult_rooms.busy_units import require_free
+from consult_rooms.busy_units import attended, require_free
 from consult_rooms.conference_table import seat
 from consult_rooms.holds import HELD
 from consult_rooms.log import ConsultLog, Data
@@ -25,12 +25,13 @@ from consult_rooms.model import Consent, Consult, ConsultState, ParticipantRole,
 from consult_rooms.store import ConsultStore, new_code
 from consult_rooms.tables import appointments, consults, participants, slots
 from foundation.bus import Bus
-from foundation.database import Instant, Transaction
+from foundation.database import STORE_TIME, Transaction
 from foundation.errors import Conflict, Invalid, NotFound
 from foundation.i18n import N_
 from foundation.ids import AppointmentId, ConsultId, FacilityId, ResourceId, SlotId, StaffId, TerminalId, new_id
 from identity.model import Staff
 from identity.policy import Action, Target, may, require
+from identity.rows import hubs_of
 from identity.store import Directory
 
 UNKNOWN_SLOT = N_("There is no such slot.")
@@ -118,20 +119,24 @@ class Bookings:
 
         Raises Conflict `slot.taken`, `slot.held`, `slot.busy`, `slot.leave` or `slot.past`, Invalid `slot.not_linked`.
         """
+        told = {"one_id": slot_id, "taken_by": appointment_id, "clinic_id": clinic_id, "keeper": holder}
+        row = (await tx.clocked(_TAKEN, told)).one_or_none()
+        if row is None:
+            raise await self._why_not(tx, slot_id, clinic_id)
+        tx.learn(row.store_time)
+        return slot_of(row)
+
+    async def _why_not(self, tx: Transaction, slot_id: SlotId, clinic_id: FacilityId) -> Conflict | Invalid:
+        """Why a slot could not be taken. Raises NotFound `slot.unknown`, Conflict `slot.busy` or `slot.leave`."""
         slot = await self.slot(tx, slot_id)
         now = await tx.now()
         if slot.starts_at <= now:
-            raise Conflict("slot.past", calendar.PAST)
+            return Conflict("slot.past", calendar.PAST)
         if slot.facility_id not in await self._directory.hub_ids_of(clinic_id, tx=tx):
-            raise Invalid("slot.not_linked", NOT_LINKED, field="slot_id")
+            return Invalid("slot.not_linked", NOT_LINKED, field="slot_id")
         await require_free(tx, slot.specialist_id, slot.starts_at, slot.ends_at)
-        told = {"one_id": slot_id, "taken_by": appointment_id, "taken_at": now, "keeper": holder}
-        taken = await tx.execute(_TAKEN, told)
-        if not taken.rowcount:
-            left = await self.slot(tx, slot_id)
-            kept = left.appointment_id is None and left.held(now)
-            raise Conflict("slot.held", HELD) if kept else Conflict("slot.taken", TAKEN)
-        return slot
+        kept = slot.appointment_id is None and slot.held(now)
+        return Conflict("slot.held", HELD) if kept else Conflict("slot.taken", TAKEN)
 
     async def free(self, tx: Transaction, booked: Appointment) -> SlotId | None:
         """Give the appointment's slot back. One whose specialist is elsewhere is withdrawn: then it gives None."""
@@ -300,15 +305,19 @@ _TAKEN = (
         slots.c.id == bindparam("one_id", type_=String),
         slots.c.appointment_id.is_(None),
         slots.c.withdrawn_at.is_(None),
+        slots.c.starts_at > STORE_TIME.element,
         or_(
             slots.c.held_until.is_(None),
-            slots.c.held_until <= bindparam("taken_at", type_=Instant),
+            slots.c.held_until <= STORE_TIME.element,
             slots.c.held_by == bindparam("keeper", type_=String),
         ),
+        slots.c.facility_id.in_(hubs_of(bindparam("clinic_id", type_=String))),
+        attended(),
     )
     .values(appointment_id=bindparam("taken_by", type_=String), held_by=None, held_until=None)
+    .returning(slots, STORE_TIME)
 )
-"""`holds.unheld` for the taker."""
+"""All that a slot has to be for its taker (`free_slots.free`), asked and done at once."""
 _WRITTEN, _BOOKED = consults.insert().inline(), appointments.insert().inline()
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, String, bindparam, delete, exists, select
+from sqlalchemy import ColumnElement, Exists, String, bindparam, delete, exists, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from consult_rooms import calendar
@@ -50,20 +51,9 @@ async def hold(tx: Transaction, staff_id: StaffId) -> None:
 
 def attended() -> ColumnElement[bool]:
     """That a slot's specialist is neither busy elsewhere in its time nor on leave: a clause on `slots`."""
-    busy = exists().where(
-        busy_times.c.staff_id == slots.c.specialist_id,
-        busy_times.c.ends_at > slots.c.starts_at,
-        busy_times.c.starts_at < slots.c.ends_at,
+    return ~_busy(slots.c.specialist_id, slots.c.starts_at, slots.c.ends_at) & ~_away(
+        slots.c.specialist_id, slots.c.starts_at, slots.c.ends_at
     )
-    away = exists().where(
-        availability_exceptions.c.facility_id == slots.c.facility_id,
-        availability_exceptions.c.staff_id == slots.c.specialist_id,
-        availability_exceptions.c.kind == ExceptionKind.LEAVE,
-        availability_exceptions.c.removed_at.is_(None),
-        availability_exceptions.c.ends_at > slots.c.starts_at,
-        availability_exceptions.c.starts_at < slots.c.ends_at,
-    )
-    return ~busy & ~away
 
 
 async def require_free(tx: Transaction, staff_id: StaffId, starts_at: datetime, ends_at: datetime) -> None:
@@ -76,23 +66,23 @@ async def require_free(tx: Transaction, staff_id: StaffId, starts_at: datetime, 
         raise Conflict("slot.leave", LEAVE)
 
 
-# Made once: making a statement takes as long as asking it.
-_WHO = bindparam("who", type_=String)
-_BEGINS, _CLOSES = bindparam("begins", type_=Instant), bindparam("closes", type_=Instant)
-_ELSEWHERE = select(
-    exists()
-    .where(busy_times.c.staff_id == _WHO, busy_times.c.starts_at < _CLOSES, busy_times.c.ends_at > _BEGINS)
-    .label("busy"),
-    exists()
-    .where(
-        availability_exceptions.c.staff_id == _WHO,
+def _busy(who: Any, begins: Any, closes: Any) -> Exists:
+    return exists().where(busy_times.c.staff_id == who, busy_times.c.ends_at > begins, busy_times.c.starts_at < closes)
+
+
+def _away(who: Any, begins: Any, closes: Any) -> Exists:
+    return exists().where(
+        availability_exceptions.c.staff_id == who,
         availability_exceptions.c.kind == ExceptionKind.LEAVE,
         availability_exceptions.c.removed_at.is_(None),
-        availability_exceptions.c.ends_at > _BEGINS,
-        availability_exceptions.c.starts_at < _CLOSES,
+        availability_exceptions.c.ends_at > begins,
+        availability_exceptions.c.starts_at < closes,
     )
-    .label("away"),
-)
+
+
+# Made once: making a statement takes as long as asking it.
+_OF = bindparam("who", type_=String), bindparam("begins", type_=Instant), bindparam("closes", type_=Instant)
+_ELSEWHERE = select(_busy(*_OF).label("busy"), _away(*_OF).label("away"))
 
 BUSY = N_("The specialist's own calendar says that this time is taken.")
 LEAVE = N_("The specialist is on leave at this time.")

@@ -38,6 +38,7 @@ _LISTS_OFFICER = cast(staff.c.roles, String).contains(Role.DATA_PROTECTION_OFFIC
 # What each consult asks several times. Made once: making a statement takes as long as asking it.
 _IDS: BindParameter[Any] = bindparam("ids", expanding=True)
 _PEOPLE = select(staff, specialty_list).where(staff.c.id.in_(_IDS))
+_PERSON = select(staff, specialty_list).where(staff.c.id == bindparam("one_id", type_=String))
 _ACQUAINTED = (
     select(staff, specialty_list, facilities)
     .join(facilities, facilities.c.id == staff.c.facility_id)
@@ -153,10 +154,10 @@ class Directory:
 
     async def staff(self, staff_id: StaffId, *, tx: Transaction | None = None) -> Staff:
         """The person of that id, active or not. Raises `NotFound("staff.unknown")`."""
-        found = await self._staff(staff.c.id == staff_id, tx)
+        found = await self._rows(_PERSON, tx, {"one_id": staff_id})
         if not found:
             raise NotFound("staff.unknown", STAFF_UNKNOWN)
-        return found[0]
+        return staff_of(found[0])
 
     async def staff_many(self, staff_ids: Iterable[StaffId], *, tx: Transaction | None = None) -> dict[StaffId, Staff]:
         """Those of the given ids that exist, active or not."""
