@@ -33,6 +33,7 @@ from identity.store import Directory
 MOST = 10_000
 """Entries of a log that are read at most."""
 OF_CASE = (Relation.REQUESTER, Relation.SPECIALIST, Relation.INVITED, Relation.OBSERVER)
+READERS = (*OF_CASE, Relation.COORDINATOR)
 DRAWN = LogKind.DRAWN
 """As many as strokes; the picture shows them."""
 
@@ -69,6 +70,8 @@ class Timeline:
     of_case: bool
     """Whether the reader is in the consult, and so may open it."""
     reads_opinion: bool
+    now: datetime
+    """When it was read, by the store's time."""
 
 
 class Timelines:
@@ -93,12 +96,13 @@ class Timelines:
     async def read(self, staff: Staff, consult_id: ConsultId, *, taken_out: bool = False) -> Timeline:
         """The timeline; `taken_out`: as a file, which the audit tells apart.
 
-        Raises NotFound `consult.unknown` for whoever has no part in the consult and no figures of its clinic.
+        Raises NotFound `consult.unknown` for whoever has no part in the consult and no figures of its clinic; that it
+        rings for somebody, or might, gives no part.
         """
         async with self._database.reading() as tx:
             now = await tx.now()
             place = await standing(tx, self._store, staff, consult_id)
-            if place.related is None and not _keeps(staff, place):
+            if place.related not in READERS and not _keeps(staff, place):
                 raise NotFound("consult.unknown", UNKNOWN)
             signatures = await _signatures(tx, consult_id)
         action = "timeline.export" if taken_out else "timeline.read"
@@ -123,6 +127,7 @@ class Timelines:
             entries=tuple(entry for entry in entries if entry.kind is not DRAWN),
             of_case=place.related in OF_CASE,
             reads_opinion=place.related is not None and reads_opinion(place.related),
+            now=now,
         )
 
     async def _entries(self, consult_id: ConsultId) -> list[LogEntry]:

@@ -21,7 +21,7 @@ TIMELINE_LABELS: Mapping[type[StrEnum], Mapping[str, str]] = MappingProxyType(
         },
         Pace: {
             Pace.IN_TIME: N_("In time"),
-            Pace.LATE: N_("Late"),
+            Pace.LATE: N_("Not in time"),
             Pace.WAITING: N_("Not yet"),
             Pace.OVERDUE: N_("Overdue"),
             Pace.NEVER: N_("Did not happen"),
