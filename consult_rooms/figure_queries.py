@@ -28,6 +28,8 @@ from sqlalchemy import (
     union_all,
 )
 
+from consult_rooms.aftercare_model import LineFelt, Usefulness
+from consult_rooms.aftercare_tables import consult_ratings
 from consult_rooms.model import CancelReason, ConsultState, Urgency
 from consult_rooms.tables import consults, slots
 from foundation.ids import FacilityId
@@ -141,6 +143,38 @@ def times(span: Span) -> Select[Any]:
     )
     keys = own.c.specialty, own.c.hospital, own.c.week
     return select(*keys, func.sum(own.c.offered).label("offered"), func.sum(own.c.used).label("used")).group_by(*keys)
+
+
+def ratings(span: Span) -> Select[Any]:
+    """How many words of both sides there are on use and line, and how many good ones, by specialty, hospital, facility
+    and week of the request, or of the booked time. Who said it is not read."""
+
+    def words(week: ColumnElement[int], *which: ColumnElement[bool]) -> Select[Any]:
+        return (
+            select(
+                consults.c.specialty_id.label("specialty"),
+                consults.c.specialist_facility_id.label("hospital"),
+                consults.c.requester_facility_id.label("facility"),
+                week.label("week"),
+                consult_ratings.c.usefulness,
+                consult_ratings.c.line,
+            )
+            .join(consult_ratings, consult_ratings.c.consult_id == consults.c.id)
+            .where(*which)
+        )
+
+    said = union_all(
+        words(span.week(consults.c.created_at), *_requested(span)),
+        words(span.week(consults.c.starts_at), *_booked(span)),
+    ).cte("said")
+    keys = said.c.specialty, said.c.hospital, said.c.facility, said.c.week
+    return select(
+        *keys,
+        func.count(said.c.usefulness).label("of_use"),
+        func.count(case((said.c.usefulness == Usefulness.YES.value, 1))).label("useful"),
+        func.count(said.c.line).label("of_line"),
+        func.count(case((said.c.line == LineFelt.GOOD.value, 1))).label("good_line"),
+    ).group_by(*keys)
 
 
 def cases(span: Span, now: datetime, *, missed: bool, late: bool) -> Select[Any]:

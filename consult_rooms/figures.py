@@ -28,6 +28,8 @@ from identity.policy import Action, Target, require
 MOST_WEEKS = 26
 CASES = 200
 """Cases of one list at most."""
+LEAST = 3
+"""Ratings of which a share is told at least; of fewer one could guess who said what."""
 TOO_LONG = N_("Figures are told for 1 to %(most)s weeks.")
 
 
@@ -68,6 +70,12 @@ class Line:
     missed: int = 0
     offered_minutes: int = 0
     used_minutes: int = 0
+    of_use: int = 0
+    """Ratings of the use, of both sides; `useful` of them say that it was of use."""
+    useful: int = 0
+    of_line: int = 0
+    """Ratings of the line; `good_line` of them say that it was good."""
+    good_line: int = 0
 
     @property
     def in_time_share(self) -> float | None:
@@ -79,6 +87,16 @@ class Line:
     def used_share(self) -> float | None:
         """Of the time that specialists offered."""
         return self.used_minutes / self.offered_minutes if self.offered_minutes else None
+
+    @property
+    def useful_share(self) -> float | None:
+        """Of the ratings of the use; None below `LEAST`."""
+        return self.useful / self.of_use if self.of_use >= LEAST else None
+
+    @property
+    def good_line_share(self) -> float | None:
+        """Of the ratings of the line; None below `LEAST`."""
+        return self.good_line / self.of_line if self.of_line >= LEAST else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +181,12 @@ class FiguresDesk:
                 for line in of(row):
                     line.offered_minutes += row["offered"] // 60
                     line.used_minutes += row["used"] // 60
+            for row in (await tx.execute(figure_queries.ratings(span))).mappings():
+                for line in of(row):
+                    line.of_use += row["of_use"]
+                    line.useful += row["useful"]
+                    line.of_line += row["of_line"]
+                    line.good_line += row["good_line"]
             for row in await tx.execute(figure_queries.waits(span, Dimension)):
                 line = total
                 if row.dimension:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from consult_rooms.figures import Dimension, Which
+from consult_rooms.follow_ups import FollowUps
 from consult_rooms.model import Consult, Urgency
 from foundation.errors import Forbidden, Invalid
 from tests.consult_rooms.conftest import CLINIC, STROKE_HOSPITAL, ZONE, World
@@ -82,3 +83,20 @@ async def test_only_those_in_charge_read_the_figures_of_their_own(world: World) 
     for weeks in (0, 27):
         with pytest.raises(Invalid):
             await world.figures.read(world["dieu"], STROKE_HOSPITAL, today, weeks)
+
+
+async def test_ratings_are_told_as_shares_and_not_of_so_few_that_one_could_guess_whose(world: World) -> None:
+    after = FollowUps(world.database, world.store, world.log, world.directory)
+    today = world.clock.now().astimezone(ZONE).date()
+    first, second = await answered(world, "first", 20), await answered(world, "second", 20)
+    await after.rate(world["lan"], first.id, "yes", "good")
+    await after.rate(world["ha"], first.id, "partly", "bad")
+    few = await world.figures.read(world["dieu"], STROKE_HOSPITAL, today, 1)
+    assert (few.total.of_use, few.total.useful_share, few.total.good_line_share) == (2, None, None)
+    await after.rate(world["lan"], second.id, "yes")
+    await after.rate(world["ha"], second.id, "no")
+    told = await world.figures.read(world["dieu"], STROKE_HOSPITAL, today, 1)
+    assert (told.total.useful_share, told.total.good_line_share) == (0.5, None)
+    for dimension, key in ((Dimension.HOSPITAL, STROKE_HOSPITAL), (Dimension.FACILITY, CLINIC)):
+        [line] = [line for line in told.by[dimension] if line.key == key]
+        assert (line.of_use, line.useful, line.of_line, line.good_line) == (4, 2, 2, 1)

@@ -42,6 +42,8 @@ COLUMNS = (
     N_("Not held"),
     N_("Offered (min)"),
     N_("Booked (min)"),
+    N_("Rated useful (%)"),
+    N_("Line rated good (%)"),
 )
 NOBODY = N_("Nobody answered")
 
@@ -203,4 +205,10 @@ def _cells(one: Named) -> list[Cell]:
         line.missed,
         line.offered_minutes,
         line.used_minutes,
+        _percent(line.useful_share),
+        _percent(line.good_line_share),
     ]
+
+
+def _percent(share: float | None) -> int | None:
+    return None if share is None else round(share * 100)
