@@ -9,6 +9,7 @@ from consult_rooms import (
     chat,
     drafts,
     drawings,
+    enrolment_queries,
     follow_ups,
     identities,
     inquiries,
@@ -21,6 +22,7 @@ from consult_rooms.board_tables import coordination_notes
 from consult_rooms.booking_tables import waiting_entries
 from consult_rooms.calendar_tables import busy_calendars as busy_calendars_table
 from consult_rooms.drawing_tables import strokes
+from consult_rooms.enrolment_tables import done_checks, enrolments
 from consult_rooms.minutes_store import addendum_place, draft_place, version_place
 from consult_rooms.minutes_tables import minutes_addenda, minutes_drafts, minutes_versions, signing_keys
 from consult_rooms.pairing_tables import inquiries as inquiries_table
@@ -55,6 +57,12 @@ SEALED = (
     Sealed(strokes.c.shape_sealed, lambda row: drawings.shape_place(row.attachment_id, row.number)),
     Sealed(advice_versions.c.content_sealed, lambda row: advice.content_place(row.advice_id, row.version)),
     Sealed(drafts_table.c.content_sealed, lambda row: drafts.content_place(row.staff_id, row.id)),
+    Sealed(enrolments.c.patient_sealed, lambda row: f"{enrolment_queries.PLACE}:{row.id}"),
+    Sealed(enrolments.c.end_note_sealed, lambda row: enrolment_queries.end_place(row.id)),
+    Sealed(
+        done_checks.c.note_sealed,
+        lambda row: enrolment_queries.note_place(row.enrolment_id, row.check_code, row.number),
+    ),
     Sealed(waiting_entries.c.content_sealed, lambda row: waiting_list.content_place(row.id)),
     Sealed(busy_calendars_table.c.address_sealed, lambda row: busy_calendars.address_place(row.id)),
     Sealed(device_links.c.name_sealed, lambda row: f"device_links.name:{row.id}"),

@@ -38,6 +38,8 @@ ExceptionId = NewType("ExceptionId", str)
 ConferenceId = NewType("ConferenceId", str)
 ResourceId = NewType("ResourceId", str)
 WaitingId = NewType("WaitingId", str)
+EnrolmentId = NewType("EnrolmentId", str)
+"""Of a patient's long-term follow-up at a clinic."""
 NoticeId = NewType("NoticeId", str)
 FeedId = NewType("FeedId", str)
 BusyCalendarId = NewType("BusyCalendarId", str)

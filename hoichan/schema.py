@@ -9,6 +9,7 @@ import consult_rooms.board_tables
 import consult_rooms.booking_tables
 import consult_rooms.calendar_tables
 import consult_rooms.drawing_tables
+import consult_rooms.enrolment_tables
 import consult_rooms.minutes_tables
 import consult_rooms.outgoing_tables
 import consult_rooms.pairing_tables
@@ -38,6 +39,7 @@ TABLE_MODULES = (
     consult_rooms.availability_tables,
     consult_rooms.booking_tables,
     consult_rooms.drawing_tables,
+    consult_rooms.enrolment_tables,
     consult_rooms.minutes_tables,
     consult_rooms.calendar_tables,
     consult_rooms.board_tables,

@@ -361,7 +361,7 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
             opinions=opinions,
             shared=SharedWork.over(database, store, log, directory),
             minutes=minutes,
-            aftercare=Aftercare.over(database, store, log, directory, requests, zone, outcomes),
+            aftercare=Aftercare.over(database, store, log, directory, requests, zone, outcomes, audit=audit),
             scheduling=Scheduling(
                 database,
                 store,

@@ -39,7 +39,8 @@ class Ward:
         world.opinions = Opinions(world.database, world.store, world.log, FollowUpPlan(told=told))
 
         def node() -> Aftercare:
-            return Aftercare.over(world.database, world.store, world.log, world.directory, world.requests, ZONE, told)
+            parts = (world.database, world.store, world.log, world.directory, world.requests, ZONE, told)
+            return Aftercare.over(*parts, audit=Audit(world.database))
 
         self.first, self.second = node(), node()
 

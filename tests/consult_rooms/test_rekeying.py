@@ -13,6 +13,8 @@ from consult_rooms.busy_calendars import address_place
 from consult_rooms.calendar_tables import busy_calendars
 from consult_rooms.devices import Devices, DeviceScope
 from consult_rooms.drafts import Drafts
+from consult_rooms.enrolment_queries import EnrolmentQueries
+from consult_rooms.enrolments import Enrolments
 from consult_rooms.follow_ups import FollowUps
 from consult_rooms.minutes_drafts import MinutesDrafts
 from consult_rooms.model import Question
@@ -29,7 +31,7 @@ from notify.rekeying import SEALED as BROWSERS
 from notify.subscriptions import Subscriptions
 from notify.webpush import Subscription
 from records_panel.rekeying import SEALED as BOOKS
-from tests.consult_rooms.conftest import CLINIC, CONSENT, PATIENT, QUESTION, STROKE, World, build
+from tests.consult_rooms.conftest import CLINIC, CONSENT, PATIENT, QUESTION, STROKE, ZONE, World, build
 from tests.consult_rooms.test_drawings import ARROW, picture
 from tests.consult_rooms.test_identities import MERGED
 from tests.consult_rooms.test_minutes import DRAFT, PASSWORD, desk_of
@@ -106,6 +108,12 @@ async def test_consults_move_to_the_newest_key_and_the_old_one_can_go(world: Wor
     async with world.database.transaction() as tx:
         await tx.execute(busy_calendars.insert().values(**calendar, address_sealed=address))
 
+    enrolments = Enrolments(world.database, world.store, Audit(world.database), ZONE)
+    enrolled = await enrolments.enrol(lan, PATIENT, "hypertension", "self")
+    day = world.clock.now().astimezone(ZONE).date()
+    await enrolments.mark(lan, enrolled, "blood_pressure", day, day, "150/90")
+    await enrolments.end(lan, enrolled, "moved", "Về Vinh")
+
     every = (*SEALED, *BROWSERS)
     async with world.database.reading() as tx:
         for sealed in every:
@@ -137,6 +145,9 @@ async def test_consults_move_to_the_newest_key_and_the_old_one_can_go(world: Wor
     stated = await renewed.intake.statements.read(lan, consult.id)
     assert [one.document["answers"] for one in stated.statements] == [{"face": "yes"}]
     assert (await Drafts(world.database, ConsultStore(Sealer(NEW))).get(lan, draft_id)).fields[0][1] == "Khó thở"
+    kept = EnrolmentQueries(world.database, ConsultStore(Sealer(NEW)), world.directory, Audit(world.database), ZONE)
+    ended = await kept.open(lan, enrolled)
+    assert (ended.patient, ended.done[0].note, ended.end_note) == (PATIENT, "150/90", "Về Vinh")
     browsers = Subscriptions(world.database, Audit(world.database), Sealer(NEW))
     assert [one.subscription for one in await browsers.addresses([browser_id])] == [browser]
     assert await Contacts(world.database, Audit(world.database), Sealer(NEW)).of(ha.id) == mine
