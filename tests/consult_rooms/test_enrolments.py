@@ -72,8 +72,9 @@ async def test_the_overdue_stand_first_and_only_at_the_clinic_that_enrolled(worl
     lan, day = world["lan"], day_of(world)
     later = await care.enrolments.enrol(lan, OTHER, "frailty", "proxy", day + timedelta(days=10))
     soon = await care.enrolments.enrol(lan, PATIENT, "stroke", "self")
+    last = await care.enrolments.enrol(lan, OTHER, "lung", "proxy", day + timedelta(days=20))
     rows, more = await care.enrolled.listed(lan)
-    assert ([row.id for row in rows], more) == ([soon, later], False)
+    assert ([row.id for row in rows], more) == ([soon, later, last], False)
     assert not rows[0].overdue(day)
     assert rows[0].overdue(day + timedelta(days=1))
     assert (await care.enrolled.listed(lan, overdue_only=True))[0] == []
