@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
+from consult_rooms.assessments import Assessments
 from consult_rooms.log import ConsultLog
 from consult_rooms.question_sheets import QuestionSheets
 from consult_rooms.records import Records
@@ -17,11 +18,12 @@ from foundation.database import Database
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """Question sheets, further consents and roll-calls, and the statements that they are kept as."""
+    """Question sheets, scores, examinations, further consents, roll-calls, and the statements that they are kept as."""
 
     statements: Statements
     sheets: QuestionSheets
     records: Records
+    assessments: Assessments
 
     @classmethod
     def over(
@@ -29,4 +31,5 @@ class Intake:
     ) -> Intake:
         """All of it over one database."""
         statements = Statements(database, store, log)
-        return cls(statements, QuestionSheets(database, statements, audit, clock, zone), Records(statements))
+        sheets = QuestionSheets(database, statements, audit, clock, zone)
+        return cls(statements, sheets, Records(statements), Assessments(statements, clock, zone))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -20,6 +20,7 @@ from consult_rooms.access import Relation, knows_patient
 from consult_rooms.log import ConsultLog, Data
 from consult_rooms.log_entry import LogKind
 from consult_rooms.model import Consult, Participant
+from consult_rooms.roll_call import Side
 from consult_rooms.standing import standing
 from consult_rooms.statement_tables import statements
 from consult_rooms.store import ConsultStore
@@ -45,11 +46,12 @@ class StatementKind(StrEnum):
 
     SHEET = "sheet"
     SCORE = "score"
+    EXAMINATION = "examination"
     CONSENT = "consent"
     ROLL = "roll"
 
 
-CLINICAL = (StatementKind.SHEET, StatementKind.SCORE)
+CLINICAL = (StatementKind.SHEET, StatementKind.SCORE, StatementKind.EXAMINATION)
 """What belongs to the question."""
 
 
@@ -74,6 +76,8 @@ class Stated:
     statements: tuple[Statement, ...]
     may_write: bool
     names_people: bool
+    side: Side = Side.HOSPITAL
+    """For which of the two rooms the reader writes."""
 
     def last(self, kind: StatementKind, code: str) -> Statement | None:
         """The one that holds."""
@@ -154,7 +158,10 @@ class Statements:
         async with self._database.reading() as tx:
             place = await standing(tx, self._store, staff, consult_id)
             place.require(*Relation)
-        return await self.known(place.consult, place.related, place.participant)
+        stated = await self.known(place.consult, place.related, place.participant)
+        at_clinic = staff.facility_id == place.consult.requester_facility_id
+        of_clinic = place.related is Relation.REQUESTER or (at_clinic and place.related is not Relation.SPECIALIST)
+        return replace(stated, side=Side.CLINIC if of_clinic else Side.HOSPITAL)
 
     async def known(self, consult: Consult, related: Relation | None, participant: Participant | None) -> Stated:
         """The same for a reader whose place in the consult has been decided; who has none knows nothing of it."""

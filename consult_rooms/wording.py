@@ -13,6 +13,8 @@ from foundation.i18n import N_, Language
 _PLAIN: Mapping[LogKind, str] = {
     LogKind.REQUESTED: N_("%(actor)s asked for a consult"),
     LogKind.CLAIMED: N_("%(actor)s took this case"),
+    LogKind.SCORED: N_("%(actor)s recorded a score of the patient"),
+    LogKind.EXAMINED: N_("%(actor)s recorded findings of an examination"),
     LogKind.QUESTION_CHANGED: N_("%(actor)s changed the question"),
     LogKind.FIRST_FRAME: N_("%(actor)s sees %(name)s"),
     LogKind.LEFT: N_("%(actor)s left the room"),

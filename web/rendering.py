@@ -12,6 +12,7 @@ from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from yarl import URL
 
+from consult_rooms.scores import points
 from foundation.i18n import LOCALES, Language, Languages
 from identity.model import Session
 from web.assets import Assets
@@ -113,6 +114,7 @@ def _environment(
         moment=moment,
         weekday=weekday,
         number=language.number,
+        points=points,
         is_demo=is_demo,
         label=lambda value: language.text(label(value)),
         script_words=lambda *groups: {

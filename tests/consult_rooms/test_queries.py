@@ -261,17 +261,19 @@ async def live_through(world: World) -> list[ConsultId]:
             *((kind, {"version": 2}) for kind in (LogKind.MINUTES_SAVED, LogKind.MINUTES_SIGNED)),
             (LogKind.MINUTES_LOCKED, {"version": 2}),
             (LogKind.MINUTES_ADDED, {"addendum": 1}),
+            (LogKind.ADVICE_READ, {"person": 0}),
+            *((kind, {"person": 0, "day": 7}) for kind in (LogKind.FOLLOW_UP_DUE, LogKind.FOLLOWED_UP)),
             # What is stated beside the question in `test_question_sheets`.
             (LogKind.SHEET_ANSWERED, {"template": "stroke", "version": 1, "red_flags": 0}),
             (LogKind.SHEET_ANSWERED, {"template": "stroke", "version": 1, "red_flags": 2}),
+            (LogKind.SCORED, {"score": "gcs", "version": 1}),
+            (LogKind.EXAMINED, {"examination": "burns", "version": 1, "side": "clinic"}),
             (LogKind.FURTHER_CONSENT, {"purpose": "recording", "given": True, "by": "self", "spoken": True}),
             (LogKind.FURTHER_CONSENT, {"purpose": "recording", "given": False, "by": "self", "spoken": True}),
             (LogKind.FURTHER_CONSENT, {"purpose": "teaching", "given": True, "by": "proxy", "spoken": False}),
             (LogKind.FURTHER_CONSENT, {"purpose": "teaching", "given": False, "by": "proxy", "spoken": False}),
             (LogKind.ROLL_CALLED, {"side": "clinic", "people": 2}),
             (LogKind.ROLL_CALLED, {"side": "hospital", "people": 2}),
-            (LogKind.ADVICE_READ, {"person": 0}),
-            *((kind, {"person": 0, "day": 7}) for kind in (LogKind.FOLLOW_UP_DUE, LogKind.FOLLOWED_UP)),
         )
         for kind, data in passed:
             await world.log.append(tx, consult.id, kind, ha.id, data)

@@ -9,7 +9,6 @@ from aiohttp import web
 
 from consult_rooms.access import Relation
 from consult_rooms.model import Consult, IdentityChange, IdentityState, Patient
-from consult_rooms.question_sheets import sheets_of
 from consult_rooms.standing import NOT_THIS_ROLE
 from foundation.errors import Conflict, Forbidden, HoichanError, Invalid, Unavailable
 from foundation.ids import ConsultId, GlassId
@@ -173,7 +172,7 @@ async def _brief(request: web.Request, place: Place) -> Brief:
     if place.consult is None:
         return Brief()
     known = request.app[SERVICES].intake.statements.known
-    return Brief(sheets_of(await known(place.consult, place.related, place.participant)))
+    return Brief.of(await known(place.consult, place.related, place.participant))
 
 
 def _another(request: web.Request, place: Place, *, failure: HoichanError | None = None) -> web.StreamResponse:

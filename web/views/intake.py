@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from consult_rooms.assessments import Examined, Shown, examinations_of, scores_of
 from consult_rooms.further_consents import FurtherConsent, Purpose, further_consent
 from consult_rooms.model import ConsentBy, ConsultState, Urgency
 from consult_rooms.question_sheets import sheets_of
@@ -44,9 +45,16 @@ class Roll:
 
 @dataclass(frozen=True, slots=True)
 class Brief:
-    """What pages show of it beside the question: the sheets that were answered, each with who and when."""
+    """What pages show of it beside the question: sheets, scores and examinations, each with who and when."""
 
     sheets: tuple[tuple[Sheet, Statement], ...] = ()
+    scores: tuple[Shown, ...] = ()
+    examinations: tuple[Examined, ...] = ()
+
+    @classmethod
+    def of(cls, stated: Stated) -> Brief:
+        """All of it that stands."""
+        return cls(sheets_of(stated), scores_of(stated.statements), examinations_of(stated))
 
     @property
     def suggests(self) -> bool:
@@ -133,7 +141,7 @@ async def brief_of(request: web.Request, consult_id: ConsultId) -> Brief:
     """What this person may know of it."""
     session: Session = request["session"]
     stated = await request.app[SERVICES].intake.statements.read(session.staff, consult_id)
-    return Brief(sheets_of(stated))
+    return Brief.of(stated)
 
 
 async def _after(

@@ -7,7 +7,7 @@ import { element, say } from "../words.ts";
 /** After that long in sight something counts as seen. */
 const SEEN_MS = 20_000;
 const SEEN = "hoichan.seen";
-const KINDS = new Set(["added", "addition_withdrawn", "identity_changed", "sheet_answered"]);
+const KINDS = new Set(["added", "addition_withdrawn", "identity_changed", "sheet_answered", "scored", "examined"]);
 
 export class LiveBook {
   readonly #book: HTMLElement;
