@@ -30,6 +30,7 @@ from foundation.redis_bus import RedisBus
 from foundation.sealing import Sealer
 from hoichan.schema import metadata
 from tests.medplum.process import Medplum
+from tests.seeded import SHARED
 from web.compiled import CompiledTemplates
 
 for _tables in (
@@ -277,6 +278,14 @@ async def any_bus(request: pytest.FixtureRequest, clock: FakeClock) -> AsyncIter
 @pytest.fixture
 def sealer() -> Sealer:
     return Sealer({0: bytes(32), 1: bytes(range(32))})
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the folder that all processes of the run share; the one that starts them makes and removes it."""
+    if not hasattr(config, "workerinput"):
+        folder = tempfile.mkdtemp(prefix="hoichan-tests-")
+        os.environ[SHARED] = folder
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
 _PICTURES = ("sees_other", "in_room", "in_a_room", "REMOTE")

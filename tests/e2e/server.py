@@ -2,41 +2,22 @@
 
 from __future__ import annotations
 
-import atexit
 import json
 import os
-import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.request
 from contextlib import closing
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from urllib.error import URLError
 
+from tests.seeded import copied_demo
+
 REPOSITORY = Path(__file__).parents[2]
-
-
-@cache
-def _seeded() -> Path:
-    """A demo that nobody has used yet, made once a test process: a server starts from a copy in half the time."""
-    folder = Path(tempfile.mkdtemp(prefix="hoichan-demo-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("HOICHAN_")}
-    subprocess.run(
-        [sys.executable, "-m", "hoichan", "seed", "--demo"],
-        cwd=REPOSITORY,
-        env={**environment, "HOICHAN_VAR": str(folder / "var")},
-        check=True,
-        capture_output=True,
-        timeout=120,
-    )
-    return folder / "var"
 
 
 @dataclass(frozen=True)
@@ -67,7 +48,7 @@ class DemoServer:
     def start(self) -> None:
         """Start it and wait until all its parts answer."""
         if not self.var.exists():
-            shutil.copytree(_seeded(), self.var)
+            copied_demo(self.var)
         self._log = (self.var / "server.log").open("ab")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "hoichan", "run", "--demo"],

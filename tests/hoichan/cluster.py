@@ -18,7 +18,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from tests.conftest import PostgresServer, _program, free_port
-from tests.hoichan.program import Program, hoichan
+from tests.hoichan.program import Program, invoke
 from tests.protocol_client import ProtocolClient, connected
 
 
@@ -108,8 +108,8 @@ class Cluster:
             "var": folder / "var",
         }
         for command in (["migrate"], ["seed", "--demo"]):
-            done = hoichan(*command, **self._shared)
-            assert done.returncode == 0, done.stderr
+            done = invoke(*command, **self._shared)
+            assert done.exit_code == 0, done.output
         entries = json.loads((folder / "var" / "demo-sign-ins.json").read_text(encoding="utf-8"))
         self.passwords = {entry["user_name"]: entry["password"] for entry in entries}
         self.media = Program(folder, "media", "media", media_control=f"127.0.0.1:{free_port()}", **self._shared)

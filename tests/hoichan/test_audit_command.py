@@ -14,22 +14,23 @@ import pytest
 
 from foundation.anchors import AnchorSigner, public_pem
 from tests.conftest import free_port
-from tests.hoichan.program import Program, hoichan
+from tests.hoichan.program import Program, hoichan, invoke
+from tests.seeded import copied_demo
 
 
 @pytest.fixture(scope="module")
 def var(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of an installation that was killed in the middle of its work, run again, and ended."""
     folder = tmp_path_factory.mktemp("audited")
-    var = folder / "var"
+    var = copied_demo(folder / "var")
     for name, number in (("first", signal.SIGKILL), ("second", signal.SIGTERM)):
         settings = {"var": var, "port": free_port(), "media": "none"}
-        program = Program(folder, name, "run", *(["--demo"] if name == "first" else []), **settings)
+        program = Program(folder, name, "run", **settings)
         program.until(lambda program=program: "audit_chain" in program.readiness()[1], 40)
         program.until(lambda: (var / "anchors").exists(), 20)
         if name == "first":
             for person in ("bs.bao", "bs.thuha", "bs.khai"):
-                assert hoichan("staff", "reset-password", person, var=var).returncode == 0
+                assert invoke("staff", "reset-password", person, var=var).exit_code == 0
         program.end(number)
     return var
 
@@ -59,8 +60,8 @@ def test_tampering_is_told_in_lines_and_by_the_exit_status(var: Path, tmp_path: 
     rows(copy, "UPDATE consult_log SET data = '{}' WHERE sequence = 7")
     rows(copy, "UPDATE consult_log SET number = number + 1000 WHERE sequence IN (20, 21)")
     rows(copy, f"DELETE FROM consult_log WHERE sequence = {last}")
-    result = hoichan("audit", "verify", var=copy)
-    assert result.returncode == 1
+    result = invoke("audit", "verify", var=copy)
+    assert result.exit_code == 1
     told = [re.sub(r" \(.*", "", line) for line in result.stdout.splitlines()]
     assert sorted(told) == sorted(
         [
@@ -76,14 +77,14 @@ def test_tampering_is_told_in_lines_and_by_the_exit_status(var: Path, tmp_path: 
 
 
 def test_an_auditor_elsewhere_needs_the_public_key_alone(var: Path, tmp_path: Path) -> None:
-    printed = hoichan("audit", "key", var=var)
+    printed = invoke("audit", "key", var=var)
     assert printed.stdout == public_pem(AnchorSigner.from_file(var / "audit-key.pem").public_keys[-1])
     (tmp_path / "hoichan.pub").write_text(printed.stdout)
     shutil.copytree(var, tmp_path / "var", ignore=shutil.ignore_patterns("anchors", "*.pem", "keys"))
     key, anchors = ("--public-key", str(tmp_path / "hoichan.pub")), ("--anchors", str(var / "anchors"))
-    assert hoichan("audit", "verify", *key, *anchors, var=tmp_path / "var").returncode == 0
-    without = hoichan("audit", "verify", *key, var=tmp_path / "var")
-    assert (without.returncode, "the files reach to 0" in without.stdout) == (1, True)
+    assert invoke("audit", "verify", *key, *anchors, var=tmp_path / "var").exit_code == 0
+    without = invoke("audit", "verify", *key, var=tmp_path / "var")
+    assert (without.exit_code, "the files reach to 0" in without.stdout) == (1, True)
 
 
 @pytest.mark.parametrize(
@@ -99,16 +100,16 @@ def test_an_auditor_elsewhere_needs_the_public_key_alone(var: Path, tmp_path: Pa
 )
 def test_what_cannot_be_verified_is_said(arguments: list[str], told: str, var: Path, tmp_path: Path) -> None:
     folder = tmp_path if "migrate" in told or arguments == ["key"] else var
-    result = hoichan("audit", *arguments, var=folder)
-    assert (result.returncode, result.stdout) == (2, "")
+    result = invoke("audit", *arguments, var=folder)
+    assert (result.exit_code, result.stdout) == (2, "")
     assert told in result.stderr
     assert "Traceback" not in result.stderr
 
 
 def test_the_export_names_nobody_and_is_on_the_audit(var: Path, tmp_path: Path) -> None:
     events = tmp_path / "events.ndjson"
-    result = hoichan("audit", "export", "--output", str(events), var=var)
-    assert (result.returncode, result.stderr) == (0, "")
+    result = invoke("audit", "export", "--output", str(events), var=var)
+    assert (result.exit_code, result.stderr) == (0, "")
     text = events.read_text(encoding="utf-8")
     lines = [json.loads(line) for line in text.splitlines()]
     assert len(lines) == rows(var, "SELECT count(*) FROM audit_entries")[0][0]
@@ -116,5 +117,5 @@ def test_the_export_names_nobody_and_is_on_the_audit(var: Path, tmp_path: Path) 
     assert lines[-1]["subtype"][-1]["code"] == "audit.export"
     named = [name for row in rows(var, "SELECT full_name, user_name FROM staff") for name in row]
     assert [name for name in named if str(name) in text] == []
-    assert hoichan("audit", "export", "--since", "2999-01-01", var=var).stdout == ""
-    assert len(hoichan("audit", "export", "--until", "2999-01-01", var=var).stdout.splitlines()) == len(lines) + 2
+    assert invoke("audit", "export", "--since", "2999-01-01", var=var).stdout == ""
+    assert len(invoke("audit", "export", "--until", "2999-01-01", var=var).stdout.splitlines()) == len(lines) + 2

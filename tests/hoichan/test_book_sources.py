@@ -19,10 +19,11 @@ from joserfc.jwk import ECKey
 
 from hoichan import demo
 from tests.conftest import free_port
-from tests.hoichan.program import Program, hoichan
+from tests.hoichan.program import Program, hoichan, invoke
 from tests.protocol_client import connected
 from tests.records_panel.hospital import Hospital, of, person, running, saying
 from tests.records_panel.samples import allergy, drug
+from tests.seeded import copied_demo
 
 DOCTOR, SPECIALIST = "bs.bao", "bs.thuha"
 CITIZEN = demo.citizens(date(2026, 11, 23))[0]
@@ -73,7 +74,8 @@ def field(page: str, name: str) -> str:
 
 
 async def test_a_source_stands_in_the_panel_beside_the_own_book(tmp_path: Path, hospital: Hospital) -> None:
-    settings: dict[str, Any] = {"var": tmp_path / "var", "sources_file": sources(tmp_path, hospital), **REACH}
+    var = copied_demo(tmp_path / "var")
+    settings: dict[str, Any] = {"var": var, "sources_file": sources(tmp_path, hospital), **REACH}
     program = Program(tmp_path, "demo", "run", "--demo", port=free_port(), **settings)
     try:
         await asyncio.to_thread(program.until_ready)
@@ -145,8 +147,8 @@ async def test_the_check_tells_which_source_answers(tmp_path: Path, hospital: Ho
     assert lines[4] == "  FAILED at its CapabilityStatement (metadata): it cannot be reached"
     assert str(CITIZEN.cccd) not in told.stdout + told.stderr
     hospital.faults["token"] = saying(401)
-    told = await asyncio.to_thread(hoichan, "book", "sources", **settings)
-    assert "FAILED at a token (SMART Backend Services): it does not let this system in (HTTP 401)" in told.stdout
+    again = await asyncio.to_thread(invoke, "book", "sources", **settings)
+    assert "FAILED at a token (SMART Backend Services): it does not let this system in (HTTP 401)" in again.stdout
 
 
 @pytest.mark.parametrize(
@@ -164,7 +166,7 @@ async def test_the_check_tells_which_source_answers(tmp_path: Path, hospital: Ho
 def test_a_mistake_in_the_file_ends_the_program_with_its_place(tmp_path: Path, content: str, told: str) -> None:
     file = tmp_path / "sources.toml"
     file.write_text(content)
-    result = hoichan("book", "sources", var=tmp_path / "var", sources_file=file)
-    assert result.returncode == 1
-    assert told in result.stderr
-    assert "Traceback" not in result.stderr
+    result = invoke("book", "sources", var=tmp_path / "var", sources_file=file)
+    assert result.exit_code == 1
+    assert told in result.output
+    assert "Traceback" not in result.output

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 import re
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
 from foundation.settings import Settings
 from hoichan.__main__ import main
 from tests.conftest import PostgresServer, free_port
-from tests.hoichan.program import REPOSITORY, hoichan
+from tests.hoichan.program import REPOSITORY, hoichan, invoke
 from tests.hoichan.test_migrations import empty
 
 HELP = [
@@ -60,21 +57,6 @@ HELP = [
     (["signing", "key"], ["id of the key", "publishing"]),
     (["signing", "renew"], ["--compromised", "Verifiers follow by themselves"]),
 ]
-
-
-@pytest.fixture(autouse=True)
-def root_logger() -> Iterator[None]:
-    """Commands set the logging of their process up, which is this one here."""
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-
-
-def invoke(*arguments: str, **settings: object) -> Result:
-    environment = {f"HOICHAN_{name.upper()}": str(value) for name, value in settings.items()}
-    return CliRunner(env=environment).invoke(main, arguments)
 
 
 @pytest.mark.parametrize(
@@ -169,14 +151,13 @@ def test_what_a_command_lacks_is_said(tmp_path: Path) -> None:
 def test_a_node_does_not_serve_over_a_database_without_tables(postgres: PostgresServer, tmp_path: Path) -> None:
     token = tmp_path / "token"
     token.write_text("secret")
-    hoichan("migrate", var=tmp_path)
     keys = tmp_path / "keys"
     keys.write_text("0:" + "A" * 43 + "=\n1:" + "B" * 42 + "A=\n")
     settings = {"database_url": empty(postgres), "redis_url": "redis://127.0.0.1:1"}
-    result = hoichan("web", media_token_file=token, keys_file=keys, var=tmp_path, **settings)
-    assert result.returncode == 1
-    assert "run `hoichan migrate` first" in result.stderr
-    assert "Traceback" not in result.stderr
+    result = invoke("web", media_token_file=token, keys_file=keys, var=tmp_path, **settings)
+    assert result.exit_code == 1
+    assert "run `hoichan migrate` first" in result.output
+    assert "Traceback" not in result.output
 
 
 def test_migrating_by_command(tmp_path: Path) -> None:
@@ -200,10 +181,10 @@ def test_a_taken_port_is_said_and_leaves_nothing_running(tmp_path: Path) -> None
     assert f"cannot listen at 127.0.0.1:{port}: another program listens there" in result.stderr
     assert "Traceback" not in result.stderr
     assert not list(tmp_path.iterdir()), "it is said before anything is made"
-    strange = hoichan("run", var=tmp_path, port=free_port(), host="no-such-host.invalid")
-    assert strange.returncode == 1
-    assert "cannot listen at no-such-host.invalid" in strange.stderr
-    assert "Traceback" not in strange.stderr
+    strange = invoke("run", var=tmp_path, port=free_port(), host="no-such-host.invalid")
+    assert strange.exit_code == 1
+    assert "cannot listen at no-such-host.invalid" in strange.output
+    assert "Traceback" not in strange.output
 
 
 def test_operations_lists_every_setting() -> None:

@@ -18,7 +18,7 @@ from foundation.tasks import Tasks
 from media.directory import BusDirectory
 from media.nodes import WorkerNodes
 from tests.conftest import free_port
-from tests.hoichan.program import Program, alive, hoichan
+from tests.hoichan.program import Program, alive, invoke
 
 TOKEN = "a token for tests of the command"
 
@@ -39,13 +39,13 @@ class Machine:
 
     def status(self) -> dict[str, list[str]]:
         """The words of each line of --status by its control address."""
-        told = hoichan("media", "--status", **self.settings).stdout.splitlines()[1:]
+        told = invoke("media", "--status", **self.settings).stdout.splitlines()[1:]
         return {line.split()[1]: line.split() for line in told}
 
     def until_ready(self) -> None:
         sockets = [Path(control.removeprefix("unix:")) for control in self.controls]
         self.program.until(lambda: all(socket.exists() for socket in sockets), 30)
-        self.program.until(lambda: hoichan("media", "--check", **self.settings).returncode == 0, 30)
+        self.program.until(lambda: invoke("media", "--check", **self.settings).exit_code == 0, 30)
 
     @asynccontextmanager
     async def nodes(self) -> AsyncIterator[WorkerNodes]:
@@ -77,8 +77,8 @@ async def test_workers_are_asked_drained_and_the_command_ends_with_the_last(mach
         for room in ("a", "b"):
             await nodes.subscribe(room, "p")
         assert sorted(words[5] for words in machine.status().values()) == ["1", "1"]
-        drained = hoichan("media", "--drain", "--control", machine.controls[0], **machine.settings)
-        assert drained.returncode == 0, drained.stderr
+        drained = invoke("media", "--drain", "--control", machine.controls[0], **machine.settings)
+        assert drained.exit_code == 0, drained.stderr
         assert "draining" in drained.stdout
         assert {name: words[2] for name, words in machine.status().items()} == {
             machine.controls[0]: "draining",
@@ -108,11 +108,11 @@ async def test_a_second_signal_ends_rooms_too(machine: Machine) -> None:
 def test_nobody_to_ask_is_said(tmp_path: Path) -> None:
     (tmp_path / "token").write_text(TOKEN)
     settings = {"media_token_file": tmp_path / "token", "media_control": f"127.0.0.1:{free_port()}"}
-    status = hoichan("media", "--status", **settings)
-    assert (status.returncode, "silent" in status.stdout) == (1, True)
-    assert hoichan("media", "--drain", **settings).returncode == 1
-    assert hoichan("media", "--check", **settings).returncode == 1
-    without = hoichan("media", "--status")
+    status = invoke("media", "--status", **settings)
+    assert (status.exit_code, "silent" in status.stdout) == (1, True)
+    assert invoke("media", "--drain", **settings).exit_code == 1
+    assert invoke("media", "--check", **settings).exit_code == 1
+    without = invoke("media", "--status")
     assert "HOICHAN_MEDIA_TOKEN_FILE" in without.stderr
 
 

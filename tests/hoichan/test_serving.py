@@ -20,6 +20,7 @@ from hoichan import demo
 from tests.conftest import free_port
 from tests.hoichan.program import Program, alive, hoichan
 from tests.protocol_client import ProtocolClient, Refused, connected
+from tests.seeded import copied_demo
 
 DOCTOR, SPECIALIST = "bs.bao", "bs.thuha"
 
@@ -32,6 +33,7 @@ def var(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def running(var: Path) -> Iterator[Program]:
     """A demo, which these tests share; the tests that kill its parts leave it whole."""
+    copied_demo(var / "var")
     program = Program(var, "demo", "run", "--demo", var=var / "var", port=free_port(), log_level="DEBUG")
     program.until_ready()
     yield program
@@ -132,9 +134,14 @@ START_S = 60.0
 """The same for a whole start: 1 s, or a demo's 8 s."""
 
 
-def test_sigterm_stops_it_cleanly(tmp_path: Path) -> None:
+def test_a_free_port_is_told_and_sigterm_stops_it_cleanly(tmp_path: Path) -> None:
     """Ctrl-C ends every server of these tests, and they ask for the same status."""
-    program = Program(tmp_path, "run", "run", var=tmp_path / "var", port=free_port())
+    program = Program(tmp_path, "run", "run", var=tmp_path / "var", port=0)
+    program.until(lambda: "Hoichan: http" in program.out, within_s=START_S)
+    told = re.search(r"Hoichan: http://127\.0\.0\.1:(\d+) ", program.out)
+    assert told
+    assert int(told[1]) > 0
+    program.port = int(told[1])
     program.until_ready()
     [worker] = program.children()
     began = time.monotonic()
@@ -161,17 +168,6 @@ def test_sigterm_stops_a_start_at_whatever_it_is(tmp_path: Path, monkeypatch: py
         assert status == 0, program.log
         assert "Traceback" not in program.log
         assert list((tmp_path / "tmp").glob("hoichan-*")) == []
-
-
-def test_a_free_port_is_told(tmp_path: Path) -> None:
-    program = Program(tmp_path, "free", "run", var=tmp_path / "var", port=0)
-    program.until(lambda: "Hoichan: http" in program.out, within_s=START_S)
-    told = re.search(r"Hoichan: http://127\.0\.0\.1:(\d+) ", program.out)
-    assert told
-    assert int(told[1]) > 0
-    program.port = int(told[1])
-    program.until_ready()
-    assert program.end() == 0
 
 
 async def test_the_first_person_of_an_empty_installation(tmp_path: Path) -> None:

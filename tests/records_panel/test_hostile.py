@@ -59,9 +59,23 @@ def written_out(book: BookView) -> None:
     say.latest(book.vitals.items)
 
 
-@settings(max_examples=60, deadline=None)
-@given(which=st.integers(0, len(SAMPLES) - 1), seed=st.integers(0, 2**32), changes=st.integers(1, 40))
+GONE_BAD = given(which=st.integers(0, len(SAMPLES) - 1), seed=st.integers(0, 2**32), changes=st.integers(1, 40))
+
+
+@settings(max_examples=15, deadline=None)
+@GONE_BAD
 def test_a_good_bundle_gone_bad_still_reads(which: int, seed: int, changes: int) -> None:
+    _reads_gone_bad(which, seed, changes)
+
+
+@pytest.mark.chaos
+@settings(max_examples=500, deadline=None)
+@GONE_BAD
+def test_many_good_bundles_gone_bad_still_read(which: int, seed: int, changes: int) -> None:
+    _reads_gone_bad(which, seed, changes)
+
+
+def _reads_gone_bad(which: int, seed: int, changes: int) -> None:
     dice = random.Random(seed)
     broken = copy.deepcopy(SAMPLES[which])
     found = places(broken, [])
